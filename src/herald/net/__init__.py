@@ -1,0 +1,1 @@
+"""Values of the network: addresses, ranges, prefixes, families, interfaces. Knows nothing above itself."""

@@ -1,0 +1,52 @@
+"""What every Kubernetes object carries: its name and its metadata."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+import msgspec
+
+from herald.cluster.wire import wire_name
+
+NodeName = NewType("NodeName", str)
+PoolName = NewType("PoolName", str)
+PeerName = NewType("PeerName", str)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NamespacedName:
+    """`namespace/name` of a namespaced object."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> "NamespacedName":
+        """From `namespace/name`, or `name` alone for namespace `default`."""
+        namespace, slash, name = text.rpartition("/")
+        return cls(namespace if slash else "default", name)
+
+
+class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """`metadata`: only what decides something."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    generation: int = 0
+    resource_version: str = ""
+    uid: str = ""
+
+    @property
+    def key(self) -> NamespacedName:
+        return NamespacedName(self.namespace, self.name)
+
+    @property
+    def age_order(self) -> tuple[str, str, str]:
+        """Sorts older objects first, then by name. An object without a creation time is not applied yet: last."""
+        return (self.creation_timestamp or "~", self.namespace, self.name)

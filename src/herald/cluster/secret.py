@@ -1,0 +1,39 @@
+"""A Secret of a BGP peer. Its contents never reach a repr, a log or a dump."""
+
+import base64
+import binascii
+
+import msgspec
+
+from herald.cluster.meta import NamespacedName, ObjectMeta
+from herald.cluster.wire import wire_name
+
+BASIC_AUTH = "kubernetes.io/basic-auth"
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """`data` is base64 text, `stringData` plain text as manifests may have it."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    type: str = "Opaque"
+    data: dict[str, str] = {}
+    string_data: dict[str, str] = {}
+
+    @property
+    def key(self) -> NamespacedName:
+        return self.metadata.key
+
+    def value(self, name: str) -> str | None:
+        """The plain text under `name`, or None. Raises ValueError if it is not base64 of UTF-8 text."""
+        if name in self.string_data:
+            return self.string_data[name]
+        if name not in self.data:
+            return None
+        try:
+            return base64.b64decode(self.data[name], validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            # A chained error would carry the secret's bytes.
+            raise ValueError(f"data[{name}] is not base64 of UTF-8 text") from None
+
+    def __repr__(self) -> str:
+        return f"Secret({self.key}, type={self.type!r}, keys={sorted({*self.data, *self.string_data})})"

@@ -1,0 +1,30 @@
+"""The compiled configuration: everything that was valid, resolved and ready to decide with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from herald.cluster.meta import NodeName, PeerName, PoolName
+from herald.cluster.node import Node
+from herald.config.advertisement import BGPAdvertisement, L2Advertisement
+from herald.config.bfd_profile import BFDProfile
+from herald.config.peer import Peer
+from herald.config.pool import Pool
+from herald.net.ip_family import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Sorted by name throughout. Left-out objects are not in it; see the Problems beside it."""
+
+    pools: Mapping[PoolName, Pool] = field(default_factory=dict)
+    l2_advertisements: tuple[L2Advertisement, ...] = ()
+    bgp_advertisements: tuple[BGPAdvertisement, ...] = ()
+    peers: Mapping[PeerName, Peer] = field(default_factory=dict)
+    bfd_profiles: Mapping[str, BFDProfile] = field(default_factory=dict)
+    nodes: Mapping[NodeName, Node] = field(default_factory=dict)
+
+    def pool_of(self, addresses: tuple[IPAddress, ...]) -> Pool | None:
+        """The one pool that contains all of `addresses`, or None."""
+        if not addresses:
+            return None
+        return next((pool for pool in self.pools.values() if all(a in pool for a in addresses)), None)

@@ -1,0 +1,66 @@
+"""A BGP peer: with whom a node that it selects keeps a session, and how."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from herald.bgp.session import Password
+from herald.cluster.meta import PeerName
+from herald.cluster.selector import LabelSelector, matches_any
+from herald.net.ip_family import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class GracefulRestart:
+    """`gracefulRestart`, or `enableGracefulRestart` with the default time. Accepted; not active in this version."""
+
+    restart_time_s: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A BGPPeer that compiled. Times in seconds; None means not given.
+
+    Exactly one of `peer_asn` and `dynamic_asn`, exactly one of `peer_address` and `interface` is set. `password` is
+    resolved from the manifest or the Secret.
+    """
+
+    name: PeerName
+    my_asn: int
+    peer_asn: int | None
+    dynamic_asn: str | None
+    local_asn: int | None
+    peer_address: IPAddress | None
+    interface: str | None
+    peer_port: int
+    source_address: IPAddress | None
+    router_id: IPAddress | None
+    hold_time_s: float | None
+    keepalive_time_s: float | None
+    connect_time_s: int | None
+    ebgp_multi_hop: bool
+    vrf: str
+    password: Password | None
+    bfd_profile: str | None
+    graceful_restart: GracefulRestart | None
+    dual_stack_address_family: bool
+    disable_mp: bool
+    node_selectors: tuple[LabelSelector, ...] = ()
+    created: str | None = None
+
+    def selects(self, node_labels: Mapping[str, str]) -> bool:
+        """Whether a node with these labels keeps a session with it."""
+        return matches_any(self.node_selectors, node_labels, if_empty=True)
+
+    @property
+    def is_ibgp(self) -> bool:
+        return self.dynamic_asn == "internal" or self.peer_asn == (self.local_asn or self.my_asn)
+
+    @property
+    def endpoint(self) -> tuple[str, int, str]:
+        """Who is at the other end: (address or interface, port, VRF). Two peers with one endpoint are one session."""
+        return (str(self.peer_address or self.interface), self.peer_port, self.vrf)
+
+    @property
+    def age_order(self) -> tuple[str, str]:
+        """Sorts the older first; a peer without a creation time is last, ties go by name."""
+        return (self.created or "~", self.name)
