@@ -120,5 +120,5 @@ def validate_label_value(value: str, field: str) -> None:
     if value and not _NAME.fullmatch(value):
         raise LabelSelectorError(
             field,
-            f"invalid label value {value!r}: at most 63 letters, digits, '-', '_' or '.', a letter or digit at both ends",
+            f"invalid label value {value!r}: 63 letters, digits, '-', '_' or '.' at most, a letter or digit at both ends",
         )

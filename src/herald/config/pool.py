@@ -13,9 +13,9 @@ from herald.net.ip_family import IPAddress, IPFamily
 class ServiceAllocation:
     """Whom a pool is pinned to. `namespaces` is resolved: those named and those selected when it was compiled.
 
-    `namespaces` None means that neither names nor selectors were given. An empty set means that selectors were given
-    and none matched: then no namespace test is made (as in the reference), but the pool is not picked automatically
-    unless a service selector matches.
+    `namespaces` None means that neither names nor selectors were given: any namespace. An empty set means that
+    selectors were given and match nothing today: no namespace. (The reference lets anybody ask for such a pool by
+    name; a pool pinned to a tenant that does not exist yet must not be open to the others.)
     """
 
     priority: int = 0
@@ -58,6 +58,6 @@ class Pool:
         if self.allocation is None:
             return True
         namespaces = self.allocation.namespaces
-        return (not namespaces or namespace in namespaces) and matches_any(
+        return (namespaces is None or namespace in namespaces) and matches_any(
             self.allocation.service_selectors, labels, if_empty=True
         )
