@@ -1,0 +1,77 @@
+"""The AF_PACKET socket of one link: whole Ethernet frames, ARP only, what others sent only.
+
+It is opened with protocol 0, which receives nothing; then the filter is attached and locked; then it is bound to the
+link. In another order frames could slip in before the filter. It is never promiscuous. `PACKET_IGNORE_OUTGOING` hides
+our own frames (Linux 4.20).
+
+The filter lets pass what is ARP, is a request or a reply, and carries no VLAN number. The last matters: the kernel
+takes an 802.1Q tag off a frame before this socket sees it, so a request of a VLAN that this machine takes no part in
+would look like one of the untagged segment, and would be answered there.
+"""
+
+import array
+import errno
+import socket
+import struct
+from typing import Final
+
+from herald.layer2.ethernet import ETHERTYPE_ARP
+from herald.layer2.link import Link
+
+_SO_ATTACH_FILTER: Final = 26
+_SO_LOCK_FILTER: Final = 44
+_SOL_PACKET: Final = 263
+_PACKET_IGNORE_OUTGOING: Final = 23
+
+_LOAD_HALF: Final = 0x28  # BPF_LD | BPF_H | BPF_ABS
+_LOAD_WORD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
+_JUMP_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_JUMP_ANY_BIT: Final = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_RETURN: Final = 0x06  # BPF_RET | BPF_K
+_VLAN_TAG: Final = 0xFFFFF000 + 44  # SKF_AD_OFF + SKF_AD_VLAN_TAG: the tag that was taken off, 0 if there was none
+_VLAN_NUMBER: Final = 0x0FFF
+_TAKE_OCTETS: Final = 64
+
+ARP_FILTER: Final = (
+    # code, jump if true, jump if false, operand
+    (_LOAD_HALF, 0, 0, 12),  # EtherType
+    (_JUMP_EQUAL, 0, 6, ETHERTYPE_ARP),
+    (_LOAD_HALF, 0, 0, 20),  # operation
+    (_JUMP_EQUAL, 1, 0, 1),
+    (_JUMP_EQUAL, 0, 3, 2),
+    (_LOAD_WORD, 0, 0, _VLAN_TAG),
+    (_JUMP_ANY_BIT, 1, 0, _VLAN_NUMBER),
+    (_RETURN, 0, 0, _TAKE_OCTETS),
+    (_RETURN, 0, 0, 0),
+)
+"""The classic BPF program, one instruction a row."""
+
+
+def open_arp_socket(link: Link) -> socket.socket:
+    """A non-blocking socket that reads and writes the ARP frames of `link`.
+
+    Raises OSError: EPERM without CAP_NET_RAW, ENODEV if the name no longer belongs to that interface.
+    """
+    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
+    try:
+        _attach_filter(opened)
+        opened.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        opened.bind((link.name, ETHERTYPE_ARP))
+        _check_identity(link)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _check_identity(link: Link) -> None:
+    """Python binds by name; the interface may have been renamed, or made anew, since the kernel told of it."""
+    if socket.if_nametoindex(link.name) != link.index:
+        raise OSError(errno.ENODEV, f"{link.name} is another interface now")
+
+
+def _attach_filter(opened: socket.socket) -> None:
+    program = array.array("B", b"".join(struct.pack("HBBI", *instruction) for instruction in ARP_FILTER))
+    address, _ = program.buffer_info()
+    opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(ARP_FILTER), address))
+    opened.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)

@@ -1,0 +1,198 @@
+"""The machine that tells the segment when an address begins to be answered here: gratuitous ARP.
+
+Every (address, link) that becomes covered is announced in `ROUNDS` rounds, `INTERVAL` seconds apart: at 0, 1.1, 2.2,
+3.3 and 4.4 s. A round is two broadcast frames, the request form and the reply form. Only what is *new* begins rounds:
+an address taken, an interface added to it, a link that appeared or changed its MAC. Wishing the same again sends
+nothing, and releasing an address ends its rounds; there is no farewell in ARP.
+
+A node never sends more than `rate` of these frames in any one second, so that a thousand addresses moving at once do
+not drown a switch. When the rate binds, first rounds go before repetitions: every address is announced once as soon
+as possible, the repetitions spread out behind.
+"""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final, assert_never
+
+from herald.layer2 import arp
+from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFrame
+from herald.layer2.holding import Address, Holding
+from herald.layer2.link import Link
+
+ROUNDS: Final = 5
+INTERVAL: Final = 1.1
+DEFAULT_RATE: Final = 200
+"""Gratuitous frames in any one second, for the whole node."""
+FRAMES_PER_ROUND: Final = 2
+_WINDOW: Final = 1.0
+
+Target = tuple[IPv4Address, int]
+"""An address on the link of that index."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Rounds sent so far and the turn that stands in a queue; a queued turn with another number is void."""
+
+    sent: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncerSnapshot:
+    """Targets that still have rounds to come, and frames sent since the start."""
+
+    pending: int
+    frames_sent: int
+
+
+class Announcer:
+    """A `herald.machine.Machine` of Layer 2 events and effects."""
+
+    def __init__(self, rate: int = DEFAULT_RATE) -> None:
+        """`rate` is in frames per second for the whole node, at least 2 (one round)."""
+        if rate < FRAMES_PER_ROUND:
+            raise ValueError(f"gratuitous ARP rate {rate}: at least {FRAMES_PER_ROUND} frames per second are needed")
+        self._rate = rate
+        self._links: dict[int, Link] = {}
+        self._holdings: dict[IPv4Address, Holding] = {}
+        self._progress: dict[Target, _Progress] = {}
+        self._first: deque[tuple[int, Target]] = deque()
+        self._repeats: list[tuple[float, int, Target]] = []
+        self._turns = itertools.count()
+        self._sent_at: deque[float] = deque()
+        self._frames_sent = 0
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """See `herald.machine.Machine.handle`."""
+        match event:
+            case HoldingsChanged(held, released):
+                self._release(released)
+                self._hold(held)
+            case LinksChanged(links, _):
+                self._replace_links(links)
+            case FrameReceived():
+                return []
+            case _:
+                assert_never(event)
+        return self.wake(now)
+
+    def wake(self, now: float) -> list[Effect]:
+        """See `herald.machine.Machine.wake`: sends the rounds that are due, as far as the rate allows."""
+        effects: list[Effect] = []
+        while self._allowed(now):
+            found = self._next_due(now)
+            if found is None:
+                break
+            target, due = found
+            effects.extend(self._send_round(target, due, now))
+        return effects
+
+    def deadline(self) -> float | None:
+        """See `herald.machine.Machine.deadline`."""
+        self._discard_void()
+        due: float | None = self._repeats[0][0] if self._repeats else None
+        if self._first:
+            due = float("-inf")
+        if due is None:
+            return None
+        to_expire = len(self._sent_at) + FRAMES_PER_ROUND - self._rate
+        return max(due, self._sent_at[to_expire - 1] + _WINDOW) if to_expire > 0 else due
+
+    def snapshot(self) -> AnnouncerSnapshot:
+        """See `herald.machine.Machine.snapshot`."""
+        return AnnouncerSnapshot(len(self._progress), self._frames_sent)
+
+    # What is covered: the one place where targets begin and end.
+
+    def _hold(self, held: Iterable[Holding]) -> None:
+        for holding in held:
+            if not isinstance(holding.address, IPv4Address):
+                continue  # announced by unsolicited Neighbor Advertisements, which is NDP
+            before = set(self._covered(self._holdings.get(holding.address)))
+            self._holdings[holding.address] = holding
+            now_covered = list(self._covered(holding))
+            self._begin(target for target in now_covered if target not in before)
+            self._end(before.difference(now_covered))
+
+    def _release(self, addresses: Iterable[Address]) -> None:
+        for address in addresses:
+            if isinstance(address, IPv4Address):
+                self._end(self._covered(self._holdings.pop(address, None)))
+
+    def _replace_links(self, links: tuple[Link, ...]) -> None:
+        wanted = {link.index: link for link in links}
+        changed = {index for index, link in wanted.items() if self._links.get(index) != link}
+        touched = changed | (self._links.keys() - wanted.keys())
+        if not touched:
+            return
+        for holding in self._holdings.values():
+            self._end(target for target in self._covered(holding) if target[1] in touched)
+        self._links = wanted
+        for holding in self._holdings.values():
+            self._begin(target for target in self._covered(holding) if target[1] in changed)
+
+    def _covered(self, holding: Holding | None) -> Iterator[Target]:
+        if holding is None or not isinstance(holding.address, IPv4Address):
+            return
+        for link in self._links.values():
+            if holding.covers(link.name):
+                yield holding.address, link.index
+
+    # Rounds.
+
+    def _begin(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            turn = next(self._turns)
+            self._progress[target] = _Progress(0, turn)
+            self._first.append((turn, target))
+
+    def _end(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            self._progress.pop(target, None)
+
+    def _next_due(self, now: float) -> tuple[Target, float] | None:
+        """Takes the next target from its queue, with the instant at which its round was due."""
+        self._discard_void()
+        if self._first:
+            return self._first.popleft()[1], now
+        if self._repeats and self._repeats[0][0] <= now:
+            due, _, target = heapq.heappop(self._repeats)
+            return target, due
+        return None
+
+    def _discard_void(self) -> None:
+        while self._first and self._is_void(*self._first[0]):
+            self._first.popleft()
+        while self._repeats and self._is_void(*self._repeats[0][1:]):
+            heapq.heappop(self._repeats)
+
+    def _is_void(self, turn: int, target: Target) -> bool:
+        progress = self._progress.get(target)
+        return progress is None or progress.turn != turn
+
+    def _send_round(self, target: Target, due: float, now: float) -> Iterator[Effect]:
+        address, index = target
+        progress = self._progress[target]
+        progress.sent += 1
+        if progress.sent >= ROUNDS:
+            del self._progress[target]
+        else:
+            # A timer that fires a little late must not push the later rounds back; waiting for the rate must.
+            base = due if now - due < INTERVAL / 2 else now
+            progress.turn = next(self._turns)
+            heapq.heappush(self._repeats, (base + INTERVAL, progress.turn, target))
+        self._frames_sent += FRAMES_PER_ROUND
+        self._sent_at.extend([now] * FRAMES_PER_ROUND)
+        for frame in arp.gratuitous(address, self._links[index].mac):
+            yield SendFrame(index, arp.encode(frame))
+
+    def _allowed(self, now: float) -> bool:
+        """Whether one more round fits into the second that ends now."""
+        while self._sent_at and self._sent_at[0] + _WINDOW <= now:
+            self._sent_at.popleft()
+        return len(self._sent_at) + FRAMES_PER_ROUND <= self._rate

@@ -1,0 +1,70 @@
+"""Foreign claims to an address that is held here: two stations answering for one address.
+
+An ARP packet whose *sender* is a held address but whose MAC is not ours proves that somebody else claims it: a second
+speaker after a split, a machine with the address configured by hand, a DHCP lease inside a pool. Each (address, MAC) is
+reported once and remembered until the address is released or nothing was heard of it for `SILENCE` seconds. A station
+that invents MACs costs a bounded amount of memory: the ledger holds `CAPACITY` entries and counts what it turns away.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final
+
+from herald.net.interface import Mac
+
+SILENCE: Final = 300.0
+"""Seconds without a packet after which a claim counts as over. Stations refresh an entry more often than that."""
+CAPACITY: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """`mac`, which is not ours, claims `address` on the segment of `interface` (the name on this machine)."""
+
+    address: IPv4Address
+    interface: str
+    mac: Mac
+
+
+class ConflictLedger:
+    """The claims that are open, each with the instant when it was last heard."""
+
+    def __init__(self, silence: float = SILENCE, capacity: int = CAPACITY) -> None:
+        self._silence = silence
+        self._capacity = capacity
+        self._heard: dict[tuple[IPv4Address, Mac], tuple[Conflict, float]] = {}
+        self.turned_away = 0
+
+    def hear(self, conflict: Conflict, now: float) -> bool:
+        """Note the claim; True if it is news."""
+        key = (conflict.address, conflict.mac)
+        known = self._heard.get(key)
+        if known is None and len(self._heard) >= self._capacity:
+            self.turned_away += 1
+            return False
+        first = known[0] if known else conflict
+        self._heard.pop(key, None)  # re-inserted last, so that the order of the dict is the order of hearing
+        self._heard[key] = (first, now)
+        return known is None
+
+    def release(self, addresses: Iterable[object]) -> list[Conflict]:
+        """Forget the claims to addresses that are no longer held; gives those that were open."""
+        gone = set(addresses)
+        return self._forget([key for key in self._heard if key[0] in gone])
+
+    def expire(self, now: float) -> list[Conflict]:
+        """Forget the claims not heard for long enough; gives those that were open."""
+        return self._forget([key for key, (_, heard) in self._heard.items() if heard + self._silence <= now])
+
+    def deadline(self) -> float | None:
+        """When the claim that is silent for longest expires."""
+        oldest = next(iter(self._heard.values()), None)
+        return None if oldest is None else oldest[1] + self._silence
+
+    def open(self) -> tuple[Conflict, ...]:
+        """All open claims, sorted by address and MAC."""
+        return tuple(sorted((c for c, _ in self._heard.values()), key=lambda c: (c.address, c.mac)))
+
+    def _forget(self, keys: list[tuple[IPv4Address, Mac]]) -> list[Conflict]:
+        return [self._heard.pop(key)[0] for key in keys]

@@ -1,0 +1,67 @@
+"""What the machines of Layer 2 are told (events, past tense) and what they ask of the shell (effects, imperative)."""
+
+from dataclasses import dataclass
+
+from herald.layer2.conflict import Conflict
+from herald.layer2.holding import Address, Holding
+from herald.layer2.link import Link
+from herald.net.interface import Mac
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingsChanged:
+    """The wish changed: `released` are no longer wanted, then `held` are, new or different.
+
+    Repeating it changes nothing.
+    """
+
+    held: tuple[Holding, ...] = ()
+    released: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinksChanged:
+    """These links, and no others, can be read and written now.
+
+    `own_macs` are the hardware addresses of all interfaces of this machine, eligible or not: what comes from them is
+    never a foreign claim (two cards of one machine on one segment hear each other).
+    """
+
+    links: tuple[Link, ...]
+    own_macs: frozenset[Mac]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
+    """`data` arrived on the link of that index; an Ethernet frame, possibly cut short, possibly malicious."""
+
+    index: int
+    data: bytes
+
+
+Event = HoldingsChanged | LinksChanged | FrameReceived
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Put these octets on the link of that index."""
+
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportConflict:
+    """Tell people that a foreign station claims an address that is held here. Asked once until it is cleared."""
+
+    conflict: Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class ClearConflict:
+    """The foreign claim is over: the address was released here, or the station was silent for long enough."""
+
+    conflict: Conflict
+
+
+Effect = SendFrame | ReportConflict | ClearConflict

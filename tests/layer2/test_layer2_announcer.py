@@ -1,0 +1,194 @@
+"""Gratuitous ARP in virtual time: when rounds come, what begins them, and the cap on their rate."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from herald.layer2 import arp
+from herald.layer2.announcer import Announcer
+from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFrame
+from herald.layer2.holding import Holding
+from herald.layer2.link import Link
+from herald.net.interface import Mac
+
+ETH0 = Link(2, "eth0", Mac(bytes.fromhex("0200000000b1")))
+ETH1 = Link(3, "eth1", Mac(bytes.fromhex("0200000000b2")))
+VIP = IPv4Address("192.168.1.200")
+ROUNDS = [0.0, 1.1, 2.2, 3.3, 4.4]
+
+
+class Wire:
+    """Plays events at their instants and wakes the machine at its deadlines; keeps what was sent and when."""
+
+    def __init__(self, announcer: Announcer) -> None:
+        self.announcer = announcer
+        self.sent: list[tuple[float, int, bytes]] = []
+
+    def play(self, events: Iterable[tuple[float, Event]], until: float = 1000.0) -> "Wire":
+        for at, event in events:
+            self._run(at)
+            self._note(at, self.announcer.handle(event, at))
+        self._run(until)
+        return self
+
+    def _run(self, until: float) -> None:
+        for _ in range(100_000):
+            due = self.announcer.deadline()
+            if due is None or due > until:
+                return
+            self._note(due, self.announcer.wake(due))
+        raise AssertionError("the machine asks to be woken for ever")
+
+    def _note(self, at: float, effects: list[Effect]) -> None:
+        for effect in effects:
+            assert isinstance(effect, SendFrame)
+            self.sent.append((round(at, 6), effect.index, effect.data))
+
+    def rounds(self, link: Link = ETH0, address: IPv4Address = VIP) -> list[float]:
+        """The instants at which both forms went out, in order, on that link."""
+        forms = [arp.encode(frame) for frame in arp.gratuitous(address, link.mac)]
+        times = [[at for at, index, data in self.sent if (index, data) == (link.index, form)] for form in forms]
+        assert times[0] == times[1]
+        return times[0]
+
+
+def links(*present: Link) -> LinksChanged:
+    return LinksChanged(present, frozenset(link.mac for link in present))
+
+
+def test_a_new_address_is_announced_in_five_rounds_of_both_forms() -> None:
+    wire = Wire(Announcer()).play([(0.0, links(ETH0)), (0.0, HoldingsChanged((Holding(VIP),)))])
+    assert wire.rounds() == ROUNDS
+    assert len(wire.sent) == 10
+    assert wire.announcer.deadline() is None
+    assert [arp.decode(data).packet.operation for _, _, data in wire.sent] == [1, 2] * 5
+
+
+@pytest.mark.parametrize(
+    ("later", "eth0", "eth1"),
+    [
+        pytest.param([(2.0, HoldingsChanged((Holding(VIP, frozenset({"eth0"})),)))], ROUNDS, [], id="the same wish"),
+        pytest.param([(2.0, links(ETH0, ETH1))], ROUNDS, [], id="the same links"),
+        pytest.param(
+            [(2.0, HoldingsChanged((Holding(VIP),)))], ROUNDS, [2.0 + at for at in ROUNDS], id="one interface more"
+        ),
+        pytest.param(
+            [(2.0, HoldingsChanged((Holding(VIP, frozenset({"eth1"})),)))],
+            [0.0, 1.1],
+            [2.0 + at for at in ROUNDS],
+            id="another interface",
+        ),
+        pytest.param([(2.0, HoldingsChanged(released=(VIP,)))], [0.0, 1.1], [], id="released"),
+        pytest.param(
+            [(2.0, HoldingsChanged(released=(VIP,))), (2.5, HoldingsChanged((Holding(VIP, frozenset({"eth0"})),)))],
+            [0.0, 1.1, *[2.5 + at for at in ROUNDS]],
+            [],
+            id="released and taken again",
+        ),
+        pytest.param([(2.0, links(ETH1))], [0.0, 1.1], [], id="the link went away"),
+        pytest.param(
+            [(2.0, links(ETH1)), (20.0, links(ETH0, ETH1))],
+            [0.0, 1.1, *[20.0 + at for at in ROUNDS]],
+            [],
+            id="the link came back",
+        ),
+        pytest.param([(2.0, FrameReceived(2, b"noise"))], ROUNDS, [], id="a frame"),
+    ],
+)
+def test_only_what_is_new_begins_rounds(later, eth0: list[float], eth1: list[float]) -> None:
+    start = [(0.0, links(ETH0, ETH1)), (0.0, HoldingsChanged((Holding(VIP, frozenset({"eth0"})),)))]
+    wire = Wire(Announcer()).play([*start, *later])
+    assert wire.rounds(ETH0) == [pytest.approx(at) for at in eth0]
+    assert wire.rounds(ETH1) == [pytest.approx(at) for at in eth1]
+
+
+def test_a_changed_mac_is_announced_anew() -> None:
+    moved = replace(ETH0, mac=Mac(bytes.fromhex("0200000000ee")))
+    events = [(0.0, links(ETH0)), (0.0, HoldingsChanged((Holding(VIP),))), (10.0, links(moved))]
+    wire = Wire(Announcer()).play(events)
+    assert wire.rounds(ETH0) == ROUNDS
+    assert wire.rounds(moved) == [pytest.approx(10.0 + at) for at in ROUNDS]
+
+
+def test_an_address_that_was_wished_before_any_link_is_announced_when_the_link_comes() -> None:
+    wire = Wire(Announcer()).play([(0.0, HoldingsChanged((Holding(VIP),))), (3.0, links(ETH0))])
+    assert wire.rounds() == [pytest.approx(3.0 + at) for at in ROUNDS]
+
+
+def test_an_ipv6_address_is_left_to_ndp() -> None:
+    wire = Wire(Announcer()).play([(0.0, links(ETH0)), (0.0, HoldingsChanged((Holding(IPv6Address("2001:db8::1")),)))])
+    assert wire.sent == []
+
+
+def test_a_timer_that_fires_a_little_late_does_not_push_the_next_round_back() -> None:
+    announcer = Announcer()
+    announcer.handle(links(ETH0), 0.0)
+    announcer.handle(HoldingsChanged((Holding(VIP),)), 0.0)
+    assert announcer.wake(1.0) == []
+    assert len(announcer.wake(1.13)) == 2
+    assert announcer.deadline() == pytest.approx(2.2)
+
+
+def test_a_thousand_addresses_are_all_announced_once_before_any_is_repeated() -> None:
+    many = tuple(Holding(IPv4Address(0x0A000000 + number)) for number in range(1000))
+    wire = Wire(Announcer(rate=200)).play([(0.0, links(ETH0)), (0.0, HoldingsChanged(many))])
+    first_thousand = wire.sent[:2000]
+    assert len({arp.decode(data).packet.sender_ip for _, _, data in first_thousand}) == 1000
+    assert first_thousand[-1][0] == pytest.approx(9.0)
+    assert set(Counter(arp.decode(data).packet.sender_ip for _, _, data in wire.sent).values()) == {10}
+
+
+def test_a_rate_below_one_round_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2 frames per second"):
+        Announcer(rate=1)
+
+
+addresses = st.integers(1, 12).map(lambda number: IPv4Address(0x0A000000 + number))
+interfaces = st.sampled_from([None, frozenset({"eth0"}), frozenset({"eth1"}), frozenset[str]()])
+events = st.one_of(
+    st.builds(
+        HoldingsChanged,
+        st.lists(st.builds(Holding, addresses, interfaces), max_size=6, unique_by=lambda h: h.address).map(tuple),
+        st.lists(addresses, max_size=3).map(tuple),
+    ),
+    st.sampled_from([links(), links(ETH0), links(ETH1), links(ETH0, ETH1)]),
+)
+scripts = st.lists(st.tuples(st.floats(0, 3), events), max_size=15)
+
+
+@settings(deadline=None)
+@given(scripts, st.integers(2, 30))
+def test_no_second_carries_more_frames_than_the_rate_whatever_happens(script, rate: int) -> None:
+    at, timed = 0.0, []
+    for wait, event in script:
+        at += wait
+        timed.append((at, event))
+    times = [sent for sent, _, _ in Wire(Announcer(rate=rate)).play(timed).sent]
+    for position, start in enumerate(times):
+        assert sum(1 for later in times[position:] if later < start + 1.0 - 1e-6) <= rate
+    assert times == sorted(times)
+
+
+@settings(deadline=None)
+@given(scripts)
+def test_what_is_covered_at_the_end_was_announced_since_it_became_so(script) -> None:
+    wire, at, timed, held, present = Wire(Announcer(rate=2000)), 0.0, [], {}, ()
+    for wait, event in script:
+        at += wait
+        timed.append((at, event))
+        if isinstance(event, LinksChanged):
+            present = event.links
+        else:
+            for address in event.released:
+                held.pop(address, None)
+            held.update((holding.address, holding) for holding in event.held)
+    wire.play(timed)
+    for holding in held.values():
+        for link in present:
+            if holding.covers(link.name):
+                assert len(wire.rounds(link, holding.address)) >= 5
