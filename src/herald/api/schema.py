@@ -1,0 +1,79 @@
+"""The words in which the types of this package state their schema, beside what msgspec's own `Meta` can say.
+
+One declaration serves twice: decoding checks it (`herald.api.structural`) and the CRD states it (`herald.api.crd`).
+A bound that decoding needs although the CRD leaves it to the `format` is taken out of the CRD by a None in
+`extra_json_schema`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta
+
+from herald.api import duration
+
+MAX_UINT32 = 2**32 - 1
+MAX_INT32 = 2**31 - 1
+MAX_INT64 = 2**63 - 1
+
+_BY_FORMAT: dict[str, Any] = {"minimum": None, "maximum": None}
+INT32: dict[str, Any] = {"format": "int32"}
+
+Int64: TypeAlias = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64, extra_json_schema=_BY_FORMAT)]
+Count: TypeAlias = Annotated[
+    int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64, extra_json_schema={**_BY_FORMAT, "format": "int64"})
+]
+OptionalASN: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_UINT32, extra_json_schema={"format": "int64"})]
+ASN: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_UINT32, extra_json_schema={"format": "int64"})]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule about one value as it stands on the wire, in up to two languages.
+
+    `expression` is CEL for the API server with the `message` it answers, None where the server is not told (it has no
+    such rule in MetalLB's CRDs). `complaint` says what is wrong with a value in words, or None if nothing is; it is
+    None itself for a transition rule, which needs the old object.
+    """
+
+    expression: str | None = None
+    message: str = ""
+    complaint: Callable[[Any], str | None] | None = None
+
+
+def ruled(*rules: Rule, **schema: Any) -> Meta:
+    """A `Meta` that carries `rules`, with `schema` for the CRD beside them."""
+    cel = [{"message": rule.message, "rule": rule.expression} for rule in rules if rule.expression is not None]
+    extensions = {"x-kubernetes-validations": cel} if cel else {}
+    return Meta(extra={"rules": rules}, extra_json_schema={**schema, **extensions})
+
+
+def described(text: str) -> Meta:
+    """What a field is for, in the CRD and in `kubectl explain`."""
+    return Meta(description=text)
+
+
+def default(value: Any) -> Meta:
+    """The default that the API server fills in; the struct has the same one."""
+    return Meta(extra_json_schema={"default": value})
+
+
+SECRET = Meta(extra={"secret": True})
+"""Marks a value that no message may repeat."""
+
+OPTIONAL_IN_CRD = Meta(extra={"optional_in_crd": True})
+"""Marks a field that decoding needs although MetalLB's CRD does not list it as required."""
+
+
+def unparsable_duration(text: str) -> str | None:
+    """What is wrong with `text` as a duration, or None."""
+    try:
+        duration.nanoseconds(text)
+    except duration.DurationError as error:
+        return str(error)
+    return None
+
+
+IMMUTABLE = Rule("self == oldSelf", "Value is immutable")
+Duration: TypeAlias = Annotated[str, ruled(Rule(complaint=unparsable_duration))]
