@@ -1,0 +1,240 @@
+"""What to look for in the output of clients, routers and Herald: functions from a command's result to `Seen`.
+
+Each says in `Seen.text` what was found, so that a claim that holds can tell which node it was, and one that does not
+hold can be understood.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from herald.lab.client import answering_macs
+from herald.lab.daemons import bird
+from herald.lab.process import Result
+from herald.lab.proof import Check, Seen
+
+
+def listed(words: Iterable[str]) -> str:
+    """`a, b, c`, or `none`."""
+    return ", ".join(words) or "none"
+
+
+def exactly(wanted: Collection[str], found: Collection[str], what: str = "") -> Seen:
+    """Whether two collections have the same members."""
+    return Seen(sorted(set(wanted)) == sorted(set(found)), (f"{what} " if what else "") + listed(sorted(set(found))))
+
+
+def succeeded(result: Result) -> Seen:
+    """The command ended with exit code 0."""
+    return Seen(
+        result.ok, "" if result.ok else (result.stderr or result.stdout).strip() or f"exit code {result.exit_code}"
+    )
+
+
+# Clients
+
+
+def answered_by(nodes: Collection[str]) -> Check:
+    """`curl` printed the name of one of `nodes`."""
+
+    def check(result: Result) -> Seen:
+        name = result.stdout.strip()
+        return Seen(result.ok and name in nodes, f"answered by {name}" if result.ok else result.stderr.strip())
+
+    return check
+
+
+def unanswered(result: Result) -> Seen:
+    """`curl` got no answer."""
+    return Seen(not result.ok, result.stderr.strip() if not result.ok else f"answered by {result.stdout.strip()}")
+
+
+def one_node_answers(node_by_mac: Mapping[str, str], allowed: Callable[[str], bool] = lambda _node: True) -> Check:
+    """`arping` got answers from exactly one MAC address, and it belongs to a node that is `allowed`."""
+
+    def check(result: Result) -> Seen:
+        macs = answering_macs(result.stdout)
+        nodes = [node_by_mac.get(mac, "nobody we know") for mac in macs]
+        found = listed(f"{node} ({mac})" for node, mac in zip(nodes, macs, strict=True))
+        return Seen(len(macs) == 1 and macs[0] in node_by_mac and allowed(nodes[0]), found)
+
+    return check
+
+
+def nobody_answers(result: Result) -> Seen:
+    """`arping` got no answer."""
+    macs = answering_macs(result.stdout)
+    return Seen(not macs, f"answers from {listed(macs)}" if macs else "")
+
+
+def neighbour_is(node_by_mac: Mapping[str, str], allowed: Callable[[str], bool]) -> Check:
+    """`ip -j neigh show ADDRESS` names a node that is `allowed`."""
+
+    def check(result: Result) -> Seen:
+        entry = json.loads(result.stdout)[0]
+        node = node_by_mac[entry["lladdr"].lower()]
+        return Seen(allowed(node), node)
+
+    return check
+
+
+# FRR, asked for JSON
+
+
+def sessions(wanted: Mapping[str, str]) -> Check:
+    """`show bgp summary json`: the state of each neighbour in `wanted` (address → state)."""
+
+    def check(result: Result) -> Seen:
+        peers = json.loads(result.stdout)["ipv4Unicast"]["peers"]
+        found = {address: str(peer["state"]) for address, peer in peers.items() if address in wanted}
+        told = listed(f"{address} {state}" for address, state in sorted(found.items()))
+        return Seen(found == dict(wanted), told)
+
+    return check
+
+
+def established(addresses: Iterable[str]) -> Check:
+    """`show bgp summary json`: sessions with all of `addresses` are established."""
+    inner = sessions(dict.fromkeys(addresses, "Established"))
+
+    def check(result: Result) -> Seen:
+        seen = inner(result)
+        return Seen(seen.holds, "") if seen.holds else seen
+
+    return check
+
+
+def paths(text: str) -> list[dict[str, Any]]:
+    """The valid paths in the answer to `show bgp ipv4 unicast PREFIX json`; empty when there is no such prefix."""
+    return [path for path in (json.loads(text).get("paths") or []) if path.get("valid")]
+
+
+def next_hops(text: str) -> list[str]:
+    """The next hops that FRR uses (best path and equal ones), sorted, from `show bgp ipv4 unicast PREFIX json`."""
+    used = [path for path in paths(text) if path.get("multipath") or (path.get("bestpath") or {}).get("overall")]
+    return sorted({hop["ip"] for path in used for hop in path["nexthops"]})
+
+
+def route_via(wanted: Collection[str]) -> Check:
+    """`show bgp ipv4 unicast PREFIX json`: FRR uses exactly these next hops, all equal."""
+    return lambda result: exactly(wanted, next_hops(result.stdout), "via")
+
+
+def no_route(result: Result) -> Seen:
+    """`show bgp ipv4 unicast PREFIX json`: no path at all."""
+    found = paths(result.stdout)
+    return Seen(not found, f"{len(found)} paths" if found else "")
+
+
+def every_path(title: str, part: Callable[[dict[str, Any]], Any], wanted: Any) -> Check:
+    """`show bgp ipv4 unicast PREFIX json`: there are paths and `part` of each is `wanted`; `title` names the part."""
+
+    def check(result: Result) -> Seen:
+        found = [part(path) for path in paths(result.stdout)]
+        return Seen(
+            bool(found) and all(one == wanted for one in found), f"{title} {listed(sorted(set(map(str, found))))}"
+        )
+
+    return check
+
+
+def prefixes(wanted: Collection[str]) -> Check:
+    """`show bgp ipv4 unicast json`: the table has exactly these prefixes."""
+    return lambda result: exactly(wanted, list(json.loads(result.stdout)["routes"]))
+
+
+def neighbor_timers(address: str, hold: int, keepalive: int) -> Check:
+    """`show bgp neighbors ADDRESS json`: the session is up with these negotiated times, in seconds."""
+
+    def check(result: Result) -> Seen:
+        told = json.loads(result.stdout)[address]
+        found = (told["bgpTimerHoldTimeMsecs"] // 1000, told["bgpTimerKeepAliveIntervalMsecs"] // 1000)
+        up = told["bgpState"] == "Established"
+        return Seen(up and found == (hold, keepalive), f"{told['bgpState']}, hold {found[0]} s, keepalive {found[1]} s")
+
+    return check
+
+
+# Kernels and BIRD
+
+
+def kernel_gateways(wanted: Collection[str]) -> Check:
+    """`ip -j route show PREFIX`: one route with exactly these gateways."""
+
+    def check(result: Result) -> Seen:
+        routes = json.loads(result.stdout)
+        hops = [hop["gateway"] for route in routes for hop in route.get("nexthops") or [route]]
+        return Seen(len(routes) == 1 and sorted(hops) == sorted(wanted), listed(sorted(hops)))
+
+    return check
+
+
+def owns_none_of(addresses: Collection[str]) -> Check:
+    """`ip -j addr`: none of `addresses` belongs to this kernel."""
+
+    def check(result: Result) -> Seen:
+        own = {one["local"] for link in json.loads(result.stdout) for one in link["addr_info"]}
+        return Seen(own.isdisjoint(addresses), "" if own.isdisjoint(addresses) else listed(own & set(addresses)))
+
+    return check
+
+
+def bird_routes(wanted: Mapping[str, Collection[str]], within: str = "") -> Check:
+    """`birdc show route`: exactly these prefixes with these next hops; `within` says which prefixes count."""
+
+    def check(result: Result) -> Seen:
+        table = {prefix: hops for prefix, hops in bird.routes(result.stdout).items() if prefix.startswith(within)}
+        told = listed(f"{prefix} via {' '.join(hops)}" for prefix, hops in sorted(table.items()))
+        return Seen(table == {prefix: sorted(hops) for prefix, hops in wanted.items()}, told)
+
+    return check
+
+
+# Herald
+
+
+def service_has(address: str) -> Check:
+    """The status file of a Service: its only address is `address`."""
+
+    def check(result: Result) -> Seen:
+        ingress = yaml.safe_load(result.stdout)["status"]["loadBalancer"]["ingress"]
+        found = [one["ip"] for one in ingress]
+        return Seen(found == [address], "" if found == [address] else listed(found))
+
+    return check
+
+
+def problems(text: str) -> list[dict[str, Any]]:
+    """The problems in the JSON of `herald plan`."""
+    found: list[dict[str, Any]] = json.loads(text)["problems"]
+    return found
+
+
+def no_errors(result: Result) -> Seen:
+    """`herald plan -o json`: no object is left out."""
+    errors = [one for one in problems(result.stdout) if one["severity"] == "error"]
+    warnings = [one for one in problems(result.stdout) if one["severity"] == "warning"]
+    told = f"{len(warnings)} warnings" if warnings else "no warnings either"
+    return Seen(not errors, "\n".join(one["message"] for one in errors) or told)
+
+
+def warns(kind: str, name: str, *words: str) -> Check:
+    """`herald plan -o json`: a warning about this object whose message has all these words, in whatever case."""
+
+    def check(result: Result) -> Seen:
+        about = [one for one in problems(result.stdout) if one["kind"] == kind and one["name"] == name]
+        fitting = [one for one in about if all(word.lower() in one["message"].lower() for word in words)]
+        if fitting:
+            return Seen(True, f"{fitting[0]['rule']}")
+        told = "\n".join(f"{one['severity']} {one['rule']} {one['message']}" for one in about)
+        return Seen(False, told or f"nothing is said of {kind} {name}")
+
+    return check
+
+
+def finds_lines(result: Result) -> Seen:
+    """`grep` found something."""
+    count = len(result.stdout.splitlines())
+    return Seen(count > 0, f"{count} lines")

@@ -1,0 +1,158 @@
+"""A lab that runs: the topology built, routers and web servers started, a cluster's folder, and Herald itself.
+
+Herald is started as a user starts it, by its command line, one speaker in each node's namespace and one controller
+beside them. Everything started here is in the journal of its place, which is how it is removed again.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from herald.lab import namespace, process
+from herald.lab.cluster import Cluster
+from herald.lab.daemons.bird import Bird
+from herald.lab.daemons.frr import Frr
+from herald.lab.daemons.router import Router
+from herald.lab.place import Place
+from herald.lab.process import Process
+from herald.lab.proof import Command
+from herald.lab.topology import Topology
+
+HERALD = (sys.executable, "-m", "herald.cli.main")
+WEB_PORTS = (80, 8080, 8443)
+"""Every port that a how-to's service sends its traffic to."""
+
+EVIDENCE_LINES = 6
+"""Log lines per process shown with a claim that does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a data centre consists of. Routers and nodes are hosts of the topology; nodes are on `segment`."""
+
+    topology: Topology
+    segment: str
+    nodes: tuple[str, ...]
+    frr: tuple[Router, ...] = ()
+    bird: tuple[Router, ...] = ()
+
+    @property
+    def node_addresses(self) -> dict[str, str]:
+        """Node → its address on the segment."""
+        return {node: self.topology.host(node).address for node in self.nodes}
+
+
+@dataclass(slots=True)
+class DataCentre:
+    """A running data centre."""
+
+    place: Place
+    blueprint: Blueprint
+    cluster: Cluster
+    frr: dict[str, Frr] = field(default_factory=dict)
+    bird: dict[str, Bird] = field(default_factory=dict)
+    speakers: dict[str, Process] = field(default_factory=dict)
+    node_by_mac: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def build(cls, blueprint: Blueprint, place: Place) -> "DataCentre":
+        """Wire, start and wait until routers answer. The place must be taken; what was made stays in its journal."""
+        self = cls(place, blueprint, Cluster(place.config, place.directory))
+        self.cluster.add_nodes(blueprint.node_addresses)
+        await namespace.build(blueprint.topology, place)
+        self.node_by_mac = {await self._mac(node): node for node in blueprint.nodes}
+        for node in blueprint.nodes:
+            ports = [word for port in WEB_PORTS for word in ("--port", str(port))]
+            self._start(f"web-{node}", [sys.executable, "-m", "herald.lab.web", "--name", node, *ports], node)
+        proxy = [sys.executable, "-m", "herald.lab.kube_proxy", "--config", str(place.config), "--prefix", place.prefix]
+        self._start("kube-proxy", proxy)
+        routers = await asyncio.gather(*(Frr.start(router, place) for router in blueprint.frr))
+        birds = await asyncio.gather(*(Bird.start(router, place) for router in blueprint.bird))
+        self.frr = {router.router.name: router for router in routers}
+        self.bird = {router.router.name: router for router in birds}
+        return self
+
+    def start_herald(self) -> None:
+        """Start the controller, and a speaker on every node."""
+        self._start("controller", [*HERALD, "controller", "--config", str(self.place.config)])
+        for node in self.blueprint.nodes:
+            self.start_speaker(node)
+
+    def start_speaker(self, node: str) -> None:
+        """Start the speaker of one node."""
+        argv = [*HERALD, "speaker", "--config", str(self.place.config), "--node-name", node]
+        argv += [
+            "--show-socket",
+            str(self.show_socket(node)),
+            "--members-dir",
+            str(self.place.config / ".herald" / "members"),
+        ]
+        self.speakers[node] = self._start(f"speaker-{node}", argv, node)
+
+    async def stop_speaker(self, node: str) -> None:
+        """SIGTERM: the speaker hands over what it holds and leaves."""
+        self.speakers[node].send(signal.SIGTERM)
+
+    async def power_off(self, node: str) -> None:
+        """The node is gone without a word: no carrier, no speaker. Its namespace stays."""
+        await namespace.unplug(self.place, self.blueprint.segment, node)
+        await self.speakers[node].crash()
+
+    async def power_on(self, node: str) -> None:
+        """The node comes back."""
+        await namespace.plug(self.place, self.blueprint.segment, node)
+        self.start_speaker(node)
+
+    def show_socket(self, node: str) -> Path:
+        """Where `herald show` finds a node's speaker."""
+        return self.place.directory / f"{node}.sock"
+
+    def on(self, host: str, *argv: str, shown: str = "") -> Command:
+        """A command on a host, shown as `host$ command`."""
+        return Command(argv, f"{host}$ {shown or ' '.join(argv)}", self.place.namespace(host))
+
+    def vtysh(self, router: str, question: str) -> Command:
+        """A question to an FRR router, shown as `router# question`."""
+        return Command(tuple(self.frr[router].asking(question)), f"{router}# {question.removesuffix(' json')}")
+
+    def birdc(self, router: str, question: str) -> Command:
+        """A question to a BIRD router, shown as `router> question`."""
+        return Command(tuple(self.bird[router].asking(question)), f"{router}> {question}")
+
+    def herald(self, *words: str, shown: str = "") -> Command:
+        """A herald command on the lab's own machine."""
+        return Command((*HERALD, *words), f"herald {shown or ' '.join(words)}", patience=30.0)
+
+    def show(self, node: str, *words: str) -> Command:
+        """`herald show` against the speaker of a node, as JSON."""
+        argv = (*HERALD, "show", *words, "--socket", str(self.show_socket(node)), "-o", "json")
+        return Command(argv, f"{node}$ herald show {' '.join(words)}")
+
+    def grep(
+        self, pattern: str, *, process_names: str = "speaker-*", shown: str = "kubectl logs -l component=speaker"
+    ) -> Command:
+        """`kubectl logs … | grep -i PATTERN`, which here is a grep over log files."""
+        files = sorted(str(path) for path in self.place.logs.glob(f"{process_names}.log"))
+        return Command(("grep", "-ihE", pattern, *files), f'{shown} | grep -iE "{pattern}"')
+
+    def evidence(self) -> list[str]:
+        """The last lines of Herald's logs, and any process that ended though it should not have."""
+        lines = []
+        for log in sorted([*self.place.logs.glob("speaker-*.log"), *self.place.logs.glob("controller.log")]):
+            last = log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
+            lines += [f"{log.stem}: {line}" for line in last]
+        return lines
+
+    async def _mac(self, node: str) -> str:
+        argv = ["ip", "-j", "link", "show", "eth0"]
+        result = await process.must(argv, namespace=self.place.namespace(node))
+        return str(json.loads(result.stdout)[0]["address"]).lower()
+
+    def _start(self, name: str, argv: list[str] | tuple[str, ...], host: str | None = None) -> Process:
+        inside = None if host is None else self.place.namespace(host)
+        started = Process.start(name, argv, log=self.place.log(name), namespace=inside)
+        self.place.record_process(name, started.pid)
+        return started
