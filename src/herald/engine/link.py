@@ -1,0 +1,264 @@
+"""The link between control and engine: its messages and how they travel.
+
+Control decides, the engine owns the network; this is all they say to each other.
+
+    control → engine     Apply    what this node is to announce: a change, or the whole wish
+                         Leave    withdraw everything in good order and exit
+    engine → control     Ready    the engine of this node is there and has no wish from this connection yet
+                         Facts    what it sees: live speakers, interfaces, sessions, conflicts, addresses not answered
+
+The engine listens on a Unix stream socket whose listening end the supervisor made and keeps open (see
+`herald.speaker.supervisor`), so that a restarted engine finds the connections that waited meanwhile. Control connects
+by path (`connect`) and after a loss connects again; the newest connection is the one that counts. After `Ready` control
+sends the whole wish, `Apply(reset=True)`: what is already so costs nothing on the wire. When a connection ends the
+engine keeps the last wish.
+
+    +-----------------------+------------------------------------------+
+    |  length, 4 octets,    |  one message in msgpack, see             |
+    |  most significant 1st |  `herald.engine.codec`                   |
+    +-----------------------+------------------------------------------+
+
+A large `Apply` travels in parts (`complete=False` on all but the last), so that the engine reads it in slices and
+answers ARP in between. A part is never acted upon before the last has come. Passwords cross this link and no other.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from herald.bgp.family import Prefix
+from herald.bgp.parameters import PeerParameters
+from herald.bgp.route import Route
+from herald.engine.codec import Codec, DecodeError
+from herald.layer2.conflict import Conflict
+from herald.layer2.holding import Address, Holding
+
+PART: Final = 250
+"""Holdings, routes and withdrawals in one part of an `Apply`."""
+LARGEST_MESSAGE: Final = 4 * 1024 * 1024
+
+_LENGTH: Final = struct.Struct("!I")
+
+
+class LinkError(Exception):
+    """The other end sent what is not a message, or is not who may talk. The connection is of no further use."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRoutes:
+    """A change to the routes towards the peer of that name; `replace`: `upserts` are all there is to be."""
+
+    peer: str
+    upserts: tuple[Route, ...] = ()
+    withdrawn: tuple[Prefix, ...] = ()
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A change to the wish; with `reset`, the whole wish: what it does not name is to be gone.
+
+    `holdings` and `peers` are new or changed ones, keyed by address and name. `routes` may name one peer several times;
+    then the entries count in order. Routes for a peer that is not known are kept until the peer comes.
+    """
+
+    reset: bool = False
+    holdings: tuple[Holding, ...] = ()
+    holdings_dropped: tuple[Address, ...] = ()
+    peers: tuple[PeerParameters, ...] = ()
+    peers_dropped: tuple[str, ...] = ()
+    routes: tuple[PeerRoutes, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Mark this node as left, stop answering, close the sessions with a Cease, exit."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The first message of the engine on a connection."""
+
+    node: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceFact:
+    """An interface of this node. One that is `excluded` by name counts as not there.
+
+    `eligible`: ARP is answered on it. `verdict` says it in words (`answers ARP`, `is down`, …).
+    """
+
+    name: str
+    up: bool
+    carrier: bool
+    excluded: bool
+    eligible: bool
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFact:
+    """A BGP session. `reason` says why it is not established, in words, if anything is known."""
+
+    peer: str
+    established: bool
+    state: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredHolding:
+    """An address that was wished for and is answered on no interface, with the reason in words."""
+
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the engine sees, whole each time; sent when something of it changed.
+
+    `members` are the live speakers by node name, this one included. `holdings` are those that are *not* answered; every
+    other holding of the wish is.
+    """
+
+    members: frozenset[str] = frozenset()
+    interfaces: tuple[InterfaceFact, ...] = ()
+    sessions: tuple[SessionFact, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    holdings: tuple[UnansweredHolding, ...] = ()
+
+
+Downward = Apply | Leave
+Upward = Ready | Facts
+
+Sent = TypeVar("Sent")
+Received = TypeVar("Received")
+
+
+class Channel(Generic[Sent, Received]):
+    """One end of a connection."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: Codec[Sent], received: Codec[Received]
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._sent = sent
+        self._received = received
+
+    async def send(self, message: Sent) -> None:
+        """Give the message to the other end, waiting while that is slow. Raises ConnectionError when it is gone.
+
+        An `Apply` goes in parts. Two tasks must not send at the same time.
+        """
+        for part in parts(message) if isinstance(message, Apply) else (message,):
+            data = self._sent.encode(part)  # type: ignore[arg-type]  # a part of an Apply is an Apply
+            self._writer.write(_LENGTH.pack(len(data)) + data)
+            await self._writer.drain()
+
+    async def receive(self) -> Received | None:
+        """The next message, or None when the other end has closed. Raises `LinkError` and ConnectionError.
+
+        Parts of an `Apply` are given one by one, see `Assembly`.
+        """
+        try:
+            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+            if length > LARGEST_MESSAGE:
+                raise LinkError(f"a message of {length} octets; the largest is {LARGEST_MESSAGE}")
+            data = await self._reader.readexactly(length)
+        except asyncio.IncompleteReadError:
+            return None
+        try:
+            return self._received.decode(data)
+        except DecodeError as error:
+            raise LinkError(str(error)) from error
+
+    def close(self) -> None:
+        """Close without waiting; what was sent is still delivered."""
+        self._writer.close()
+
+
+DOWNWARD: Final[Codec[Downward]] = Codec(Downward)
+UPWARD: Final[Codec[Upward]] = Codec(Upward)
+
+
+async def connect(path: Path) -> Channel[Downward, Upward]:
+    """Control's end. Raises OSError while there is no engine."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    return Channel(reader, writer, DOWNWARD, UPWARD)
+
+
+def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Channel[Upward, Downward]:
+    """The engine's end of a connection that came in. Raises `LinkError` if it is of another user than ours or root."""
+    peer: socket.socket = writer.get_extra_info("socket")
+    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    if uid not in (0, os.geteuid()):
+        raise LinkError(f"user {uid} may not command the engine")
+    return Channel(reader, writer, UPWARD, DOWNWARD)
+
+
+def parts(apply: Apply, size: int = PART) -> Iterator[Apply]:
+    """`apply` as one or more messages of about `size` things each; only the last is `complete`."""
+    slices = list(_slices(apply, size)) or [Apply()]
+    for number, one in enumerate(slices, start=1):
+        yield replace(one, reset=apply.reset, complete=apply.complete and number == len(slices))
+
+
+def _slices(apply: Apply, size: int) -> Iterator[Apply]:
+    if apply.peers or apply.peers_dropped:
+        yield Apply(peers=apply.peers, peers_dropped=apply.peers_dropped)
+    for holdings in _batches(apply.holdings, size):
+        yield Apply(holdings=holdings)
+    for dropped in _batches(apply.holdings_dropped, size):
+        yield Apply(holdings_dropped=dropped)
+    for routes in apply.routes:
+        if routes.replace:  # first of all empty the table, then fill it
+            yield Apply(routes=(PeerRoutes(routes.peer, replace=True),))
+        for upserts in _batches(routes.upserts, size):
+            yield Apply(routes=(PeerRoutes(routes.peer, upserts=upserts),))
+        for withdrawn in _batches(routes.withdrawn, size):
+            yield Apply(routes=(PeerRoutes(routes.peer, withdrawn=withdrawn),))
+
+
+def _batches(items: tuple[Any, ...], size: int) -> Iterator[tuple[Any, ...]]:
+    iterator = iter(items)
+    while batch := tuple(islice(iterator, size)):
+        yield batch
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Puts the parts of an `Apply` together again. One per connection: what is unfinished dies with it."""
+
+    _parts: list[Apply] = field(default_factory=list)
+
+    def add(self, part: Apply) -> Apply | None:
+        """The whole, if `part` completes it."""
+        self._parts.append(part)
+        if not part.complete:
+            return None
+        collected, self._parts = self._parts, []
+        return collected[0] if len(collected) == 1 else _united(collected)
+
+
+def _united(collected: list[Apply]) -> Apply:
+    return Apply(
+        reset=collected[0].reset,
+        holdings=tuple(one for part in collected for one in part.holdings),
+        holdings_dropped=tuple(one for part in collected for one in part.holdings_dropped),
+        peers=tuple(one for part in collected for one in part.peers),
+        peers_dropped=tuple(one for part in collected for one in part.peers_dropped),
+        routes=tuple(one for part in collected for one in part.routes),
+    )

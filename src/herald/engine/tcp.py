@@ -1,0 +1,129 @@
+"""Dialling a BGP peer: one TCP connection with the socket options that its parameters ask for.
+
+Whatever cannot be set as configured fails the attempt. Most of all a password: a session that comes up without the MD5
+key it was given is worse than none. Messages are for people and name the addresses.
+"""
+
+import asyncio
+import errno
+import socket
+import struct
+
+from herald.bgp.family import Address
+from herald.bgp.parameters import PeerParameters
+
+_TCP_MD5SIG = 14
+_LONGEST_MD5_KEY = 80
+_TTL_SINGLE_HOP, _TTL_MULTIHOP = 1, 255
+_DSCP_CS6 = 0xC0  # network control: what routing protocols are marked with (RFC 4271 has it from RFC 791's precedence)
+
+
+class DialError(OSError):
+    """The connection did not come up; the text says why."""
+
+
+async def dial(parameters: PeerParameters) -> socket.socket:
+    """A connected, non-blocking socket to the peer. Raises `DialError`. Cancelled, it leaves nothing open.
+
+    It does not give up by itself before the kernel does; the session has a deadline of its own.
+    """
+    family = socket.AF_INET if parameters.peer_address.version == 4 else socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        _prepare(sock, parameters)
+        await _connect(sock, parameters)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _prepare(sock: socket.socket, parameters: PeerParameters) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if parameters.hold_time:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, parameters.hold_time * 1000)
+    ttl = _TTL_MULTIHOP if parameters.internal or parameters.multihop else _TTL_SINGLE_HOP
+    if sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _DSCP_CS6)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _DSCP_CS6)
+    if parameters.vrf is not None:
+        _bind_to_device(sock, parameters.vrf)
+    if parameters.password is not None:
+        _set_md5_key(sock, parameters.peer_address, parameters.password.reveal())
+    if parameters.source_address is not None:
+        _bind(sock, parameters.source_address, parameters)
+
+
+def _bind_to_device(sock: socket.socket, device: str) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
+    except OSError as error:
+        raise DialError(f"cannot connect within VRF {device}: {_words(error)}") from error
+
+
+def _set_md5_key(sock: socket.socket, peer: Address, secret: str) -> None:
+    """TCP_MD5SIG (RFC 2385): a `sockaddr_storage` of the peer, then flags, key length, interface and an 80-octet key."""
+    key = secret.encode()
+    if not 0 < len(key) <= _LONGEST_MD5_KEY:
+        raise DialError(f"the password has {len(key)} octets; TCP MD5 takes 1 to {_LONGEST_MD5_KEY}")
+    if peer.version == 4:
+        address = struct.pack("=HH4s", socket.AF_INET, 0, peer.packed)
+    else:
+        address = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, peer.packed, 0)
+    option = address.ljust(128, b"\0") + struct.pack("=BBHi80s", 0, 0, len(key), 0, key)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, _TCP_MD5SIG, option)
+    except OSError as error:
+        raise DialError(
+            f"cannot set the TCP MD5 key for {peer}: {_words(error)}; not connecting without the configured password"
+        ) from error
+
+
+def _bind(sock: socket.socket, source: Address, parameters: PeerParameters) -> None:
+    try:
+        sock.bind(_sockaddr(source, 0, parameters))
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise DialError(f"source address {source} is not an address of this host") from error
+        raise DialError(f"cannot use source address {source}: {_words(error)}") from error
+
+
+async def _connect(sock: socket.socket, parameters: PeerParameters) -> None:
+    try:
+        target = _sockaddr(parameters.peer_address, parameters.peer_port, parameters)
+        await asyncio.get_running_loop().sock_connect(sock, target)
+    except OSError as error:
+        raise DialError(_refusal(error, parameters)) from error
+
+
+def _sockaddr(address: Address, port: int, parameters: PeerParameters) -> tuple[str, int] | tuple[str, int, int, int]:
+    """The address as the socket takes it; a link-local one needs the interface."""
+    if address.version == 4:
+        return str(address), port
+    needs_scope = address.is_link_local and parameters.interface is not None
+    return str(address), port, 0, socket.if_nametoindex(parameters.interface or "") if needs_scope else 0
+
+
+def _refusal(error: OSError, parameters: PeerParameters) -> str:
+    """Why the connection did not come up, in words."""
+    match error.errno:
+        case errno.ECONNREFUSED:
+            return f"connection refused by {parameters.endpoint}"
+        case errno.EHOSTUNREACH:
+            return f"no route to host {parameters.peer_address}, or it does not answer on its link"
+        case errno.ENETUNREACH:
+            return f"no route to host {parameters.peer_address}"
+        case errno.ETIMEDOUT:
+            hint = "; with a password set, a mismatch looks like this" if parameters.password is not None else ""
+            return f"timed out: no answer to SYN from {parameters.endpoint}{hint}"
+        case errno.EADDRNOTAVAIL:
+            return f"no local address to reach {parameters.peer_address} from"
+        case _:
+            return f"cannot connect to {parameters.endpoint}: {_words(error)}"
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
