@@ -1,0 +1,135 @@
+"""A folder of YAML manifests as a store: the same resources and behaviour as in a cluster, without one.
+
+The folder is watched by inotify, and swept now and then for what inotify lost. Only what changed is read (`folder.py`).
+Any number of processes may watch one folder; the one with `Access.KEEP` also notes when objects were first seen, and
+forgets the status of what is really gone.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from time import monotonic
+from typing import ParamSpec, TypeVar
+
+from herald.cluster.meta import NamespacedName
+from herald.cluster.service import Service
+from herald.config.findings import ObjectKey
+from herald.store import claim_file, durable, event_log, first_seen, status_file
+from herald.store.file_events import FileEvents
+from herald.store.folder import Folder, Layout
+from herald.store.picture import Picture
+from herald.store.store import KINDS, Changes, Claim, Event, StatusPatch, StoreError, service_key
+
+SWEEP_S = 10.0
+FORGET_AFTER_S = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Access(Enum):
+    """READ: a speaker. KEEP: the one controller, which keeps the records of the folder."""
+
+    READ = "read"
+    KEEP = "keep"
+
+
+class DirectoryStore:
+    """The store in `directory`. It is watched once at a time."""
+
+    def __init__(self, directory: Path, access: Access) -> None:
+        self._layout = Layout(directory.absolute())
+        self._access = access
+        self._picture = Picture(KINDS)
+        self._claimed: set[NamespacedName] = set()
+
+    async def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
+        """See `Store.watch`. A folder that is not there yet is waited for."""
+        self._picture = Picture(kinds)
+        folder = Folder(self._layout, self._picture)
+        async with FileEvents(self._layout.directory, self._layout.concerns) as events:
+            await folder.sweep()
+            await folder.take_all()
+            await self._note_first_sight()
+            yield self._picture.synced()
+            begun = swept = monotonic()
+            while True:
+                timeout_s = min(swept + SWEEP_S, folder.deadline() or math.inf, self._forget_at(begun)) - monotonic()
+                changed = await events.wait(timeout_s)
+                if changed is None or monotonic() >= swept + SWEEP_S:
+                    await folder.sweep()
+                    swept = monotonic()
+                await folder.look(changed or ())
+                await folder.take_over()
+                await self._note_first_sight()
+                if monotonic() >= self._forget_at(begun):
+                    await self._forget_what_is_gone()
+                batch = self._picture.batch()
+                if batch is not None:
+                    yield batch
+
+    async def patch_status(self, patch: StatusPatch) -> None:
+        """See `Store.patch_status`."""
+        overlay = self._picture.overlay(patch.about).patched(patch)
+        path = self._layout.statuses / status_file.file_name(patch.about)
+        await _perform(durable.write_whole, path, status_file.encode(overlay))
+        self._picture.put_overlay(patch.about, overlay)
+
+    async def read_claims(self) -> Mapping[NamespacedName, Claim]:
+        """See `Store.read_claims`."""
+        claims = await _perform(claim_file.read_all, self._layout.claims)
+        self._claimed = set(claims)
+        return claims
+
+    async def write_claim(self, service: NamespacedName, claim: Claim) -> None:
+        """See `Store.write_claim`."""
+        path = self._layout.claims / claim_file.file_name(service)
+        if claim:
+            await _perform(durable.write_whole, path, claim_file.encode(claim))
+            self._claimed.add(service)
+        else:
+            await _perform(durable.remove, path)
+            self._claimed.discard(service)
+
+    async def record_event(self, event: Event) -> None:
+        """See `Store.record_event`."""
+        await _perform(event_log.append, self._layout.events, event_log.encode(event, datetime.now(UTC)))
+
+    async def _note_first_sight(self) -> None:
+        undated = self._picture.undated
+        if undated and self._access is Access.KEEP:
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            await self._note(dict.fromkeys(sorted(undated), now))
+
+    def _gone(self) -> frozenset[ObjectKey]:
+        claimed = (key for key in map(service_key, self._claimed) if not self._picture.holds(key))
+        return self._picture.unseen.union(claimed)
+
+    def _forget_at(self, begun: float) -> float:
+        """When to forget what is gone. Never while a file cannot be read: the object may be in it."""
+        if self._access is Access.READ or not self._picture.is_complete or not self._gone():
+            return math.inf
+        return begun + FORGET_AFTER_S
+
+    async def _forget_what_is_gone(self) -> None:
+        for key in sorted(self._gone()):
+            await _perform(durable.remove, self._layout.statuses / status_file.file_name(key))
+            if key.kind == Service.__name__:
+                await self.write_claim(NamespacedName(key.namespace, key.name), ())
+            await self._note({key: None})
+            self._picture.forget((key,))
+
+    async def _note(self, notes: Mapping[ObjectKey, str | None]) -> None:
+        await _perform(durable.append, self._layout.first_seen, first_seen.encode(notes.items()))
+        self._picture.put_since(notes)
+
+
+async def _perform(write: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """In a thread, because a disk may keep one waiting. Raises StoreError."""
+    try:
+        return await asyncio.to_thread(write, *args, **kwargs)
+    except OSError as error:
+        raise StoreError(f"{error.filename}: {error.strerror or error}") from error

@@ -1,0 +1,85 @@
+"""Which files of a folder changed, as inotify tells it. Knows nothing of what is in them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from types import TracebackType
+
+from watchfiles import Change, awatch
+
+DEBOUNCE_MS = 50
+STEP_MS = 5
+RETRY_S = 1.0
+
+logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it reports every change at INFO
+
+
+class FileEvents:
+    """An async context manager around one watch of `folder` and all below it. Survives the folder's absence."""
+
+    def __init__(self, folder: Path, concerns: Callable[[Path], bool]) -> None:
+        self._folder = folder
+        self._concerns = concerns
+        self._stream: AsyncGenerator[set[tuple[Change, str]], None] | None = None
+        self._pending: asyncio.Future[set[tuple[Change, str]]] | None = None
+
+    async def __aenter__(self) -> "FileEvents":
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def wait(self, timeout_s: float) -> set[Path] | None:
+        """The files that changed, none after `timeout_s`; None if any file may have: events were lost.
+
+        While the folder cannot be watched, None comes every `RETRY_S`.
+        """
+        if self._pending is None:
+            await asyncio.sleep(RETRY_S)
+            await self._open()
+            return None
+        await asyncio.wait({self._pending}, timeout=max(0.0, timeout_s))
+        if not self._pending.done():
+            return set()
+        try:
+            changes = self._pending.result()
+        except (OSError, StopAsyncIteration, RuntimeError):
+            # The folder is gone or inotify is exhausted. The sweep says which, in words for people.
+            await self._close()
+            return None
+        self._expect_more()
+        return {Path(path) for _, path in changes}
+
+    async def restart(self) -> None:
+        """Watch anew: the folder is another one under the same name."""
+        await self._close()
+        await self._open()
+
+    async def _open(self) -> None:
+        self._stream = awatch(
+            self._folder,
+            watch_filter=lambda _, path: self._concerns(Path(path)),
+            debounce=DEBOUNCE_MS,
+            step=STEP_MS,
+            force_polling=False,
+        )
+        self._expect_more()
+        # One turn of the loop sets the watch up, so that no change after this call is missed.
+        await asyncio.sleep(0)
+
+    def _expect_more(self) -> None:
+        assert self._stream is not None
+        self._pending = asyncio.ensure_future(anext(self._stream))
+
+    async def _close(self) -> None:
+        pending, self._pending = self._pending, None
+        stream, self._stream = self._stream, None
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait({pending})
+        if stream is not None:
+            await stream.aclose()
