@@ -15,7 +15,7 @@ from herald.bgp.parameters import PeerParameters
 _TCP_MD5SIG = 14
 _LONGEST_MD5_KEY = 80
 _TTL_SINGLE_HOP, _TTL_MULTIHOP = 1, 255
-_DSCP_CS6 = 0xC0  # network control: what routing protocols are marked with (RFC 4271 has it from RFC 791's precedence)
+_DSCP_CS6 = 0xC0  # internetwork control (RFC 4271 appendix E)
 
 
 class DialError(OSError):
@@ -65,7 +65,7 @@ def _bind_to_device(sock: socket.socket, device: str) -> None:
 
 
 def _set_md5_key(sock: socket.socket, peer: Address, secret: str) -> None:
-    """TCP_MD5SIG (RFC 2385): a `sockaddr_storage` of the peer, then flags, key length, interface and an 80-octet key."""
+    """TCP_MD5SIG (RFC 2385): a `sockaddr_storage` of the peer, flags, key length, interface, an 80-octet key."""
     key = secret.encode()
     if not 0 < len(key) <= _LONGEST_MD5_KEY:
         raise DialError(f"the password has {len(key)} octets; TCP MD5 takes 1 to {_LONGEST_MD5_KEY}")

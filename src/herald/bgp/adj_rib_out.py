@@ -1,0 +1,327 @@
+"""Adj-RIB-Out (RFC 4271 §3.2): the routes wished for against those the peer has been sent, and the UPDATEs between.
+
+One `FamilyRib` per family keeps two maps from a prefix to its attributes, `wanted` and `sent`. Whatever differs
+between them is queued, grouped by attributes, so that `take` can pack many prefixes into one UPDATE. A change costs
+what changed; a new session compares the whole table, but in slices. New and changed routes leave before withdrawals
+do, and after the first complete table an End-of-RIB (RFC 4724 §2).
+
+Prefixes are kept as the octets of their NLRI: that is what will be sent, and hashing octets costs a tenth of hashing an
+`ipaddress` network.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from herald.bgp import as_path, nlri, path_attribute
+from herald.bgp.family import Address, Family, Prefix, family_of
+from herald.bgp.message import HEADER_OCTETS, MAX_OCTETS, MessageType, frame, update_body
+from herald.bgp.path_attribute import (
+    EXTENDED_LENGTH,
+    MP_REACH_NLRI,
+    MP_UNREACH_NLRI,
+    OPTIONAL,
+    Origin,
+    PathAttributes,
+    WireContext,
+)
+from herald.bgp.route import Route, RouteAttributes
+
+DEFAULT_LOCAL_PREF = 100
+# An UPDATE has 4 octets of lengths; 4 more head an MP attribute, then AFI, SAFI and the next hop's length and end.
+_ROOM = MAX_OCTETS - HEADER_OCTETS - 4
+_MP_HEADER_OCTETS = 4
+_COMPARED_AT_ONCE = 1000
+_BLOCKS_CACHED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """What of the session shapes what is sent. A family without a next hop is not sent; `blocked` says why."""
+
+    local_asn: int
+    wire: WireContext
+    next_hops: Mapping[Family, Address]
+    blocked: Mapping[Family, str] = field(default_factory=dict)
+
+
+class AdjRibOut:
+    """The wish of all families and what is left to be sent of it."""
+
+    def __init__(self) -> None:
+        self.families: dict[Family, FamilyRib] = {family: FamilyRib(family) for family in Family}
+
+    @property
+    def pending(self) -> bool:
+        """Whether `take` has something to do."""
+        return any(rib.pending for rib in self.families.values())
+
+    def change(self, upserts: Iterable[Route], withdrawn: Iterable[Prefix]) -> None:
+        """Add or replace some routes and drop others. Costs what is given, whatever the size of the table."""
+        for route in upserts:
+            self.families[family_of(route.prefix)].want(nlri.encode(route.prefix), route.attributes)
+        for prefix in withdrawn:
+            self.families[family_of(prefix)].want(nlri.encode(prefix), None)
+
+    def replace(self, routes: Iterable[Route]) -> None:
+        """Make `routes` the whole wish; only differences are sent. The last of equal prefixes counts."""
+        tables: dict[Family, dict[bytes, RouteAttributes]] = {family: {} for family in Family}
+        for route in routes:
+            tables[family_of(route.prefix)][nlri.encode(route.prefix)] = route.attributes
+        for family, table in tables.items():
+            self.families[family].want_all(table)
+
+    def begin(self, egress: Egress) -> None:
+        """A session is up: the peer has nothing yet."""
+        for rib in self.families.values():
+            rib.begin(egress)
+
+    def end(self) -> None:
+        """The session is gone, and with it all that was sent."""
+        for rib in self.families.values():
+            rib.end()
+
+    def take(self, octets: int) -> list[bytes]:
+        """The next UPDATEs, about `octets` of them; what they say counts as sent. IPv4 comes first."""
+        messages: list[bytes] = []
+        for rib in self.families.values():
+            octets -= rib.take(octets, messages)
+        return messages
+
+
+class FamilyRib:
+    """The routes of one family."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.wanted: dict[bytes, RouteAttributes] = {}
+        self.sent: dict[bytes, RouteAttributes] = {}
+        self.refused: set[bytes] = set()  # attributes that fit into no UPDATE
+        self._groups: OrderedDict[RouteAttributes, dict[bytes, None]] = OrderedDict()
+        self._group_of: dict[bytes, RouteAttributes] = {}
+        self._withdrawals: dict[bytes, None] = {}
+        self._uncompared: deque[bytes] = deque()
+        self._end_of_rib_due = False
+        self._encoder: _Encoder | None = None
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._groups or self._withdrawals or self._uncompared or self._end_of_rib_due)
+
+    @property
+    def queued(self) -> int:
+        """How many prefixes are still to be announced, withdrawn or compared."""
+        return len(self._group_of) + len(self._withdrawals) + len(self._uncompared)
+
+    def want(self, prefix: bytes, attributes: RouteAttributes | None) -> None:
+        """Wish for a route, or with None for its absence."""
+        if attributes is None:
+            self.wanted.pop(prefix, None)
+        else:
+            self.wanted[prefix] = attributes
+        if self._encoder is not None:
+            self._compare(prefix)
+
+    def want_all(self, table: dict[bytes, RouteAttributes]) -> None:
+        """Wish for exactly these routes."""
+        before, self.wanted = self.wanted, table
+        if self._encoder is None:
+            return
+        for prefix, attributes in table.items():
+            if before.get(prefix) != attributes:
+                self._compare(prefix)
+        for prefix in before.keys() - table.keys():
+            self._compare(prefix)
+
+    def begin(self, egress: Egress) -> None:
+        self.end()
+        next_hop = egress.next_hops.get(self.family)
+        if next_hop is not None:
+            self._encoder = _Encoder(self.family, next_hop, egress)
+            self._uncompared.extend(self.wanted)
+            self._end_of_rib_due = True
+
+    def end(self) -> None:
+        self._encoder = None
+        self._end_of_rib_due = False
+        for queue in (self.sent, self.refused, self._groups, self._group_of, self._withdrawals, self._uncompared):
+            queue.clear()
+
+    def refresh(self) -> None:
+        """Send every wanted route again (RFC 2918). What is to be withdrawn still is."""
+        if self._encoder is not None:
+            self.sent = {prefix: attributes for prefix, attributes in self.sent.items() if prefix not in self.wanted}
+            self._uncompared.clear()
+            self._uncompared.extend(self.wanted)
+
+    def take(self, octets: int, messages: list[bytes]) -> int:
+        """Append UPDATEs to `messages` until about `octets` are there. Gives how many octets they are.
+
+        As long as prefixes wait to be compared it only compares a slice of them, so that routes of equal attributes
+        meet before they are packed.
+        """
+        if octets <= 0 or self._encoder is None:
+            return 0
+        if self._uncompared:
+            self._compare_some()
+            return 0
+        taken = 0
+        while taken < octets:
+            message = self._next_message(self._encoder)
+            if message is None:
+                break
+            messages.append(message)
+            taken += len(message)
+        return taken
+
+    def _compare_some(self) -> None:
+        for _ in range(min(_COMPARED_AT_ONCE, len(self._uncompared))):
+            self._compare(self._uncompared.popleft())
+
+    def _compare(self, prefix: bytes) -> None:
+        """Queue what the difference between wish and sent of one prefix needs, in place of what was queued before."""
+        self._unqueue(prefix)
+        wanted = self.wanted.get(prefix)
+        if wanted == self.sent.get(prefix):
+            return
+        if wanted is None:
+            self._withdrawals[prefix] = None
+            return
+        self._group_of[prefix] = wanted
+        group = self._groups.get(wanted)
+        if group is None:
+            self._groups[wanted] = {prefix: None}
+        else:
+            group[prefix] = None
+
+    def _unqueue(self, prefix: bytes) -> None:
+        self._withdrawals.pop(prefix, None)
+        self.refused.discard(prefix)
+        attributes = self._group_of.pop(prefix, None)
+        if attributes is not None:
+            group = self._groups[attributes]
+            del group[prefix]
+            if not group:
+                del self._groups[attributes]
+
+    def _next_message(self, encoder: "_Encoder") -> bytes | None:
+        while self._groups:
+            message = self._pack_group(encoder)
+            if message is not None:
+                return message
+        if self._withdrawals:
+            return encoder.withdrawal(self._fill(self._withdrawals, encoder.withdrawal_room, None))
+        if self._end_of_rib_due:
+            self._end_of_rib_due = False
+            return encoder.withdrawal([])
+        return None
+
+    def _pack_group(self, encoder: "_Encoder") -> bytes | None:
+        """One UPDATE of the oldest group, or None if not even one prefix fits beside its attributes."""
+        attributes, group = next(iter(self._groups.items()))
+        block = encoder.block(attributes)
+        prefixes = self._fill(group, encoder.room(block), attributes)
+        if not prefixes:
+            self._refuse(group)
+        if not group:
+            del self._groups[attributes]
+        return encoder.announcement(block, prefixes) if prefixes else None
+
+    def _fill(self, queue: dict[bytes, None], room: int, attributes: RouteAttributes | None) -> list[bytes]:
+        """Take prefixes from `queue` for as many octets as there is room, and count them as sent."""
+        prefixes: list[bytes] = []
+        while queue:
+            # popitem, and once per message back: finding the first or last key of a shrinking dict takes ever longer.
+            prefix, _ = queue.popitem()
+            room -= len(prefix)
+            if room < 0:
+                queue[prefix] = None
+                break
+            prefixes.append(prefix)
+            if attributes is None:
+                self.sent.pop(prefix, None)
+            else:
+                self.sent[prefix] = attributes
+                del self._group_of[prefix]
+        return prefixes
+
+    def _refuse(self, group: dict[bytes, None]) -> None:
+        """The routes of a group cannot be said; what the peer still has of them is out of date and must go."""
+        for prefix in group:
+            del self._group_of[prefix]
+            self.refused.add(prefix)
+            if prefix in self.sent:
+                self._withdrawals[prefix] = None
+        group.clear()
+
+
+class _Encoder:
+    """Attributes and prefixes of one family into UPDATEs, for one session."""
+
+    def __init__(self, family: Family, next_hop: Address, egress: Egress) -> None:
+        self._egress = egress
+        self._ipv4_next_hop = next_hop if isinstance(next_hop, IPv4Address) else None
+        # IPv4 unicast with an IPv4 next hop travels in the fields of RFC 4271; everything else in MP attributes.
+        self._multiprotocol = family is not Family.IPV4_UNICAST
+        self._unreach = family.wire
+        self._reach = family.wire + bytes((len(next_hop.packed),)) + next_hop.packed + b"\0"
+        self._blocks: dict[RouteAttributes, bytes] = {}
+
+    @property
+    def withdrawal_room(self) -> int:
+        return _ROOM - (_MP_HEADER_OCTETS + len(self._unreach) if self._multiprotocol else 0)
+
+    def room(self, block: bytes) -> int:
+        """Octets left for prefixes beside an attribute block."""
+        return _ROOM - len(block) - (_MP_HEADER_OCTETS + len(self._reach) if self._multiprotocol else 0)
+
+    def block(self, attributes: RouteAttributes) -> bytes:
+        """The attributes of a route, encoded, without any MP attribute."""
+        block = self._blocks.get(attributes)
+        if block is None:
+            if len(self._blocks) >= _BLOCKS_CACHED:
+                self._blocks.clear()
+            wanted = path_attributes(attributes, self._egress, self._ipv4_next_hop)
+            block = self._blocks[attributes] = path_attribute.encode_all(wanted, self._egress.wire)
+        return block
+
+    def announcement(self, block: bytes, prefixes: list[bytes]) -> bytes:
+        reachable = b"".join(prefixes)
+        if not self._multiprotocol:
+            return frame(MessageType.UPDATE, update_body(b"", block, reachable))
+        return frame(
+            MessageType.UPDATE, update_body(b"", _extended(MP_REACH_NLRI, self._reach + reachable) + block, b"")
+        )
+
+    def withdrawal(self, prefixes: list[bytes]) -> bytes:
+        """One UPDATE that withdraws; without prefixes it is the End-of-RIB."""
+        withdrawn = b"".join(prefixes)
+        if not self._multiprotocol:
+            return frame(MessageType.UPDATE, update_body(withdrawn, b"", b""))
+        return frame(MessageType.UPDATE, update_body(b"", _extended(MP_UNREACH_NLRI, self._unreach + withdrawn), b""))
+
+
+def path_attributes(attributes: RouteAttributes, egress: Egress, next_hop: IPv4Address | None) -> PathAttributes:
+    """The attributes as this peer gets them.
+
+    An internal peer gets LOCAL_PREF always (100 when unset: MetalLB's native mode says 0 then, the lowest of all
+    preferences, which is nobody's intention) and only the prepended ASNs; an external one gets our ASN after them.
+    """
+    asns = attributes.prepend if egress.wire.internal else (*attributes.prepend, egress.local_asn)
+    path = as_path.sequence(asns)
+    local_pref = DEFAULT_LOCAL_PREF if attributes.local_pref is None else attributes.local_pref
+    return PathAttributes(
+        origin=Origin.IGP,
+        as_path=path,
+        next_hop=next_hop,
+        local_pref=local_pref if egress.wire.internal else None,
+        communities=attributes.communities or None,
+        as4_path=path if not egress.wire.four_octet_as and as_path.needs_as4_path(path) else None,
+        large_communities=attributes.large_communities or None,
+    )
+
+
+def _extended(code: int, value: bytes) -> bytes:
+    """An optional attribute that always has the extended length, so that its room is known beforehand."""
+    return bytes((OPTIONAL | EXTENDED_LENGTH, code)) + len(value).to_bytes(2) + value

@@ -1,0 +1,277 @@
+"""The asyncio shell of one session: it dials, moves bytes, performs effects and keeps one timer.
+
+Nothing here decides anything about BGP. What it does own is the life of a connection: an attempt is one task, given up
+by cancelling it; a connection that is given up sends what was written, closes its half, and is cut off a second later
+if the peer does not close its own.
+"""
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import assert_never
+
+from herald.bgp import local_address
+from herald.bgp.event import (
+    Close,
+    Closed,
+    Connect,
+    Connected,
+    ConnectFailed,
+    Down,
+    Effect,
+    Event,
+    ParametersChanged,
+    Received,
+    RoutesChanged,
+    RoutesReplaced,
+    Send,
+    Start,
+    Stop,
+    Up,
+    WritingPaused,
+    WritingResumed,
+)
+from herald.bgp.family import Prefix
+from herald.bgp.parameters import PeerParameters
+from herald.bgp.route import Route
+from herald.bgp.session import Session
+from herald.bgp.snapshot import SessionSnapshot
+
+LINGER_SECONDS = 1.0
+WRITE_BUFFER_OCTETS = 256 * 1024
+# One read at most, so that a peer with a full table holds the loop for a few milliseconds at a time.
+READ_OCTETS = 16 * 1024
+
+Dial = Callable[[PeerParameters], Awaitable[socket.socket]]
+OnChange = Callable[[SessionSnapshot, str | None], None]
+
+
+class Peering:
+    """One peer for as long as it is configured.
+
+    `dial` gives a connected, non-blocking socket or raises `OSError` with words for people. `on_change` is called when
+    the state changes or an attempt fails, with the new snapshot and, where something went wrong, the reason. Made and
+    called in the thread of the running loop.
+    """
+
+    def __init__(self, parameters: PeerParameters, *, dial: Dial, rng: random.Random, on_change: OnChange) -> None:
+        self._session = Session(parameters, rng)
+        self._router_id = parameters.router_id
+        self._dial = dial
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._attempt: asyncio.Task[None] | None = None
+        self._connection: _Connection | None = None
+        self._connections: set[_Connection] = set()
+
+    def start(self) -> None:
+        """Connect now, and again whenever the session is lost."""
+        self._handle(Start())
+
+    def apply_routes(self, upserts: tuple[Route, ...], withdrawn: tuple[Prefix, ...]) -> None:
+        """Change the wish by some routes. Costs what is given."""
+        self._handle(RoutesChanged(upserts, withdrawn))
+
+    def replace_routes(self, routes: tuple[Route, ...]) -> None:
+        """Make `routes` the whole wish."""
+        self._handle(RoutesReplaced(routes))
+
+    def update(self, parameters: PeerParameters) -> None:
+        """The peer is configured differently; the session is reset where that needs it."""
+        self._handle(ParametersChanged(parameters))
+
+    def snapshot(self) -> SessionSnapshot:
+        return self._session.snapshot()
+
+    async def stop(self, reason: str) -> None:
+        """End the session, telling the peer why, and wait until every task and connection is gone.
+
+        A peer that does not close its half, or takes no bytes, is cut off after `LINGER_SECONDS`; so is everybody when
+        this is cancelled.
+        """
+        attempt = self._attempt
+        self._handle(Stop(reason))
+        try:
+            if attempt is not None:
+                await asyncio.wait([attempt])
+            if self._connections:
+                await asyncio.wait([connection.lost for connection in self._connections], timeout=LINGER_SECONDS)
+        finally:
+            for connection in self._connections:
+                connection.abort()
+
+    def _handle(self, event: Event) -> None:
+        before = self._session.state, self._session.last_error
+        self._perform(self._session.handle(event, self._loop.time()))
+        self._tell(before)
+
+    def _wake(self) -> None:
+        self._timer = None
+        before = self._session.state, self._session.last_error
+        self._perform(self._session.wake(self._loop.time()))
+        self._tell(before)
+
+    def _tell(self, before: tuple[object, object]) -> None:
+        error = self._session.last_error
+        if (self._session.state, error) != before:
+            self._on_change(self.snapshot(), error.text if error is not None and error is not before[1] else None)
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Connect(parameters):
+                    self._attempt = self._loop.create_task(self._connect(parameters), name=f"bgp {parameters.name}")
+                    self._attempt.add_done_callback(self._attempted)
+                case Send(data):
+                    assert self._connection is not None
+                    self._connection.write(data)
+                case Close():
+                    self._give_up()
+                case Up() | Down():
+                    pass  # `on_change` tells both, by the state
+                case _ as never:
+                    assert_never(never)
+        self._arm()
+
+    def _arm(self) -> None:
+        """One timer. One that fires early finds nothing to do and arms the right one, so it need not be moved back."""
+        deadline = self._session.deadline()
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._wake)
+
+    async def _connect(self, parameters: PeerParameters) -> None:
+        self._router_id = parameters.router_id
+        sock = await self._dial(parameters)
+        await self._loop.create_connection(lambda: _Connection(self), sock=sock)
+
+    def _attempted(self, attempt: asyncio.Task[None]) -> None:
+        """An attempt has ended. One that was given up has nothing to say any more."""
+        current = attempt is self._attempt
+        if current:
+            self._attempt = None
+        if attempt.cancelled():
+            return
+        error = attempt.exception()
+        if isinstance(error, OSError) and current:
+            self._handle(ConnectFailed(str(error)))
+        elif error is not None and not isinstance(error, OSError):
+            raise error  # a mistake of ours: the loop reports it, and the deadline of the attempt goes on from here
+
+    def _give_up(self) -> None:
+        if self._attempt is not None:
+            self._attempt.cancel()
+            self._attempt = None
+        if self._connection is not None:
+            self._connection.retire()
+            self._connection = None
+
+    # Called by the connection
+
+    def connected(self, connection: "_Connection", sock: socket.socket) -> None:
+        self._connection = connection
+        self._connections.add(connection)
+        local = ip_address(sock.getsockname()[0].split("%")[0])
+        addresses = local_address.choose(local, host_addresses())
+        router_id = local_address.router_id(self._router_id, addresses, os.uname().nodename)
+        self._handle(Connected(local, addresses.ipv6, addresses.ipv4, router_id))
+
+    def happened(self, connection: "_Connection", event: Event) -> None:
+        """Something came from a connection; from one that was given up it is dropped."""
+        if connection is self._connection:
+            if isinstance(event, Closed):
+                self._connection = None
+            self._handle(event)
+
+    def gone(self, connection: "_Connection") -> None:
+        self._connections.discard(connection)
+
+
+class _Connection(asyncio.BufferedProtocol):
+    """One TCP connection."""
+
+    def __init__(self, peering: Peering) -> None:
+        self._peering = peering
+        self._buffer = bytearray(READ_OCTETS)
+        self._transport: asyncio.Transport | None = None
+        self._cut_off: asyncio.TimerHandle | None = None
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
+        self._peering.connected(self, transport.get_extra_info("socket"))
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._peering.happened(self, Received(bytes(self._buffer[:nbytes])))
+
+    def eof_received(self) -> bool:
+        self._peering.happened(self, Closed("the peer closed the connection"))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._peering.happened(self, Closed(_lost_text(exc)))
+        self._peering.gone(self)
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._peering.happened(self, WritingPaused())
+
+    def resume_writing(self) -> None:
+        self._peering.happened(self, WritingResumed())
+
+    def write(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+
+    def retire(self) -> None:
+        """Send what is written, close our half, and wait a little for the peer to close its own.
+
+        Closing at once while bytes of the peer are unread would make the kernel send a reset, and the peer might never
+        see our NOTIFICATION.
+        """
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+        self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+
+    def abort(self) -> None:
+        assert self._transport is not None
+        self._transport.abort()
+
+
+def host_addresses() -> list[local_address.HostAddress]:
+    """The addresses of this host's (network namespace's) interfaces. Raises `OSError`."""
+    found: list[local_address.HostAddress] = []
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
+        sock.send(local_address.ADDRESS_DUMP_REQUEST)
+        done = False
+        while not done:
+            addresses, done = local_address.addresses_in(sock.recv(65536))
+            found.extend(addresses)
+    return found
+
+
+def _lost_text(exc: Exception | None) -> str:
+    match exc:
+        case None:
+            return "the connection was closed"
+        case ConnectionResetError():
+            return "the peer reset the connection"
+        case TimeoutError():
+            return "the peer has not acknowledged anything for the hold time"
+        case _:
+            return f"the connection failed: {exc}"

@@ -1,0 +1,119 @@
+"""Which of this host's addresses a session speaks for: next hops of the other family, and the router ID.
+
+The kernel lists its addresses by rtnetlink (rtnetlink(7), RTM_GETADDR); this module writes the question, reads the
+answer, and chooses. The shell does the asking.
+
+    nlmsghdr    length 4 | type 2 | flags 2 | sequence 4 | port 4          (host byte order)
+    ifaddrmsg   family 1 | prefix length 1 | flags 1 | scope 1 | interface index 4
+    rtattr      length 2 | type 2 | value, padded to 4 octets
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeVar
+
+from herald.bgp.family import Address
+
+_AddressT = TypeVar("_AddressT", IPv4Address, IPv6Address)
+
+_RTM_NEWADDR, _RTM_GETADDR, _NLMSG_DONE, _NLMSG_ERROR = 20, 22, 3, 2
+_NLM_F_REQUEST_DUMP = 0x301
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
+_SCOPE_UNIVERSE = 0
+_TEMPORARY, _UNUSABLE = 0x01, 0x08 | 0x20 | 0x40  # unusable: failed DAD, deprecated, tentative
+
+# All families (0), all interfaces.
+ADDRESS_DUMP_REQUEST = struct.pack("=IHHII8x", 24, _RTM_GETADDR, _NLM_F_REQUEST_DUMP, 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """An address on an interface of this host."""
+
+    address: Address
+    interface_index: int
+    scope: int = _SCOPE_UNIVERSE
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAddresses:
+    """The addresses of the interface that a connection leaves by, one per family where there is one."""
+
+    ipv4: IPv4Address | None
+    ipv6: IPv6Address | None
+
+
+def addresses_in(data: bytes) -> tuple[list[HostAddress], bool]:
+    """The addresses of one datagram of the answer, and whether it was the last. Raises `OSError` for a refusal."""
+    found: list[HostAddress] = []
+    at = 0
+    while at + 16 <= len(data):
+        length, kind = struct.unpack_from("=IH", data, at)
+        if kind == _NLMSG_DONE:
+            return found, True
+        if kind == _NLMSG_ERROR:
+            number = -struct.unpack_from("=i", data, at + 16)[0]
+            raise OSError(number, "the kernel does not list its addresses")
+        if kind == _RTM_NEWADDR:
+            found.append(_host_address(data[at + 16 : at + length]))
+        at += max(length + 3 & ~3, 16)
+    return found, False
+
+
+def choose(local: Address, addresses: Sequence[HostAddress]) -> LocalAddresses:
+    """`local` itself, and of the other family the best address on the interface that owns it.
+
+    Only addresses of global scope that are in use count; a stable one is preferred to a temporary one, then the
+    kernel's order.
+    """
+    index = next((host.interface_index for host in addresses if host.address == local), None)
+    usable = sorted(
+        (
+            host
+            for host in addresses
+            if host.interface_index == index and host.scope == _SCOPE_UNIVERSE and not host.flags & _UNUSABLE
+        ),
+        key=lambda host: host.address.version == 6 and bool(host.flags & _TEMPORARY),
+    )
+    ipv4 = local if isinstance(local, IPv4Address) else next(_of(usable, IPv4Address), None)
+    if isinstance(local, IPv6Address) and not local.is_link_local:
+        return LocalAddresses(ipv4, local)
+    return LocalAddresses(ipv4, next(_of(usable, IPv6Address), None))
+
+
+def router_id(configured: IPv4Address | None, local: LocalAddresses, host_name: str) -> IPv4Address:
+    """The configured one; else the IPv4 address of the session's interface; else one made from the name of the host.
+
+    The last is the CRC-32 of the name, written least significant octet first, as MetalLB does: the same host keeps it.
+    """
+    if configured is not None:
+        return configured
+    return local.ipv4 or IPv4Address(zlib.crc32(host_name.encode()).to_bytes(4, "little"))
+
+
+def _of(hosts: Sequence[HostAddress], kind: type[_AddressT]) -> Iterator[_AddressT]:
+    return (host.address for host in hosts if isinstance(host.address, kind))
+
+
+def _host_address(body: bytes) -> HostAddress:
+    """One RTM_NEWADDR. IFA_LOCAL is our own end where IFA_ADDRESS is the other one of a point-to-point link."""
+    _, _, flags, scope, index = struct.unpack_from("=BBBBI", body)
+    attributes = dict(_attributes(body[8:]))
+    packed = attributes.get(_IFA_LOCAL) or attributes[_IFA_ADDRESS]
+    if _IFA_FLAGS in attributes:
+        flags = struct.unpack("=I", attributes[_IFA_FLAGS])[0]
+    return HostAddress(ip_address(packed), index, scope, flags)
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, at)
+        if length < 4:
+            return
+        yield kind, data[at + 4 : at + length]
+        at += length + 3 & ~3

@@ -1,0 +1,126 @@
+"""What is configured of one peer, and what a change of it costs a running session."""
+
+from dataclasses import dataclass, fields
+from enum import Enum, auto
+from ipaddress import IPv4Address
+from typing import Literal, assert_never
+
+from herald.bgp.family import BOTH_FAMILIES, Address, Family
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Password:
+    """A TCP MD5 secret (RFC 2385). Only `reveal` gives it away; printing, logging and formatting do not."""
+
+    _secret: str
+
+    def reveal(self) -> str:
+        return self._secret
+
+    def __repr__(self) -> str:
+        return "Password(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerParameters:
+    """One BGP session as wished for.
+
+    Exactly one of `peer_asn` and `dynamic_asn` says who the peer may be. Times are whole seconds; `hold_time` is 0 (no
+    keepalives at all) or 3 to 65535, `keepalive_time` None means a third of the hold time, and `connect_time` is the
+    longest wait between two attempts, None meaning 30. `multihop` matters to external peers only: without it the
+    packets live for one hop. Raises `ValueError` for what cannot be spoken.
+    """
+
+    name: str
+    peer_address: Address
+    local_asn: int
+    peer_asn: int | None = None
+    peer_port: int = 179
+    dynamic_asn: Literal["internal", "external"] | None = None
+    hold_time: int = 90
+    keepalive_time: int | None = None
+    connect_time: int | None = None
+    router_id: IPv4Address | None = None
+    source_address: Address | None = None
+    password: Password | None = None
+    multihop: bool = False
+    families: frozenset[Family] = BOTH_FAMILIES
+    vrf: str | None = None
+    interface: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.peer_asn is None) == (self.dynamic_asn is None):
+            raise ValueError(f"peer {self.name}: exactly one of peer_asn and dynamic_asn is needed")
+        if self.hold_time in {1, 2} or not 0 <= self.hold_time <= 0xFFFF:
+            raise ValueError(f"peer {self.name}: hold_time {self.hold_time} s is not 0 or 3 to 65535")
+        if not self.families:
+            raise ValueError(f"peer {self.name}: no address family")
+        if self.source_address is not None and self.source_address.version != self.peer_address.version:
+            raise ValueError(
+                f"peer {self.name}: source_address {self.source_address} and peer_address {self.peer_address} "
+                "are of different IP families"
+            )
+
+    @property
+    def endpoint(self) -> str:
+        """`10.0.0.1:179` or `[2001:db8::1]:179`."""
+        host = f"[{self.peer_address}]" if self.peer_address.version == 6 else str(self.peer_address)
+        return f"{host}:{self.peer_port}"
+
+    @property
+    def internal(self) -> bool:
+        """Whether the peer is (to be) of our own AS."""
+        return self.dynamic_asn == "internal" or self.peer_asn == self.local_asn
+
+
+class Change(Enum):
+    """When a changed parameter takes effect."""
+
+    AT_ONCE = auto()
+    NEXT_SESSION = auto()
+    RESET = auto()  # the session ends (Cease/Administrative Reset) and is set up anew at once
+
+
+# MetalLB resets for every change. Herald resets where the peer would otherwise talk to somebody else than configured,
+# and leaves times alone: losing every route in order to agree on a longer hold time is no good bargain. A snapshot
+# names the fields that wait.
+EFFECT_OF_CHANGE: dict[str, Change] = {
+    "name": Change.AT_ONCE,
+    "peer_address": Change.RESET,
+    "local_asn": Change.RESET,
+    "peer_asn": Change.RESET,
+    "peer_port": Change.RESET,
+    "dynamic_asn": Change.RESET,
+    "hold_time": Change.NEXT_SESSION,
+    "keepalive_time": Change.NEXT_SESSION,
+    "connect_time": Change.AT_ONCE,
+    "router_id": Change.RESET,
+    "source_address": Change.RESET,
+    "password": Change.RESET,
+    "multihop": Change.RESET,
+    "families": Change.RESET,
+    "vrf": Change.RESET,
+    "interface": Change.RESET,
+}
+
+
+def changed_fields(before: PeerParameters, after: PeerParameters, effect: Change) -> tuple[str, ...]:
+    """The names of the fields that differ and take effect that way."""
+    return tuple(
+        field.name
+        for field in fields(PeerParameters)
+        if EFFECT_OF_CHANGE[field.name] is effect and getattr(before, field.name) != getattr(after, field.name)
+    )
+
+
+def expected_peer(parameters: PeerParameters, asn: int) -> str | None:
+    """None if a peer that says it is AS `asn` is the one configured; otherwise what was expected, in words."""
+    match parameters.dynamic_asn:
+        case None:
+            return None if asn == parameters.peer_asn else f"AS {parameters.peer_asn}"
+        case "internal":
+            return None if asn == parameters.local_asn else f"our own AS {parameters.local_asn}"
+        case "external":
+            return None if asn != parameters.local_asn else f"any AS but our own {parameters.local_asn}"
+        case _ as never:
+            assert_never(never)

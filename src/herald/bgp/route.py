@@ -1,0 +1,38 @@
+"""A route as it is wished for: a prefix and the attributes that do not depend on the session."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.family import Prefix
+
+
+class RouteAttributes(NamedTuple):
+    """Everything of a route but its prefix. Routes of equal attributes travel in one UPDATE.
+
+    A tuple and no dataclass: it is the key of the packing, and hashed and compared once per changed route.
+    """
+
+    local_pref: int | None = None
+    communities: tuple[Community, ...] = ()
+    large_communities: tuple[LargeCommunity, ...] = ()
+    prepend: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is wished to be in the Adj-RIB-Out of a peer.
+
+    `local_pref` reaches internal peers only; None means 100 there. `prepend` are ASNs put before the session's own, the
+    leftmost first; towards internal peers they are the whole path.
+    """
+
+    prefix: Prefix
+    local_pref: int | None = None
+    communities: tuple[Community, ...] = ()
+    large_communities: tuple[LargeCommunity, ...] = ()
+    prepend: tuple[int, ...] = ()
+
+    @property
+    def attributes(self) -> RouteAttributes:
+        return RouteAttributes(self.local_pref, self.communities, self.large_communities, self.prepend)

@@ -1,0 +1,517 @@
+"""One BGP session without I/O: RFC 4271 §8 for a speaker that dials, announces, and only counts what it hears.
+
+`Session` has the shape of `herald.machine.Machine`. It drives the table of `fsm`, agrees by `negotiation`, and sends
+what `adj_rib_out` finds. Its rules, where the RFC leaves room or Herald differs on purpose:
+
+* The first attempt is immediate. The wait after a failure starts at 1 s and doubles up to 30 s (or `connect_time`),
+  each shortened by up to a quarter; it starts over after a session that stood for 30 s, so that a peer which takes a
+  session and drops it at once is not hammered.
+* An attempt (TCP and the peer's OPEN) has 10 s; RFC 4271's four minutes would only hide the reason from an operator.
+* The hold timer is enforced on what we receive, and any whole message shows that the peer lives.
+* Routes leave in `wake`, not in the call that changed them: changes of one turn of the loop are packed together, and a
+  table of any size leaves in slices between which the shell can do other work.
+* `Down` comes exactly once for each `Up`; `Close` exactly once for each `Connect` that did not fail by itself.
+"""
+
+import random
+from collections import Counter
+from ipaddress import IPv4Address
+from typing import assert_never
+
+from herald.bgp import capability, explanation, fsm, message
+from herald.bgp.adj_rib_out import AdjRibOut, Egress, FamilyRib
+from herald.bgp.event import (
+    Close,
+    Closed,
+    Connect,
+    Connected,
+    ConnectFailed,
+    Down,
+    Effect,
+    Event,
+    ParametersChanged,
+    Received,
+    RoutesChanged,
+    RoutesReplaced,
+    Send,
+    Start,
+    Stop,
+    Up,
+    WritingPaused,
+    WritingResumed,
+)
+from herald.bgp.family import Address, Family, family_by_number
+from herald.bgp.fsm import Input, State
+from herald.bgp.message import Framer, Keepalive, Message, MessageType, Open, RouteRefresh, Update
+from herald.bgp.negotiation import Negotiated, negotiate, offer
+from herald.bgp.notification import CeaseSubcode, Code, Notification, WireError, cease
+from herald.bgp.parameters import Change, Password, PeerParameters, changed_fields
+from herald.bgp.path_attribute import WireContext
+from herald.bgp.snapshot import Direction, FamilySnapshot, SessionError, SessionSnapshot
+from herald.bgp.timers import Timer, Timers
+
+ATTEMPT_SECONDS = 10.0
+RETRY_FIRST_SECONDS = 1.0
+RETRY_LONGEST_SECONDS = 30
+STABLE_SECONDS = 30.0
+SEND_HOLD_LEAST_SECONDS = 480.0
+SLICE_OCTETS = 32 * 1024
+
+_INPUT_OF = {
+    MessageType.OPEN: Input.OPEN,
+    MessageType.UPDATE: Input.UPDATE,
+    MessageType.NOTIFICATION: Input.NOTIFICATION,
+    MessageType.KEEPALIVE: Input.KEEPALIVE,
+    MessageType.ROUTE_REFRESH: Input.ROUTE_REFRESH,
+}
+
+
+class Session:
+    """The machine of one peer. The shell drops what comes late from a connection that was given up."""
+
+    def __init__(self, parameters: PeerParameters, rng: random.Random) -> None:
+        self._parameters = parameters
+        self._in_use = parameters  # those of the present attempt or session
+        self._timers = Timers(rng)
+        self._rib = AdjRibOut()
+        self._state = State.IDLE
+        self._since = 0.0
+        self._established_at: float | None = None
+        self._failures = 0
+        self._flaps = 0
+        self._last_error: SessionError | None = None
+        self._pinned_error: SessionError | None = None
+        self._new_connection(None)
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def last_error(self) -> SessionError | None:
+        return self._last_error
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """What follows from `event`. An event that comes too late for the present state does nothing."""
+        match event:
+            case Start():
+                return self._connect(Input.START, now) if self._idle else []
+            case Stop(reason):
+                return self._stop(cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, reason), reason, now)
+            case Connected():
+                return self._connected(event, now)
+            case ConnectFailed(reason):
+                return self._lost(reason, now) if self._state is State.CONNECT else []
+            case Received(data):
+                return self._received(data, now)
+            case Closed(reason):
+                return self._closed(reason, now) if self._state in fsm.CONNECTED else []
+            case WritingPaused():
+                return self._writing_paused(now)
+            case WritingResumed():
+                return self._writing_resumed(now)
+            case RoutesChanged(upserts, withdrawn):
+                self._rib.change(upserts, withdrawn)
+            case RoutesReplaced(routes):
+                self._rib.replace(routes)
+            case ParametersChanged(parameters):
+                return self._parameters_changed(parameters, now)
+            case _ as never:
+                assert_never(never)
+        self._schedule_flush(now)
+        return []
+
+    def wake(self, now: float) -> list[Effect]:
+        """Serve the timers that are due."""
+        effects: list[Effect] = []
+        # Each timer once at most: FLUSH asks for its next turn at this very instant.
+        for _ in Timer:
+            timer = self._timers.pop_due(now)
+            if timer is None:
+                break
+            effects.extend(self._expired(timer, now))
+            if timer is Timer.FLUSH:
+                break
+        return effects
+
+    def deadline(self) -> float | None:
+        return self._timers.deadline()
+
+    def snapshot(self) -> SessionSnapshot:
+        agreed, parameters = self._negotiated, self._parameters
+        return SessionSnapshot(
+            name=parameters.name,
+            endpoint=parameters.endpoint,
+            state=self._state,
+            since=self._since,
+            established_at=self._established_at,
+            local_asn=parameters.local_asn,
+            remote_asn=agreed.remote_asn if agreed else None,
+            remote_router_id=agreed.remote_router_id if agreed else None,
+            hold_time=agreed.hold_time if agreed else None,
+            keepalive_time=agreed.keepalive_time if agreed else None,
+            capabilities_offered=_texts(self._offered.capabilities) if self._offered else (),
+            capabilities_received=_texts(agreed.capabilities) if agreed else (),
+            families=tuple(self._family_snapshot(rib) for rib in self._rib.families.values()),
+            last_error=self._last_error,
+            pinned_error=self._pinned_error,
+            next_retry=self._timers.get(Timer.RETRY),
+            messages_in=dict(self._messages_in),
+            messages_out=dict(self._messages_out),
+            updates_with_errors=self._updates_with_errors,
+            flaps=self._flaps,
+            pending_changes=self._pending_changes(),
+        )
+
+    # Getting a connection
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing is under way: not started, or stopped."""
+        return self._state is State.IDLE and self._timers.get(Timer.RETRY) is None
+
+    def _new_connection(self, event: Connected | None) -> None:
+        """Forget what belonged to the last connection."""
+        self._framer = Framer()
+        self._connection = event
+        self._offered: Open | None = offer(self._in_use, event.router_id) if event else None
+        self._negotiated: Negotiated | None = None
+        self._paused = False
+        self._messages_in: Counter[MessageType] = Counter()
+        self._messages_out: Counter[MessageType] = Counter()
+        self._received_routes: Counter[Family] = Counter()
+        self._received_withdrawals: Counter[Family] = Counter()
+        self._updates_with_errors = 0
+
+    def _connect(self, happened: Input, now: float) -> list[Effect]:
+        self._advance(happened, now)
+        self._in_use = self._parameters
+        self._new_connection(None)
+        self._timers.clear_all()
+        self._timers.set(Timer.HOLD, now + ATTEMPT_SECONDS)
+        return [Connect(self._in_use)]
+
+    def _connected(self, event: Connected, now: float) -> list[Effect]:
+        if self._state is not State.CONNECT:
+            return [Close("no connection was asked for")]
+        self._advance(Input.TCP_CONFIRMED, now)
+        self._new_connection(event)
+        assert self._offered is not None
+        return [self._send(self._offered)]
+
+    # Receiving
+
+    def _received(self, data: bytes, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        try:
+            if self._state in fsm.CONNECTED:
+                for kind, body in self._framer.feed(data):
+                    effects.extend(self._message(kind, body, now))
+                    if self._state not in fsm.CONNECTED:
+                        break
+        except WireError as error:
+            effects.extend(self._refuse(Input.MESSAGE_ERROR, error.notification, error.reason, now))
+        return effects
+
+    def _message(self, kind: MessageType, body: bytes, now: float) -> list[Effect]:
+        self._messages_in[kind] += 1
+        happened = _INPUT_OF[kind]
+        if (self._state, happened) not in fsm.TRANSITIONS:
+            note = Notification(Code.FINITE_STATE_MACHINE_ERROR, fsm.CONNECTED[self._state])
+            return self._refuse(Input.FSM_ERROR, note, f"{kind.name} is not allowed now", now)
+        received = message.decode(kind, body, self._negotiated.wire if self._negotiated else WireContext())
+        if isinstance(received, Notification):
+            error = SessionError(Direction.THEY_SENT, explanation.notification(received, self._in_use), now)
+            return [Close(error.text), *self._fail(happened, error, now)]
+        effects = self._accept(received, now)
+        self._advance(happened, now)
+        self._restart_hold(now)
+        return effects + (self._established(now) if self._becomes_established else [])
+
+    def _accept(self, received: Message, now: float) -> list[Effect]:
+        """Take in a message that the state allows and that is not a NOTIFICATION."""
+        match received:
+            case Open():
+                assert self._offered is not None
+                self._negotiated = negotiate(self._in_use, self._offered, received)
+                self._restart_keepalive(now)
+                return [self._send(Keepalive())]
+            case Update():
+                self._count(received)
+            case RouteRefresh(afi, safi, subtype):
+                # Subtypes 1 and 2 mark begin and end of a refresh that we never asked for (RFC 7313 §3.2).
+                family = family_by_number(afi, safi)
+                if subtype == 0 and family is not None:
+                    self._rib.families[family].refresh()
+                    self._schedule_flush(now)
+            case Keepalive() | Notification():
+                pass
+        return []
+
+    def _count(self, update: Update) -> None:
+        attributes = update.attributes
+        reachable = [update.nlri] + ([attributes.mp_reach.nlri] if attributes.mp_reach else [])
+        gone = [update.withdrawn] + ([attributes.mp_unreach.nlri] if attributes.mp_unreach else [])
+        if update.problems:
+            self._updates_with_errors += 1
+        if update.treat_as_withdraw:
+            reachable, gone = [], reachable + gone
+        for prefixes in reachable:
+            self._received_routes[prefixes.family] += len(prefixes)
+        for prefixes in gone:
+            self._received_withdrawals[prefixes.family] += len(prefixes)
+
+    @property
+    def _becomes_established(self) -> bool:
+        return self._state is State.ESTABLISHED and self._established_at is None
+
+    def _established(self, now: float) -> list[Effect]:
+        assert self._negotiated is not None
+        self._established_at = now
+        self._pinned_error = None
+        next_hops = self._next_hops()
+        usable = {family: hop for family, hop in next_hops.items() if family in self._negotiated.families}
+        self._rib.begin(Egress(self._in_use.local_asn, self._negotiated.wire, usable))
+        self._schedule_flush(now)
+        return [Up()]
+
+    def _next_hops(self) -> dict[Family, Address]:
+        """The next hop of each family for which we have an address; a link-local one is none."""
+        connection = self._connection
+        assert connection is not None
+        local, ipv4, ipv6 = connection.local_address, connection.local_ipv4, connection.local_ipv6
+        if isinstance(local, IPv4Address):
+            ipv4 = local
+        elif not local.is_link_local:
+            ipv6 = local
+        hops: dict[Family, Address | None] = {Family.IPV4_UNICAST: ipv4, Family.IPV6_UNICAST: ipv6}
+        return {family: address for family, address in hops.items() if address is not None}
+
+    # Sending
+
+    def _send(self, outgoing: Message) -> Send:
+        self._messages_out[_type_of(outgoing)] += 1
+        return Send(message.encode(outgoing, WireContext()))
+
+    def _schedule_flush(self, now: float) -> None:
+        if self._state is State.ESTABLISHED and not self._paused and self._rib.pending:
+            self._timers.set(Timer.FLUSH, now)
+
+    def _flush(self, now: float) -> list[Effect]:
+        updates = self._rib.take(SLICE_OCTETS)
+        self._schedule_flush(now)
+        if not updates:
+            return []
+        self._messages_out[MessageType.UPDATE] += len(updates)
+        self._restart_keepalive(now)
+        return [Send(b"".join(updates))]
+
+    def _restart_keepalive(self, now: float) -> None:
+        if self._negotiated is not None and self._negotiated.hold_time:
+            self._timers.set_jittered(Timer.KEEPALIVE, now, self._negotiated.keepalive_time)
+
+    def _restart_hold(self, now: float) -> None:
+        """The peer lives. With a hold time of 0, only the last step to Established still has a deadline."""
+        hold_time = self._negotiated.hold_time if self._negotiated else 0
+        if hold_time:
+            self._timers.set(Timer.HOLD, now + hold_time)
+        elif self._state is State.ESTABLISHED:
+            self._timers.clear(Timer.HOLD)
+
+    def _writing_paused(self, now: float) -> list[Effect]:
+        if self._state in fsm.CONNECTED and not self._paused:
+            self._paused = True
+            hold_time = self._negotiated.hold_time if self._negotiated else 0
+            self._timers.set(Timer.SEND_HOLD, now + max(SEND_HOLD_LEAST_SECONDS, 2.0 * hold_time))
+            self._timers.clear(Timer.FLUSH)
+        return []
+
+    def _writing_resumed(self, now: float) -> list[Effect]:
+        if not self._paused:
+            return []
+        self._paused = False
+        self._timers.clear(Timer.SEND_HOLD)
+        self._schedule_flush(now)
+        if self._timers.get(Timer.KEEPALIVE) is None:
+            self._restart_keepalive(now)
+        return []
+
+    # Timers
+
+    def _expired(self, timer: Timer, now: float) -> list[Effect]:
+        match timer:
+            case Timer.RETRY:
+                return self._connect(Input.RETRY_EXPIRES, now)
+            case Timer.HOLD:
+                return self._hold_expired(now)
+            case Timer.SEND_HOLD:
+                note = Notification(Code.SEND_HOLD_TIMER_EXPIRED)
+                return self._refuse(Input.MESSAGE_ERROR, note, "the peer has stopped taking our messages", now)
+            case Timer.KEEPALIVE:
+                # Bytes wait for the peer already; `WritingResumed` starts the timer again.
+                if self._paused:
+                    return []
+                self._restart_keepalive(now)
+                return [self._send(Keepalive())]
+            case Timer.FLUSH:
+                return self._flush(now)
+
+    def _hold_expired(self, now: float) -> list[Effect]:
+        if self._state is State.CONNECT:
+            error = SessionError(Direction.LOCAL, explanation.no_answer(self._in_use, ATTEMPT_SECONDS), now)
+            return [Close(error.text), *self._fail(Input.HOLD_EXPIRES, error, now)]
+        if self._negotiated is None:
+            reason = f"no OPEN from the peer within {ATTEMPT_SECONDS:g} s"
+        else:
+            reason = f"nothing received for {self._negotiated.hold_time or ATTEMPT_SECONDS:g} s"
+        return self._refuse(Input.HOLD_EXPIRES, Notification(Code.HOLD_TIMER_EXPIRED), reason, now)
+
+    # Ending
+
+    def _refuse(self, happened: Input, note: Notification, reason: str, now: float) -> list[Effect]:
+        """End the session with a NOTIFICATION of our own."""
+        error = SessionError(Direction.WE_SENT, f"{note.text}: {reason}", now)
+        return [self._send(note), Close(error.text), *self._fail(happened, error, now)]
+
+    def _closed(self, reason: str, now: float) -> list[Effect]:
+        if self._state is State.OPEN_SENT and self._connection is not None:
+            reason = explanation.closed_before_open(reason, self._connection.local_address)
+        return self._lost(reason, now)
+
+    def _lost(self, reason: str, now: float) -> list[Effect]:
+        """The connection is gone, or never came: there is nothing to close."""
+        return self._fail(Input.TCP_FAILS, SessionError(Direction.LOCAL, reason, now), now)
+
+    def _fail(self, happened: Input, error: SessionError, now: float) -> list[Effect]:
+        """Leave the present state because of `error`, and try again later."""
+        effects = self._leave(happened, error.text, now)
+        self._last_error = error
+        self._pinned_error = self._pinned_error or error
+        longest = self._parameters.connect_time or RETRY_LONGEST_SECONDS
+        wait = min(float(longest), RETRY_FIRST_SECONDS * 2 ** min(self._failures, 16))
+        self._failures += 1
+        self._timers.set_jittered(Timer.RETRY, now, wait)
+        return effects
+
+    def _leave(self, happened: Input, reason: str, now: float) -> list[Effect]:
+        """Go to Idle or Active. No timer runs then, and the peer has none of our routes."""
+        effects: list[Effect] = []
+        if self._established_at is not None:
+            effects.append(Down(reason))
+            self._flaps += 1
+            if now - self._established_at >= STABLE_SECONDS:
+                self._failures = 0
+        self._advance(happened, now)
+        self._established_at = None
+        self._negotiated = None
+        self._paused = False
+        self._timers.clear_all()
+        self._rib.end()
+        return effects
+
+    def _stop(self, note: Notification, reason: str, now: float) -> list[Effect]:
+        """End by our own will: no error, no further attempt."""
+        farewell: list[Effect] = []
+        if self._state in fsm.CONNECTED:
+            farewell.append(self._send(note))
+        if self._state in fsm.CONNECTED or self._state is State.CONNECT:
+            farewell.append(Close(reason))
+        self._failures = 0
+        return farewell + self._leave(Input.STOP, reason, now)
+
+    def _parameters_changed(self, parameters: PeerParameters, now: float) -> list[Effect]:
+        before, self._parameters = self._parameters, parameters
+        retry = self._timers.get(Timer.RETRY)
+        if retry is not None:
+            self._timers.set(Timer.RETRY, min(retry, now + (parameters.connect_time or RETRY_LONGEST_SECONDS)))
+        changed = changed_fields(before, parameters, Change.RESET)
+        if not changed or self._idle:
+            return []
+        reason = f"configuration changed: {', '.join(changed)}"
+        effects = self._stop(cease(CeaseSubcode.ADMINISTRATIVE_RESET, reason), reason, now)
+        self._pinned_error = None
+        return effects + self._connect(Input.START, now)
+
+    def _advance(self, happened: Input, now: float) -> None:
+        following = fsm.next_state(self._state, happened)
+        if following is not self._state:
+            self._state, self._since = following, now
+
+    # Showing
+
+    def _pending_changes(self) -> tuple[str, ...]:
+        if self._state not in fsm.CONNECTED:
+            return ()
+        return changed_fields(self._in_use, self._parameters, Change.NEXT_SESSION)
+
+    def _family_snapshot(self, rib: FamilyRib) -> FamilySnapshot:
+        family = rib.family
+        return FamilySnapshot(
+            family=family,
+            negotiated=self._negotiated is not None and family in self._negotiated.families,
+            wanted=len(rib.wanted),
+            advertised=len(rib.sent),
+            pending=rib.queued,
+            reason=self._why_not_sent(rib),
+            received=self._received_routes[family],
+            received_withdrawn=self._received_withdrawals[family],
+        )
+
+    def _why_not_sent(self, rib: FamilyRib) -> str | None:
+        family, agreed = rib.family, self._negotiated
+        if family not in self._in_use.families:
+            return f"{family.text} is not configured for this peer"
+        if agreed is None or self._connection is None:
+            return None
+        if family not in agreed.families:
+            return f"the peer does not offer {family.text}"
+        if family not in self._next_hops():
+            return f"no {family.word} address beside {self._connection.local_address} to be the next hop"
+        return f"{len(rib.refused)} routes have more attributes than fit into a message" if rib.refused else None
+
+
+def _texts(capabilities: tuple[capability.Capability, ...]) -> tuple[str, ...]:
+    return tuple(entry.text for entry in capabilities)
+
+
+def _type_of(outgoing: Message) -> MessageType:
+    match outgoing:
+        case Open():
+            return MessageType.OPEN
+        case Update():
+            return MessageType.UPDATE
+        case Notification():
+            return MessageType.NOTIFICATION
+        case Keepalive():
+            return MessageType.KEEPALIVE
+        case RouteRefresh():
+            return MessageType.ROUTE_REFRESH
+
+
+__all__ = [
+    "Close",
+    "Closed",
+    "Connect",
+    "ConnectFailed",
+    "Connected",
+    "Down",
+    "Effect",
+    "Event",
+    "FamilySnapshot",
+    "ParametersChanged",
+    "Password",
+    "PeerParameters",
+    "Received",
+    "RoutesChanged",
+    "RoutesReplaced",
+    "Send",
+    "Session",
+    "SessionError",
+    "SessionSnapshot",
+    "Start",
+    "State",
+    "Stop",
+    "Up",
+    "WritingPaused",
+    "WritingResumed",
+]

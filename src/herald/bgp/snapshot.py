@@ -1,0 +1,87 @@
+"""The state of a session as a frozen value: for `herald show bgp`, metrics, the log and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
+
+from herald.bgp.family import Family
+from herald.bgp.fsm import State
+from herald.bgp.message import MessageType
+
+
+class Direction(Enum):
+    """Who found the error."""
+
+    WE_SENT = "we sent"
+    THEY_SENT = "they sent"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionError:
+    """Why a session ended or an attempt failed. `at` is monotonic seconds."""
+
+    direction: Direction
+    reason: str
+    at: float
+
+    @property
+    def text(self) -> str:
+        """`they sent Cease/Administrative Shutdown`, or for an error of the connection the reason alone."""
+        return self.reason if self.direction is Direction.LOCAL else f"{self.direction.value} {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class FamilySnapshot:
+    """Routes of one family.
+
+    `wanted` are the prefixes wished for, `advertised` those the peer has been sent, `pending` those about to be. If
+    `reason` is not None, some or all wanted routes are not sent for it. `received` and `received_withdrawn` count
+    announcements and withdrawals since the session came up; received routes are not kept.
+    """
+
+    family: Family
+    negotiated: bool
+    wanted: int
+    advertised: int
+    pending: int
+    reason: str | None
+    received: int
+    received_withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSnapshot:
+    """One session. Instants are monotonic seconds; what is negotiated is None while there is no agreement.
+
+    `pinned_error` is the first error since the session was last Established: of a hundred failed attempts the one that
+    tells most. `pending_changes` are configured fields that take effect with the next session.
+    """
+
+    name: str
+    endpoint: str
+    state: State
+    since: float
+    established_at: float | None
+    local_asn: int
+    remote_asn: int | None
+    remote_router_id: IPv4Address | None
+    hold_time: int | None
+    keepalive_time: float | None
+    capabilities_offered: tuple[str, ...]
+    capabilities_received: tuple[str, ...]
+    families: tuple[FamilySnapshot, ...]
+    last_error: SessionError | None
+    pinned_error: SessionError | None
+    next_retry: float | None
+    messages_in: Mapping[MessageType, int]
+    messages_out: Mapping[MessageType, int]
+    updates_with_errors: int
+    flaps: int
+    pending_changes: tuple[str, ...]
+
+    @property
+    def advertised(self) -> int:
+        """Prefixes the peer has been sent, of all families."""
+        return sum(family.advertised for family in self.families)
