@@ -210,7 +210,9 @@ def test_a_peer_of_another_asn_than_configured_is_told_so(frr: FrrRouter, herald
     assert herald.snapshot.last_error.text == (
         "we sent OPEN Message Error/Bad Peer AS: the peer says it is AS 64501, configured is AS 64777"
     )
-    assert frr.neighbor()["lastNotificationReason"] == "OPEN Message Error/Bad Peer AS"
+    eventually(
+        lambda: frr.neighbor().get("lastNotificationReason") == "OPEN Message Error/Bad Peer AS", "the router knows why"
+    )
 
 
 def test_nobody_listening_is_a_refused_connection(frr: FrrRouter, herald: Herald) -> None:
@@ -250,6 +252,7 @@ def test_the_router_hears_why_we_leave(frr: FrrRouter, herald: Herald) -> None:
     eventually(lambda: route_of(frr, "ipv4", "192.168.1.200/32"), "the route is there")
     herald.loop.call(lambda: herald.peering.stop("node goes into maintenance"))
     eventually(lambda: not route_of(frr, "ipv4", "192.168.1.200/32"), "the route is gone")
+    eventually(lambda: "lastNotificationReason" in frr.neighbor(), "the router knows why")
     neighbor = frr.neighbor()
     assert neighbor["lastNotificationReason"] == "Cease/Administrative Shutdown"
     assert neighbor["lastShutdownDescription"] == "node goes into maintenance"

@@ -11,7 +11,7 @@ Prefixes are kept as the octets of their NLRI: that is what will be sent, and ha
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from herald.bgp import as_path, nlri, path_attribute
@@ -38,12 +38,11 @@ _BLOCKS_CACHED = 1024
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """What of the session shapes what is sent. A family without a next hop is not sent; `blocked` says why."""
+    """What of the session shapes what is sent. A family without a next hop here is not sent."""
 
     local_asn: int
     wire: WireContext
     next_hops: Mapping[Family, Address]
-    blocked: Mapping[Family, str] = field(default_factory=dict)
 
 
 class AdjRibOut:

@@ -15,11 +15,11 @@ what `adj_rib_out` finds. Its rules, where the RFC leaves room or Herald differs
 
 import random
 from collections import Counter
-from ipaddress import IPv4Address
 from typing import assert_never
 
 from herald.bgp import capability, explanation, fsm, message
-from herald.bgp.adj_rib_out import AdjRibOut, Egress, FamilyRib
+from herald.bgp.adj_rib_out import AdjRibOut, FamilyRib
+from herald.bgp.conversation import Conversation
 from herald.bgp.event import (
     Close,
     Closed,
@@ -40,10 +40,9 @@ from herald.bgp.event import (
     WritingPaused,
     WritingResumed,
 )
-from herald.bgp.family import Address, Family, family_by_number
+from herald.bgp.family import family_by_number
 from herald.bgp.fsm import Input, State
-from herald.bgp.message import Framer, Keepalive, Message, MessageType, Open, RouteRefresh, Update
-from herald.bgp.negotiation import Negotiated, negotiate, offer
+from herald.bgp.message import Keepalive, Message, MessageType, Open, RouteRefresh, Update
 from herald.bgp.notification import CeaseSubcode, Code, Notification, WireError, cease
 from herald.bgp.parameters import Change, Password, PeerParameters, changed_fields
 from herald.bgp.path_attribute import WireContext
@@ -71,7 +70,8 @@ class Session:
 
     def __init__(self, parameters: PeerParameters, rng: random.Random) -> None:
         self._parameters = parameters
-        self._in_use = parameters  # those of the present attempt or session
+        self._attempted = parameters  # those of the present attempt or session
+        self._conversation: Conversation | None = None  # the present one, or the last
         self._timers = Timers(rng)
         self._rib = AdjRibOut()
         self._state = State.IDLE
@@ -81,7 +81,9 @@ class Session:
         self._flaps = 0
         self._last_error: SessionError | None = None
         self._pinned_error: SessionError | None = None
-        self._new_connection(None)
+        self._messages_in: Counter[MessageType] = Counter()
+        self._messages_out: Counter[MessageType] = Counter()
+        self._updates_with_errors = 0
 
     @property
     def state(self) -> State:
@@ -138,7 +140,8 @@ class Session:
         return self._timers.deadline()
 
     def snapshot(self) -> SessionSnapshot:
-        agreed, parameters = self._negotiated, self._parameters
+        parameters, conversation = self._parameters, self._talking
+        agreed = conversation.negotiated if conversation else None
         return SessionSnapshot(
             name=parameters.name,
             endpoint=parameters.endpoint,
@@ -150,7 +153,7 @@ class Session:
             remote_router_id=agreed.remote_router_id if agreed else None,
             hold_time=agreed.hold_time if agreed else None,
             keepalive_time=agreed.keepalive_time if agreed else None,
-            capabilities_offered=_texts(self._offered.capabilities) if self._offered else (),
+            capabilities_offered=_texts(conversation.offered.capabilities) if conversation else (),
             capabilities_received=_texts(agreed.capabilities) if agreed else (),
             families=tuple(self._family_snapshot(rib) for rib in self._rib.families.values()),
             last_error=self._last_error,
@@ -170,74 +173,68 @@ class Session:
         """Whether nothing is under way: not started, or stopped."""
         return self._state is State.IDLE and self._timers.get(Timer.RETRY) is None
 
-    def _new_connection(self, event: Connected | None) -> None:
-        """Forget what belonged to the last connection."""
-        self._framer = Framer()
-        self._connection = event
-        self._offered: Open | None = offer(self._in_use, event.router_id) if event else None
-        self._negotiated: Negotiated | None = None
-        self._paused = False
-        self._messages_in: Counter[MessageType] = Counter()
-        self._messages_out: Counter[MessageType] = Counter()
-        self._received_routes: Counter[Family] = Counter()
-        self._received_withdrawals: Counter[Family] = Counter()
-        self._updates_with_errors = 0
+    @property
+    def _talking(self) -> Conversation | None:
+        """The conversation, while there is a connection."""
+        return self._conversation if self._state in fsm.CONNECTED else None
 
     def _connect(self, happened: Input, now: float) -> list[Effect]:
         self._advance(happened, now)
-        self._in_use = self._parameters
-        self._new_connection(None)
+        self._attempted = self._parameters
         self._timers.clear_all()
         self._timers.set(Timer.HOLD, now + ATTEMPT_SECONDS)
-        return [Connect(self._in_use)]
+        return [Connect(self._attempted)]
 
     def _connected(self, event: Connected, now: float) -> list[Effect]:
         if self._state is not State.CONNECT:
             return [Close("no connection was asked for")]
         self._advance(Input.TCP_CONFIRMED, now)
-        self._new_connection(event)
-        assert self._offered is not None
-        return [self._send(self._offered)]
+        self._conversation = Conversation(self._attempted, event)
+        return [self._send(self._conversation.offered)]
 
     # Receiving
 
     def _received(self, data: bytes, now: float) -> list[Effect]:
+        conversation = self._talking
         effects: list[Effect] = []
         try:
-            if self._state in fsm.CONNECTED:
-                for kind, body in self._framer.feed(data):
-                    effects.extend(self._message(kind, body, now))
-                    if self._state not in fsm.CONNECTED:
-                        break
+            for kind, body in conversation.framer.feed(data) if conversation else ():
+                effects.extend(self._message(kind, body, now))
+                if self._talking is None:
+                    break
         except WireError as error:
             effects.extend(self._refuse(Input.MESSAGE_ERROR, error.notification, error.reason, now))
         return effects
 
     def _message(self, kind: MessageType, body: bytes, now: float) -> list[Effect]:
+        conversation = self._talking
+        assert conversation is not None
         self._messages_in[kind] += 1
         happened = _INPUT_OF[kind]
         if (self._state, happened) not in fsm.TRANSITIONS:
             note = Notification(Code.FINITE_STATE_MACHINE_ERROR, fsm.CONNECTED[self._state])
             return self._refuse(Input.FSM_ERROR, note, f"{kind.name} is not allowed now", now)
-        received = message.decode(kind, body, self._negotiated.wire if self._negotiated else WireContext())
+        received = conversation.decode(kind, body)
         if isinstance(received, Notification):
-            error = SessionError(Direction.THEY_SENT, explanation.notification(received, self._in_use), now)
+            error = SessionError(Direction.THEY_SENT, explanation.notification(received, self._attempted), now)
             return [Close(error.text), *self._fail(happened, error, now)]
-        effects = self._accept(received, now)
+        effects = self._accept(received, conversation, now)
         self._advance(happened, now)
-        self._restart_hold(now)
-        return effects + (self._established(now) if self._becomes_established else [])
+        self._restart_hold(conversation, now)
+        if self._state is State.ESTABLISHED and self._established_at is None:
+            effects.extend(self._established(conversation, now))
+        return effects
 
-    def _accept(self, received: Message, now: float) -> list[Effect]:
+    def _accept(self, received: Message, conversation: Conversation, now: float) -> list[Effect]:
         """Take in a message that the state allows and that is not a NOTIFICATION."""
         match received:
             case Open():
-                assert self._offered is not None
-                self._negotiated = negotiate(self._in_use, self._offered, received)
-                self._restart_keepalive(now)
+                conversation.agree(received)
+                self._restart_keepalive(conversation, now)
                 return [self._send(Keepalive())]
             case Update():
-                self._count(received)
+                self._updates_with_errors += bool(received.problems)
+                conversation.count(received)
             case RouteRefresh(afi, safi, subtype):
                 # Subtypes 1 and 2 mark begin and end of a refresh that we never asked for (RFC 7313 §3.2).
                 family = family_by_number(afi, safi)
@@ -248,44 +245,12 @@ class Session:
                 pass
         return []
 
-    def _count(self, update: Update) -> None:
-        attributes = update.attributes
-        reachable = [update.nlri] + ([attributes.mp_reach.nlri] if attributes.mp_reach else [])
-        gone = [update.withdrawn] + ([attributes.mp_unreach.nlri] if attributes.mp_unreach else [])
-        if update.problems:
-            self._updates_with_errors += 1
-        if update.treat_as_withdraw:
-            reachable, gone = [], reachable + gone
-        for prefixes in reachable:
-            self._received_routes[prefixes.family] += len(prefixes)
-        for prefixes in gone:
-            self._received_withdrawals[prefixes.family] += len(prefixes)
-
-    @property
-    def _becomes_established(self) -> bool:
-        return self._state is State.ESTABLISHED and self._established_at is None
-
-    def _established(self, now: float) -> list[Effect]:
-        assert self._negotiated is not None
+    def _established(self, conversation: Conversation, now: float) -> list[Effect]:
         self._established_at = now
         self._pinned_error = None
-        next_hops = self._next_hops()
-        usable = {family: hop for family, hop in next_hops.items() if family in self._negotiated.families}
-        self._rib.begin(Egress(self._in_use.local_asn, self._negotiated.wire, usable))
+        self._rib.begin(conversation.egress())
         self._schedule_flush(now)
         return [Up()]
-
-    def _next_hops(self) -> dict[Family, Address]:
-        """The next hop of each family for which we have an address; a link-local one is none."""
-        connection = self._connection
-        assert connection is not None
-        local, ipv4, ipv6 = connection.local_address, connection.local_ipv4, connection.local_ipv6
-        if isinstance(local, IPv4Address):
-            ipv4 = local
-        elif not local.is_link_local:
-            ipv6 = local
-        hops: dict[Family, Address | None] = {Family.IPV4_UNICAST: ipv4, Family.IPV6_UNICAST: ipv6}
-        return {family: address for family, address in hops.items() if address is not None}
 
     # Sending
 
@@ -294,76 +259,81 @@ class Session:
         return Send(message.encode(outgoing, WireContext()))
 
     def _schedule_flush(self, now: float) -> None:
-        if self._state is State.ESTABLISHED and not self._paused and self._rib.pending:
+        conversation = self._conversation
+        if self._state is State.ESTABLISHED and conversation and not conversation.writing_paused and self._rib.pending:
             self._timers.set(Timer.FLUSH, now)
 
-    def _flush(self, now: float) -> list[Effect]:
+    def _flush(self, conversation: Conversation, now: float) -> list[Effect]:
         updates = self._rib.take(SLICE_OCTETS)
         self._schedule_flush(now)
         if not updates:
             return []
         self._messages_out[MessageType.UPDATE] += len(updates)
-        self._restart_keepalive(now)
+        self._restart_keepalive(conversation, now)
         return [Send(b"".join(updates))]
 
-    def _restart_keepalive(self, now: float) -> None:
-        if self._negotiated is not None and self._negotiated.hold_time:
-            self._timers.set_jittered(Timer.KEEPALIVE, now, self._negotiated.keepalive_time)
+    def _restart_keepalive(self, conversation: Conversation, now: float) -> None:
+        agreed = conversation.negotiated
+        if agreed is not None and agreed.hold_time:
+            self._timers.set_jittered(Timer.KEEPALIVE, now, agreed.keepalive_time)
 
-    def _restart_hold(self, now: float) -> None:
-        """The peer lives. With a hold time of 0, only the last step to Established still has a deadline."""
-        hold_time = self._negotiated.hold_time if self._negotiated else 0
-        if hold_time:
-            self._timers.set(Timer.HOLD, now + hold_time)
+    def _restart_hold(self, conversation: Conversation, now: float) -> None:
+        """The peer lives. With a hold time of 0, only the steps to Established have a deadline."""
+        if conversation.hold_time:
+            self._timers.set(Timer.HOLD, now + conversation.hold_time)
         elif self._state is State.ESTABLISHED:
             self._timers.clear(Timer.HOLD)
 
     def _writing_paused(self, now: float) -> list[Effect]:
-        if self._state in fsm.CONNECTED and not self._paused:
-            self._paused = True
-            hold_time = self._negotiated.hold_time if self._negotiated else 0
-            self._timers.set(Timer.SEND_HOLD, now + max(SEND_HOLD_LEAST_SECONDS, 2.0 * hold_time))
+        conversation = self._talking
+        if conversation is not None and not conversation.writing_paused:
+            conversation.writing_paused = True
+            self._timers.set(Timer.SEND_HOLD, now + max(SEND_HOLD_LEAST_SECONDS, 2.0 * conversation.hold_time))
             self._timers.clear(Timer.FLUSH)
         return []
 
     def _writing_resumed(self, now: float) -> list[Effect]:
-        if not self._paused:
-            return []
-        self._paused = False
-        self._timers.clear(Timer.SEND_HOLD)
-        self._schedule_flush(now)
-        if self._timers.get(Timer.KEEPALIVE) is None:
-            self._restart_keepalive(now)
+        conversation = self._talking
+        if conversation is not None and conversation.writing_paused:
+            conversation.writing_paused = False
+            self._timers.clear(Timer.SEND_HOLD)
+            self._schedule_flush(now)
+            if self._timers.get(Timer.KEEPALIVE) is None:
+                self._restart_keepalive(conversation, now)
         return []
 
     # Timers
 
     def _expired(self, timer: Timer, now: float) -> list[Effect]:
+        if timer is Timer.RETRY:
+            return self._connect(Input.RETRY_EXPIRES, now)
+        conversation = self._talking
+        if conversation is None:
+            return self._attempt_expired(now)
         match timer:
-            case Timer.RETRY:
-                return self._connect(Input.RETRY_EXPIRES, now)
             case Timer.HOLD:
-                return self._hold_expired(now)
+                return self._hold_expired(conversation, now)
             case Timer.SEND_HOLD:
                 note = Notification(Code.SEND_HOLD_TIMER_EXPIRED)
                 return self._refuse(Input.MESSAGE_ERROR, note, "the peer has stopped taking our messages", now)
             case Timer.KEEPALIVE:
-                # Bytes wait for the peer already; `WritingResumed` starts the timer again.
-                if self._paused:
+                # While bytes wait for the peer anyway, one more helps nobody; `WritingResumed` starts the timer again.
+                if conversation.writing_paused:
                     return []
-                self._restart_keepalive(now)
+                self._restart_keepalive(conversation, now)
                 return [self._send(Keepalive())]
             case Timer.FLUSH:
-                return self._flush(now)
+                return self._flush(conversation, now)
 
-    def _hold_expired(self, now: float) -> list[Effect]:
-        if self._state is State.CONNECT:
-            error = SessionError(Direction.LOCAL, explanation.no_answer(self._in_use, ATTEMPT_SECONDS), now)
-            return [Close(error.text), *self._fail(Input.HOLD_EXPIRES, error, now)]
-        if self._negotiated is None:
+    def _attempt_expired(self, now: float) -> list[Effect]:
+        error = SessionError(Direction.LOCAL, explanation.no_answer(self._attempted, ATTEMPT_SECONDS), now)
+        return [Close(error.text), *self._fail(Input.HOLD_EXPIRES, error, now)]
+
+    def _hold_expired(self, conversation: Conversation, now: float) -> list[Effect]:
+        if conversation.negotiated is None:
             reason = f"no OPEN from the peer within {ATTEMPT_SECONDS:g} s"
         else:
-            reason = f"nothing received for {self._negotiated.hold_time or ATTEMPT_SECONDS:g} s"
+            reason = f"nothing received for {conversation.hold_time or ATTEMPT_SECONDS:g} s"
         return self._refuse(Input.HOLD_EXPIRES, Notification(Code.HOLD_TIMER_EXPIRED), reason, now)
 
     # Ending
@@ -374,8 +344,8 @@ class Session:
         return [self._send(note), Close(error.text), *self._fail(happened, error, now)]
 
     def _closed(self, reason: str, now: float) -> list[Effect]:
-        if self._state is State.OPEN_SENT and self._connection is not None:
-            reason = explanation.closed_before_open(reason, self._connection.local_address)
+        if self._state is State.OPEN_SENT and self._conversation is not None:
+            reason = explanation.closed_before_open(reason, self._conversation.local_address)
         return self._lost(reason, now)
 
     def _lost(self, reason: str, now: float) -> list[Effect]:
@@ -403,8 +373,6 @@ class Session:
                 self._failures = 0
         self._advance(happened, now)
         self._established_at = None
-        self._negotiated = None
-        self._paused = False
         self._timers.clear_all()
         self._rib.end()
         return effects
@@ -440,34 +408,28 @@ class Session:
     # Showing
 
     def _pending_changes(self) -> tuple[str, ...]:
-        if self._state not in fsm.CONNECTED:
+        if self._talking is None:
             return ()
-        return changed_fields(self._in_use, self._parameters, Change.NEXT_SESSION)
+        return changed_fields(self._attempted, self._parameters, Change.NEXT_SESSION)
 
     def _family_snapshot(self, rib: FamilyRib) -> FamilySnapshot:
-        family = rib.family
+        family, conversation = rib.family, self._talking
+        agreed = conversation.negotiated if conversation else None
+        reason = conversation.why_not_sent(family) if conversation else None
+        if family not in self._attempted.families:
+            reason = f"{family.text} is not configured for this peer"
+        elif rib.refused:
+            reason = f"{len(rib.refused)} routes have more attributes than fit into a message"
         return FamilySnapshot(
             family=family,
-            negotiated=self._negotiated is not None and family in self._negotiated.families,
+            negotiated=agreed is not None and family in agreed.families,
             wanted=len(rib.wanted),
             advertised=len(rib.sent),
             pending=rib.queued,
-            reason=self._why_not_sent(rib),
-            received=self._received_routes[family],
-            received_withdrawn=self._received_withdrawals[family],
+            reason=reason,
+            received=conversation.received[family] if conversation else 0,
+            received_withdrawn=conversation.received_withdrawn[family] if conversation else 0,
         )
-
-    def _why_not_sent(self, rib: FamilyRib) -> str | None:
-        family, agreed = rib.family, self._negotiated
-        if family not in self._in_use.families:
-            return f"{family.text} is not configured for this peer"
-        if agreed is None or self._connection is None:
-            return None
-        if family not in agreed.families:
-            return f"the peer does not offer {family.text}"
-        if family not in self._next_hops():
-            return f"no {family.word} address beside {self._connection.local_address} to be the next hop"
-        return f"{len(rib.refused)} routes have more attributes than fit into a message" if rib.refused else None
 
 
 def _texts(capabilities: tuple[capability.Capability, ...]) -> tuple[str, ...]:
@@ -488,30 +450,11 @@ def _type_of(outgoing: Message) -> MessageType:
             return MessageType.ROUTE_REFRESH
 
 
+# The names of the machine's whole vocabulary, for those who run or test one.
+# fmt: off
 __all__ = [
-    "Close",
-    "Closed",
-    "Connect",
-    "ConnectFailed",
-    "Connected",
-    "Down",
-    "Effect",
-    "Event",
-    "FamilySnapshot",
-    "ParametersChanged",
-    "Password",
-    "PeerParameters",
-    "Received",
-    "RoutesChanged",
-    "RoutesReplaced",
-    "Send",
-    "Session",
-    "SessionError",
-    "SessionSnapshot",
-    "Start",
-    "State",
-    "Stop",
-    "Up",
-    "WritingPaused",
-    "WritingResumed",
+    "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event", "FamilySnapshot",
+    "ParametersChanged", "Password", "PeerParameters", "Received", "RoutesChanged", "RoutesReplaced", "Send", "Session",
+    "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WritingPaused", "WritingResumed",
 ]
+# fmt: on
