@@ -34,7 +34,7 @@ def complaint() -> Problem:
     return Problem("HL200", Severity.ERROR, "File", "", "a.yaml", "", "UnreadableYAML", "line 3")
 
 
-UNREADABLE = Reading(problems=(complaint(),), is_partial=True)
+UNREADABLE = Reading(problems=(complaint(),), is_partial=True, is_unreadable=True)
 
 
 def test_put_tells_the_objects_that_are_new_different_or_gone() -> None:

@@ -51,7 +51,8 @@ def test_a_status_is_laid_over_the_object() -> None:
 
 def test_an_empty_status_replaces_the_one_in_the_manifest() -> None:
     had = msgspec.structs.replace(
-        service(), status=ServiceStatus(load_balancer=LoadBalancerStatus(ingress=(LoadBalancerIngress(ip="192.0.2.1"),)))
+        service(),
+        status=ServiceStatus(load_balancer=LoadBalancerStatus(ingress=(LoadBalancerIngress(ip="192.0.2.1"),))),
     )
     seen = status_file.laid_over(had, Overlay({}))
     assert isinstance(seen, Service)
@@ -97,7 +98,9 @@ def test_of_several_notes_about_one_object_the_last_counts_and_cut_lines_are_pas
 
 
 def test_the_creation_time_of_the_manifest_beats_the_first_sight() -> None:
-    dated = msgspec.structs.replace(service(), metadata=ObjectMeta(name="web", creation_timestamp="2020-01-01T00:00:00Z"))
+    dated = msgspec.structs.replace(
+        service(), metadata=ObjectMeta(name="web", creation_timestamp="2020-01-01T00:00:00Z")
+    )
     assert first_seen.dated(dated, "2026-01-01T00:00:00Z") == dated
     assert first_seen.dated(service(), "2026-01-01T00:00:00Z").metadata.creation_timestamp == "2026-01-01T00:00:00Z"
 

@@ -6,7 +6,7 @@ that is broken as a whole keeps all of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from herald.config.findings import ObjectKey, problem
@@ -18,14 +18,15 @@ from herald.store.store import ClusterObject
 class Reading:
     """What a file says. `broken` are the objects whose documents could not be understood but named them.
 
-    `is_partial`: a part could not even be told to be this or that object, or the whole file is unreadable, so that an
-    object that is not in `objects` may well be in the file.
+    `is_partial`: a part could not even be told to be this or that object, so that an object that is not in `objects`
+    may well be in the file. `is_unreadable`: a part is no YAML at all, which also makes it partial.
     """
 
     objects: Mapping[ObjectKey, ClusterObject] = field(default_factory=dict)
     broken: frozenset[ObjectKey] = frozenset()
     problems: tuple[Problem, ...] = ()
     is_partial: bool = False
+    is_unreadable: bool = False
 
 
 GONE = Reading()
@@ -95,7 +96,7 @@ class Catalogue:
         return changed
 
     def _note(self, path: Path, before: Reading, after: Reading) -> None:
-        if not after.is_partial:
+        if not after.is_unreadable:
             self._never_whole.discard(path)
         elif before is GONE:
             self._never_whole.add(path)
@@ -116,7 +117,7 @@ def _with_last_good(before: Reading, now: Reading) -> Reading:
     if not kept:
         return now
     objects = {**now.objects, **{key: before.objects[key] for key in kept}}
-    return Reading(objects, now.broken, now.problems, now.is_partial)
+    return replace(now, objects=objects)
 
 
 def _doubled(key: ObjectKey, holders: tuple[Path, ...]) -> Problem:

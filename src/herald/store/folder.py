@@ -222,7 +222,7 @@ def _read(path: Path) -> Reading:
         return read_manifest(path.read_bytes(), path)
     except OSError as error:
         problem = unreadable(f"{error.strerror or error}; what it said last stays in force", file_key(path))
-        return Reading(problems=(problem,), is_partial=True)
+        return Reading(problems=(problem,), is_partial=True, is_unreadable=True)
 
 
 def _scan(layout: Layout) -> dict[Path, Signature]:
