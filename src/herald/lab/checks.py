@@ -80,6 +80,23 @@ def neighbour_is(node_by_mac: Mapping[str, str], allowed: Callable[[str], bool])
     return check
 
 
+def shared_by(nodes: Collection[str], requests: int) -> Check:
+    """`curl` many times, then `sort | uniq -c`: `requests` answers, some from each of `nodes`."""
+
+    def check(result: Result) -> Seen:
+        pairs = [line.split() for line in result.stdout.splitlines()]
+        counts = {node: int(count) for count, node in pairs}
+        told = listed(f"{node} {count}" for node, count in sorted(counts.items()))
+        return Seen(set(counts) == set(nodes) and sum(counts.values()) == requests, told)
+
+    return check
+
+
+def never_failed(requests: int, failed: int, told: str) -> Seen:
+    """A poller asked and every request was answered."""
+    return Seen(requests > 0 and failed == 0, told)
+
+
 # FRR, asked for JSON
 
 

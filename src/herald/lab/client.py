@@ -15,6 +15,7 @@ from pathlib import Path
 from herald.lab.place import Place
 from herald.lab.poller import READY
 from herald.lab.process import Process
+from herald.lab.proof import Command
 
 REPLY = re.compile(r"^Unicast reply from (\S+) \[([0-9A-Fa-f:]{17})\]", re.MULTILINE)
 
@@ -61,6 +62,9 @@ class Poller:
     """A running poller in a client's namespace."""
 
     process: Process
+    host: str
+    url: str
+    every_ms: float
 
     @classmethod
     async def start(
@@ -78,12 +82,12 @@ class Poller:
             if not process.running() or time.monotonic() > deadline:
                 raise RuntimeError(f"the poller on {host} did not start: {log.read_text().strip()}")
             await asyncio.sleep(0.005)
-        return cls(process)
+        return cls(process, host, url, every_ms)
 
     @property
-    def command(self) -> str:
-        """The command as a person would type it."""
-        return " ".join(["python", *self.process.argv[self.process.argv.index("-m") :]])
+    def command(self) -> Command:
+        """The command, for proofs."""
+        return Command(self.process.argv, f"{self.host}$ poll {self.url} every {self.every_ms:g} ms")
 
     async def stop(self) -> Tally:
         """End polling; what was seen."""

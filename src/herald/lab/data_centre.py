@@ -101,10 +101,9 @@ class DataCentre:
         await namespace.unplug(self.place, self.blueprint.segment, node)
         await self.speakers[node].crash()
 
-    async def power_on(self, node: str) -> None:
-        """The node comes back."""
+    async def plug(self, node: str) -> None:
+        """The node's cable is back; its speaker still has to be started."""
         await namespace.plug(self.place, self.blueprint.segment, node)
-        self.start_speaker(node)
 
     def show_socket(self, node: str) -> Path:
         """Where `herald show` finds a node's speaker."""
@@ -131,12 +130,16 @@ class DataCentre:
         argv = (*HERALD, "show", *words, "--socket", str(self.show_socket(node)), "-o", "json")
         return Command(argv, f"{node}$ herald show {' '.join(words)}")
 
-    def grep(
-        self, pattern: str, *, process_names: str = "speaker-*", shown: str = "kubectl logs -l component=speaker"
-    ) -> Command:
-        """`kubectl logs … | grep -i PATTERN`, which here is a grep over log files."""
-        files = sorted(str(path) for path in self.place.logs.glob(f"{process_names}.log"))
-        return Command(("grep", "-ihE", pattern, *files), f'{shown} | grep -iE "{pattern}"')
+    def status_of(self, kind: str, namespace: str, name: str) -> Command:
+        """The status that the controller gave an object."""
+        file = f"{kind.lower()}.{namespace}.{name}.yaml"
+        return Command(("cat", str(self.place.config / ".herald" / "status" / file)), f"cat .herald/status/{file}")
+
+    def grep(self, pattern: str, component: str = "speaker") -> Command:
+        """`kubectl logs -l component=… | grep -iE PATTERN`, which here is a grep over log files."""
+        files = sorted(str(path) for path in self.place.logs.glob(f"{component}*.log"))
+        shown = f'kubectl logs -l component={component} | grep -iE "{pattern}"'
+        return Command(("grep", "-ihE", pattern, *files), shown)
 
     def evidence(self) -> list[str]:
         """The last lines of Herald's logs, and any process that ended though it should not have."""

@@ -69,12 +69,10 @@ class Place:
 
     def take(self, lab: str, *, keep: bool) -> None:
         """Begin a lab here. LabStandsError when one stands here already."""
-        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:
-            handle = os.open(self.journal, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            self.directory.mkdir(mode=0o755)
         except FileExistsError:
             raise LabStandsError(self.describe()) from None
-        os.close(handle)
         self._write({"lab": lab, "maker": os.getpid(), "began": process.start_time(os.getpid()), "keep": keep})
         for folder in (self.config, self.logs):
             folder.mkdir()
@@ -94,7 +92,7 @@ class Place:
 
     def taken(self) -> bool:
         """Whether a lab stands here, or the remains of one."""
-        return self.journal.exists()
+        return self.directory.exists()
 
     def scenario(self) -> str:
         """The scenario of the lab that stands here; empty when the journal does not say."""
@@ -103,9 +101,17 @@ class Place:
     def abandoned(self) -> bool:
         """Whether what stands here was left by a run that was killed: not kept on purpose, and its maker is gone."""
         heads = [entry for entry in self._entries() if "lab" in entry]
-        if not heads or heads[-1]["keep"]:
-            return not heads and self.taken()
-        return process.start_time(int(heads[-1]["maker"])) != int(heads[-1]["began"])
+        if not heads:
+            return self.taken()
+        alive = process.start_time(int(heads[-1]["maker"])) == int(heads[-1]["began"])
+        return not alive and not heads[-1]["keep"]
+
+    def maker(self) -> int | None:
+        """The process that builds or proves this lab just now; None when it was left standing, or left behind."""
+        heads = [entry for entry in self._entries() if "lab" in entry]
+        if not heads or heads[-1]["keep"] or self.abandoned():
+            return None
+        return int(heads[-1]["maker"])
 
     def describe(self) -> str:
         """One sentence on what stands here, for people."""
@@ -133,7 +139,8 @@ class Place:
         await process.kill_all(dict.fromkeys(self.processes() + strangers))
         for name in namespaces:
             await process.must(["ip", "netns", "del", name])
-        shutil.rmtree(self.directory, ignore_errors=False) if self.directory.exists() else None
+        if self.taken():
+            shutil.rmtree(self.directory)
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self.journal.open("a") as journal:

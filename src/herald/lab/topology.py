@@ -10,7 +10,7 @@ Nothing here touches the kernel: `commands` says what `ip -batch` has to be told
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 BRIDGE = "br0"
 """The name of the bridge inside a segment's namespace."""
@@ -45,6 +45,12 @@ class Interface:
         assert len(self.name) <= LONGEST_INTERFACE_NAME, self.name
 
 
+def interface(name: str, *addresses: str, on: str | None = None) -> Interface:
+    """An `Interface` from addresses as people write them, like "192.168.1.1/24"."""
+    parsed = (ip_interface(address) for address in addresses)
+    return Interface(name, tuple(parsed), on)
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A static route: `via` names one gateway or, for equal-cost paths, several."""
@@ -61,13 +67,6 @@ class Host:
     interfaces: tuple[Interface, ...]
     routes: tuple[Route, ...] = ()
     forwards: bool = False
-
-    def interface(self, name: str) -> Interface:
-        """The interface called `name`; KeyError when there is none."""
-        for interface in self.interfaces:
-            if interface.name == name:
-                return interface
-        raise KeyError(f"{self.name} has no interface {name}")
 
     @property
     def address(self) -> str:

@@ -1,0 +1,230 @@
+"""What `herald lab up | run | down | list | shell` do.
+
+Whatever happens to a run (a claim that does not hold, Ctrl-C, SIGTERM, a fault of the lab itself) everything it made is
+removed again unless `--keep` was given; what SIGKILL leaves behind is removed by `herald lab down`, or by the next run.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from herald.lab.daemons.frr import DAEMONS
+from herald.lab.data_centre import DataCentre
+from herald.lab.place import LabStandsError, Place, standing
+from herald.lab.process import CommandFailedError
+from herald.lab.proof import Proof, RefutedError
+from herald.lab.report import Report, Silence, as_json, standard_output
+from herald.lab.scenario import Scenario
+from herald.lab.scenarios import SCENARIOS
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = "interrupted"
+EXIT_OK, EXIT_REFUTED, EXIT_UNUSABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+PROGRAMS = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "sysctl": "procps",
+    "curl": "curl",
+    "arping": "iputils-arping",
+    "vtysh": "frr",
+    "bird": "bird2",
+}
+"""What the lab runs, and the Debian package that has it."""
+
+
+def obstacles() -> list[str]:
+    """Why no lab can be built on this machine, in words; empty when one can."""
+    found = []
+    if os.geteuid() != 0:
+        found.append("making network namespaces needs root: run it with sudo")
+    missing = sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
+    if not (DAEMONS / "bgpd").exists() and "frr" not in missing:
+        missing.append("frr")
+    if missing:
+        found.append(f"programs are missing: apt-get install {' '.join(missing)}")
+    return found
+
+
+def run(scenario: Scenario, place: Place, *, keep: bool = False, as_json_text: bool = False) -> int:
+    """`herald lab run`: build, prove every claim, remove. The exit code."""
+    report = standard_output()
+    return _main(_run(scenario, place, report, keep=keep, as_json_text=as_json_text))
+
+
+def up(scenario: Scenario, place: Place) -> int:
+    """`herald lab up`: build, apply the scenario's first manifests, say how to look around, leave it. The exit code."""
+    return _main(_up(scenario, place, standard_output()))
+
+
+def down(place: Place) -> int:
+    """`herald lab down`: remove the lab that stands here, or its remains. The exit code."""
+    report = standard_output()
+    if not place.taken():
+        report.say("no lab stands here")
+        return EXIT_OK
+    scenario = place.scenario()
+    asyncio.run(_down(place))
+    report.say(f"removed the lab {scenario}".rstrip())
+    return EXIT_OK
+
+
+def overview() -> int:
+    """`herald lab list`: the scenarios there are, and the labs that stand. The exit code."""
+    report = standard_output()
+    for scenario in SCENARIOS.values():
+        report.say(f"{scenario.name:<14} {scenario.title}")
+    for place in standing():
+        report.say()
+        report.say(place.describe())
+        report.say(f"  in {place.directory}; namespaces {', '.join(place.namespaces())}")
+    return EXIT_OK
+
+
+def shell(place: Place, host: str) -> int:
+    """`herald lab shell`: a shell inside a host's namespace, until it ends. Its exit code."""
+    namespace = place.namespace(host)
+    if namespace not in place.namespaces():
+        known = ", ".join(name.removeprefix(place.prefix) for name in place.namespaces())
+        told = f"its namespaces are {known}" if known else "no lab stands here; start one with `herald lab up`"
+        print(f"no namespace {host}: {told}", file=sys.stderr)  # noqa: T201
+        return EXIT_UNUSABLE
+    program = os.environ.get("SHELL", "/bin/sh")
+    inside = ["ip", "netns", "exec", namespace, program]
+    return subprocess.run(inside, cwd=place.directory, env=os.environ | {"PS1": f"{host}$ "}, check=False).returncode
+
+
+async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, as_json_text: bool) -> int:
+    began = time.monotonic()
+    if not as_json_text:
+        report.say(scenario.title)
+        report.say()
+        report.say(scenario.picture)
+    proof = Proof(Silence() if as_json_text else report, list)
+    await _take(scenario, place)
+    lab: DataCentre | None = None
+    ended_early = ""
+    try:
+        lab = await DataCentre.build(scenario.blueprint, place)
+        proof.evidence = lab.evidence
+        lab.start_herald()
+        await scenario.prove(lab, proof)
+    except RefutedError:
+        pass  # It is in the proof, and was shown.
+    except asyncio.CancelledError:
+        ended_early = INTERRUPTED
+    except (CommandFailedError, TimeoutError, RuntimeError, OSError) as error:
+        ended_early = f"the lab itself failed: {error}"
+    finally:
+        if not keep:
+            with _undisturbed():
+                await place.clear()
+    took = time.monotonic() - began
+    if as_json_text:
+        print(json.dumps(as_json(scenario.name, proof, took, ended_early=ended_early), indent=2))  # noqa: T201
+    else:
+        report.summary(scenario.name, proof, took, ended_early=ended_early)
+    if keep and lab is not None:
+        place.keep()
+        _guide(lab, scenario, Report(sys.stderr) if as_json_text else report)
+    if ended_early:
+        return EXIT_INTERRUPTED if ended_early == INTERRUPTED else EXIT_UNUSABLE
+    return EXIT_OK if proof.holds else EXIT_REFUTED
+
+
+async def _up(scenario: Scenario, place: Place, report: Report) -> int:
+    await _take(scenario, place)
+    try:
+        lab = await DataCentre.build(scenario.blueprint, place)
+        lab.start_herald()
+        scenario.apply_first(lab)
+    except BaseException:
+        with _undisturbed():
+            await place.clear()
+        raise
+    place.keep()
+    report.say(scenario.picture)
+    _guide(lab, scenario, report)
+    return EXIT_OK
+
+
+async def _down(place: Place) -> None:
+    maker = place.maker()
+    if maker is not None:
+        # A run that is still busy clears up after itself. It is another process: there is nothing to await but time.
+        os.kill(maker, signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while place.maker() is not None and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await place.clear()
+
+
+async def _take(scenario: Scenario, place: Place) -> None:
+    """Take the place; what a killed run left there is removed first."""
+    if place.taken() and place.abandoned():
+        await place.clear()
+    place.take(scenario.name, keep=False)
+
+
+def _guide(lab: DataCentre, scenario: Scenario, report: Report) -> None:
+    """How to look around in a lab that stands."""
+    name = f" --name {lab.place.name}" if lab.place.name else ""
+    report.say()
+    report.say("The lab stands. Things to try:")
+    report.say()
+    for command, what in scenario.tour(lab):
+        report.say(f"  # {what}")
+        report.say(f"  {command}")
+    node = lab.blueprint.nodes[0]
+    report.say("  # what a speaker does")
+    report.say(f"  herald show l2 --socket {lab.show_socket(node)}")
+    report.say("  # a shell on any of the machines")
+    report.say(f"  herald lab shell{name} {node}")
+    report.say()
+    report.say(f"Manifests:  {lab.place.config}/*.yaml; what you write, change or delete there is applied at once")
+    report.say(f"Logs:       {lab.place.logs}/")
+    report.say(f"Machines:   {', '.join(lab.place.namespaces())} (ip netns exec NAME …)")
+    report.say(f"Remove it:  herald lab down{name}")
+
+
+def _main(work: Coroutine[Any, Any, int]) -> int:
+    """Run to the end; Ctrl-C and SIGTERM cancel, and what was begun is put away before they take effect."""
+
+    async def cancellable() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    found = obstacles()
+    if found:
+        work.close()
+        print("\n".join(found), file=sys.stderr)  # noqa: T201
+        return EXIT_UNUSABLE
+    try:
+        return asyncio.run(cancellable())
+    except LabStandsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+    except (CommandFailedError, TimeoutError, RuntimeError, OSError) as error:
+        print(f"the lab could not be built: {error}", file=sys.stderr)  # noqa: T201
+    except asyncio.CancelledError:
+        return EXIT_INTERRUPTED
+    return EXIT_UNUSABLE
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Further signals wait until a lab is put away: half a lab helps nobody."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, lambda: None)
+    yield

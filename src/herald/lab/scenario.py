@@ -1,0 +1,36 @@
+"""What a scenario is: a data centre, the manifests it begins with, and the claims that are proven of it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.howto import HowTo
+from herald.lab.proof import Proof
+
+
+def diagram(docstring: str | None) -> str:
+    """The drawing in a scenario module's docstring: everything after its first paragraph."""
+    return (docstring or "").partition("\n\n")[2].rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One how-to come true.
+
+    `first` names the manifests that `herald lab up` applies. `tour` gives commands that are worth trying in a lab that
+    stands, as (command, what it shows); `prove` walks through the how-to.
+    """
+
+    name: str
+    title: str
+    picture: str
+    blueprint: Blueprint
+    howto: HowTo
+    first: tuple[str, ...]
+    tour: Callable[[DataCentre], list[tuple[str, str]]]
+    prove: Callable[[DataCentre, Proof], Awaitable[None]]
+
+    def apply_first(self, lab: DataCentre) -> None:
+        """Apply the manifests that the scenario begins with."""
+        for name in self.first:
+            lab.cluster.apply(self.howto.text(name))
