@@ -9,18 +9,18 @@ machine is made.
 from typing import Protocol, TypeVar
 
 Event_contra = TypeVar("Event_contra", contravariant=True)
-Effect_co = TypeVar("Effect_co", covariant=True)
+Effect = TypeVar("Effect")
 Snapshot_co = TypeVar("Snapshot_co", covariant=True)
 
 
-class Machine(Protocol[Event_contra, Effect_co, Snapshot_co]):
+class Machine(Protocol[Event_contra, Effect, Snapshot_co]):
     """What every protocol machine offers its shell."""
 
-    def handle(self, event: Event_contra, now: float) -> list[Effect_co]:
+    def handle(self, event: Event_contra, now: float) -> list[Effect]:
         """What to do because `event` happened at `now`. Effects are to be performed in order."""
         ...
 
-    def wake(self, now: float) -> list[Effect_co]:
+    def wake(self, now: float) -> list[Effect]:
         """What to do because `deadline()` has come. Called early, it does nothing."""
         ...
 
