@@ -1,0 +1,236 @@
+"""What the advertisements that reach a service make possible on which node.
+
+Many services are reached by the same advertisements; a *reach* is worked out once for all of them and holds everything
+that does not depend on the single service: which nodes may, which may not and why, on which interfaces, and what
+the routes look like. What remains per service is its readiness, its policy and its addresses. The orders of tests are
+MetalLB's, because the first one that fails is the reason that is logged.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from herald.announcement.election import Electorate
+from herald.announcement.readiness import Readiness
+from herald.announcement.reason import Code, Protocol, Reason, because, listed
+from herald.cluster.meta import NodeName, PoolName
+from herald.cluster.node import Node
+from herald.cluster.service import Service
+from herald.config.advertisement import BGPAdvertisement, L2Advertisement
+
+L2 = Protocol.LAYER2
+BGP = Protocol.BGP
+
+InterfaceNames = frozenset[str] | None
+"""Names of interfaces; None means all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landscape:
+    """The nodes of the cluster and what is known of them, the same for every service.
+
+    `members` are the nodes with a live speaker; None means that every node has one. `interfaces` names the interfaces
+    of each node whose interfaces are known; about the others nothing is assumed to be missing.
+    """
+
+    nodes: Mapping[NodeName, Node]
+    members: frozenset[NodeName] | None = None
+    ignore_exclude_lb: bool = False
+    interfaces: Mapping[NodeName, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def everyone(self) -> tuple[NodeName, ...]:
+        """All node names: those with a Node object and those with a speaker only."""
+        return tuple(sorted({*self.nodes, *(self.members or ())}))
+
+    def is_live(self, node: NodeName) -> bool:
+        return self.members is None or node in self.members
+
+    def node_reason(self, node: NodeName, protocol: Protocol) -> Reason | None:
+        """Why the node may not announce anything at all. A node without a Node object is given the benefit."""
+        if not self.is_live(node):
+            return because(Code.SPEAKER_NOT_LIVE, protocol, node=node)
+        facts = self.nodes.get(node)
+        if facts is None:
+            return None
+        if facts.is_network_unavailable:
+            return because(Code.NETWORK_UNAVAILABLE, protocol, node=node)
+        if facts.is_excluded and not self.ignore_exclude_lb:
+            return because(Code.NODE_EXCLUDED_BY_LABEL, protocol, node=node)
+        return None
+
+
+class L2Reach:
+    """What a set of L2Advertisements makes possible: those of one pool that match the labels of a service."""
+
+    def __init__(
+        self,
+        pool: PoolName,
+        of_pool: Iterable[L2Advertisement],
+        matching: Iterable[L2Advertisement],
+        landscape: Landscape,
+    ) -> None:
+        self._pool = pool
+        self._of_pool = tuple(of_pool)
+        self.advertisements = tuple(matching)
+        self._landscape = landscape
+        self.scores = _sum_scores(self.advertisements)
+
+    @cached_property
+    def unadvertised(self) -> Reason | None:
+        """Why no advertisement reaches the service; None if one does."""
+        if self.advertisements:
+            return None
+        if not self._of_pool:
+            return because(Code.NO_ADVERTISEMENT_FOR_POOL, L2, kind="L2Advertisement", pool=self._pool)
+        return because(
+            Code.ADVERTISEMENT_SELECTS_OTHER_SERVICES, L2, kind="L2Advertisement", advertisements=_names(self._of_pool)
+        )
+
+    @cached_property
+    def excluded(self) -> Mapping[NodeName, Reason]:
+        """Every node that may not answer, and why; endpoints are not looked at here."""
+        reasons = ((node, self._node_reason(node)) for node in self._landscape.everyone)
+        return {node: reason for node, reason in reasons if reason is not None}
+
+    @cached_property
+    def candidates(self) -> frozenset[NodeName]:
+        """Every node that may answer; endpoints are not looked at here."""
+        return frozenset(node for node in self._landscape.everyone if node not in self.excluded)
+
+    @cached_property
+    def _whole_electorate(self) -> Electorate:
+        return Electorate(self.candidates, self.scores)
+
+    def electorate(self, local_to: frozenset[NodeName] | None) -> Electorate:
+        """Those who stand for election; with `local_to`, only nodes in it."""
+        if local_to is None:
+            return self._whole_electorate
+        return Electorate(self.candidates & local_to, self.scores)
+
+    def interfaces(self, node: NodeName) -> InterfaceNames:
+        """Where `node` would answer: the union of what the advertisements that select it name."""
+        named: set[str] = set()
+        for advertisement in self.advertisements:
+            if node in advertisement.nodes:
+                if advertisement.interfaces is None:
+                    return None
+                named |= advertisement.interfaces
+        return frozenset(named)
+
+    def service_reason(self, service: Service, readiness: Readiness) -> Reason | None:
+        """Why no node at all may answer for the service; None if some might."""
+        if not readiness.somewhere:
+            return because(Code.NO_READY_ENDPOINT, L2)
+        if not self.advertisements:
+            return self.unadvertised
+        return self._sharing_reason if service.wants_sharing else None
+
+    @cached_property
+    def _sharing_reason(self) -> Reason | None:
+        selective = [advertisement for advertisement in self.advertisements if advertisement.service_selectors]
+        if not selective:
+            return None
+        return because(Code.SHARED_IP_WITH_SERVICE_SELECTOR, L2, advertisements=_names(selective))
+
+    def _node_reason(self, node: NodeName) -> Reason | None:
+        if not any(node in advertisement.nodes for advertisement in self.advertisements):
+            return because(
+                Code.ADVERTISEMENT_SELECTS_OTHER_NODES,
+                L2,
+                kind="L2Advertisement",
+                advertisements=_names(self.advertisements),
+                node=node,
+            )
+        return self._landscape.node_reason(node, L2) or self._interface_reason(node)
+
+    def _interface_reason(self, node: NodeName) -> Reason | None:
+        wanted, present = self.interfaces(node), self._landscape.interfaces.get(node)
+        if wanted is None or present is None or not wanted.isdisjoint(present):
+            return None
+        return because(Code.INTERFACE_MISSING, L2, node=node, interfaces=listed(wanted))
+
+
+def _sum_scores(advertisements: Iterable[L2Advertisement]) -> Mapping[NodeName, int]:
+    scores: dict[NodeName, int] = {}
+    for advertisement in advertisements:
+        for node, score in advertisement.scores.items():
+            scores[node] = scores.get(node, 0) + score
+    return scores
+
+
+class BGPReach:
+    """What a set of BGPAdvertisements makes possible: those of one pool that match the labels of a service."""
+
+    def __init__(
+        self,
+        pool: PoolName,
+        of_pool: Iterable[BGPAdvertisement],
+        matching: Iterable[BGPAdvertisement],
+        landscape: Landscape,
+    ) -> None:
+        self._pool = pool
+        self._of_pool = tuple(of_pool)
+        self.advertisements = tuple(matching)
+        self._landscape = landscape
+        self._reasons: dict[NodeName, Reason | None] = {}
+
+    @cached_property
+    def unadvertised(self) -> Reason | None:
+        """Why no advertisement reaches the service; None if one does."""
+        if self.advertisements:
+            return None
+        if not self._of_pool:
+            return because(Code.NO_ADVERTISEMENT_FOR_POOL, BGP, kind="BGPAdvertisement", pool=self._pool)
+        return self._selects_other_services(self._of_pool)
+
+    def on(self, node: NodeName) -> tuple[BGPAdvertisement, ...]:
+        """The advertisements that match the service and select the node."""
+        return tuple(advertisement for advertisement in self.advertisements if node in advertisement.nodes)
+
+    def node_reason(self, node: NodeName) -> Reason | None:
+        """Why the node may announce no service of this reach; endpoints are not looked at here."""
+        if node not in self._reasons:
+            self._reasons[node] = self._find_reason(node)
+        return self._reasons[node]
+
+    def _find_reason(self, node: NodeName) -> Reason | None:
+        if not self._of_pool:
+            return self.unadvertised
+        selecting = [advertisement for advertisement in self._of_pool if node in advertisement.nodes]
+        if not selecting:
+            return because(
+                Code.ADVERTISEMENT_SELECTS_OTHER_NODES,
+                BGP,
+                kind="BGPAdvertisement",
+                advertisements=_names(self._of_pool),
+                node=node,
+            )
+        if not self.on(node):
+            return self._selects_other_services(selecting)
+        return self._landscape.node_reason(node, BGP)
+
+    def _selects_other_services(self, advertisements: Collection[BGPAdvertisement]) -> Reason:
+        return because(
+            Code.ADVERTISEMENT_SELECTS_OTHER_SERVICES,
+            BGP,
+            kind="BGPAdvertisement",
+            advertisements=_names(advertisements),
+        )
+
+
+def endpoint_reason(service: Service, readiness: Readiness, node: NodeName) -> Reason | None:
+    """Why the endpoints of the service keep the node from announcing it by BGP."""
+    on_node = readiness.bgp_nodes is None or node in readiness.bgp_nodes
+    if service.is_local and not on_node:
+        return because(Code.NO_ENDPOINT_ON_NODE, BGP, node=node)
+    return None if readiness.bgp_somewhere else because(Code.NO_READY_ENDPOINT, BGP)
+
+
+def local_to(service: Service, readiness: Readiness) -> frozenset[NodeName] | None:
+    """The nodes that externalTrafficPolicy Local leaves to Layer 2; None for all."""
+    return readiness.nodes if service.is_local else None
+
+
+def _names(advertisements: Iterable[L2Advertisement | BGPAdvertisement]) -> str:
+    return listed(advertisement.name for advertisement in advertisements)

@@ -1,0 +1,226 @@
+"""The wish of one node, kept up to date: what a speaker runs on.
+
+Services and EndpointSlices are put in and taken out one at a time; each costs only itself. When the view changes
+(configuration, nodes, live speakers, interfaces) every service is looked at again, in slices between which the caller
+returns to its loop:
+
+    for change in upkeep.look_again(view):
+        send(change)
+        await sleep(0)
+
+Every call returns what it changed; adding the changes up gives `upkeep.desired()`, and that equals
+`herald.announcement.desired.desired` of the same facts whatever the order in which they came. Between the slices some
+services stand on the new view and some on the old one, as they would on two nodes that hear of a change at different
+times; a failing node's addresses are taken over from the first slice on.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from herald.announcement.desired import Desired, Openings, openings
+from herald.announcement.gate import Addresses, class_reason, status_addresses
+from herald.announcement.ledger import NOTHING, Contribution, Ledger, Tally
+from herald.announcement.on_node import contribution, why_not
+from herald.announcement.readiness import ASSUMED, NONE, Slices
+from herald.announcement.reason import Code, Protocol, Reason, because
+from herald.announcement.view import View
+from herald.bgp.parameters import PeerParameters
+from herald.bgp.route import Route
+from herald.cluster.endpoints import EndpointSlice
+from herald.cluster.meta import NamespacedName, NodeName, PeerName
+from herald.cluster.service import Service
+from herald.config.config import Config
+from herald.layer2.holding import Holding
+from herald.net.ip_family import IPAddress, IPPrefix
+
+SLICE = 40
+"""Services between two returns to the caller: a millisecond or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """This node began to announce a service in one protocol (`reason` None), or ceased to, and why."""
+
+    service: NamespacedName
+    protocol: Protocol
+    addresses: Addresses
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChange:
+    """What changes towards one session; no prefix is in both parts."""
+
+    upserts: tuple[Route, ...] = ()
+    withdrawn: tuple[IPPrefix, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different from before: holdings, peers and routes that are new or different, and those that are gone.
+
+    A new session is named before its first route, or in the same change; one that goes, after its last.
+    """
+
+    held: tuple[Holding, ...] = ()
+    released: tuple[IPAddress, ...] = ()
+    routes: Mapping[PeerName, RouteChange] = field(default_factory=dict)
+    peers: tuple[PeerParameters, ...] = ()
+    peers_dropped: tuple[PeerName, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def __bool__(self) -> bool:
+        parts = (self.held, self.released, self.routes, self.peers, self.peers_dropped, self.verdicts)
+        return any(parts)
+
+
+class Upkeep:
+    """What `node` is to do, given the services, slices and view it was last told of.
+
+    `load_balancer_class` is the class that is served (None: services without one). With `assume_ready` a service of
+    which no EndpointSlice was seen counts as ready on every node. Before the first `look_again` there is no view, and
+    therefore nothing to do.
+    """
+
+    def __init__(self, node: NodeName, *, load_balancer_class: str | None = None, assume_ready: bool = False) -> None:
+        self._node = node
+        self._class = load_balancer_class
+        self._unseen = ASSUMED if assume_ready else NONE
+        self._view = View(Config())
+        self._openings = Openings((), ())
+        self._told: dict[str, PeerParameters] = {}
+        self._services: dict[NamespacedName, Service] = {}
+        self._slices = Slices()
+        self._ledger = Ledger()
+        self._round = 0
+
+    def put_service(self, service: Service) -> Change:
+        """A service is new or changed."""
+        self._services[service.key] = service
+        return self._decide((service.key,))
+
+    def remove_service(self, key: NamespacedName) -> Change:
+        """A service is gone."""
+        self._services.pop(key, None)
+        return self._decide((key,))
+
+    def put_slice(self, piece: EndpointSlice) -> Change:
+        """An EndpointSlice is new or changed."""
+        return self._decide(self._slices.put(piece))
+
+    def remove_slice(self, key: NamespacedName) -> Change:
+        """An EndpointSlice is gone."""
+        return self._decide(self._slices.remove(key))
+
+    def fill(self, services: Iterable[Service], slices: Iterable[EndpointSlice]) -> None:
+        """Take in a whole list at the start, without deciding; `look_again` does that."""
+        self._services.update((service.key, service) for service in services)
+        for piece in slices:
+            self._slices.put(piece)
+
+    def look_again(self, view: View) -> Iterator[Change]:
+        """Decide about every service by `view`, some at a time. It is in force for new events at once.
+
+        A round that another one overtakes ends early: the later one looks at everything anyway.
+        """
+        self._view = view
+        self._round += 1
+        self._openings = openings(view.sessions(self._node))
+        return self._rounds(self._round)
+
+    def _rounds(self, mine: int) -> Iterator[Change]:
+        yield self._new_peers()
+        waiting = iter(tuple(self._services))
+        while self._round == mine and (keys := tuple(islice(waiting, SLICE))):
+            yield self._decide(keys)
+        if self._round == mine:
+            yield self._dropped_peers()
+
+    def _new_peers(self) -> Change:
+        new = tuple(peer for peer in self._openings.peers if self._told.get(peer.name) != peer)
+        self._told.update((peer.name, peer) for peer in new)
+        return Change(peers=new)
+
+    def _dropped_peers(self) -> Change:
+        gone = tuple(PeerName(name) for name in sorted(self._told.keys() - self._openings.names))
+        for name in gone:
+            del self._told[name]
+        return Change(peers_dropped=gone)
+
+    def desired(self) -> Desired:
+        """The whole wish."""
+        routes = {name: self._ledger.routes(name) for name in sorted(self._openings.names)}
+        return Desired(self._ledger.holdings(), self._openings.peers, routes, self._openings.not_opened)
+
+    @property
+    def not_opened(self) -> tuple[tuple[PeerName, Reason], ...]:
+        """Sessions of this node that cannot be opened, and why."""
+        return self._openings.not_opened
+
+    def _decide(self, keys: Iterable[NamespacedName]) -> Change:
+        tally, verdicts = Tally(), list[Verdict]()
+        for key in keys:
+            old, new = self._ledger.of(key), self._contribution(key)
+            self._ledger.exchange(key, new, tally)
+            if old is not new:
+                verdicts.extend(self._verdicts(key, old, new))
+        return _change(tally, tuple(verdicts))
+
+    def _addresses(self, service: Service) -> Addresses | Reason:
+        return class_reason(service, self._class) or status_addresses(service)
+
+    def _contribution(self, key: NamespacedName) -> Contribution:
+        service = self._services.get(key)
+        addresses = () if service is None else self._addresses(service)
+        if service is None or isinstance(addresses, Reason):
+            return NOTHING
+        readiness = self._slices.readiness(key, self._unseen)
+        return contribution(service, addresses, readiness, self._view, self._node, self._openings.names)
+
+    def _verdicts(self, key: NamespacedName, old: Contribution, new: Contribution) -> Iterator[Verdict]:
+        for protocol in (Protocol.BGP, Protocol.LAYER2):  # the order of MetalLB's events
+            was, now = _announces(old, protocol), _announces(new, protocol)
+            moved = was and now and set(old.addresses) != set(new.addresses)
+            if moved:
+                reason = because(Code.ADDRESS_CHANGED, before=_text(old.addresses), after=_text(new.addresses))
+                yield Verdict(key, protocol, old.addresses, reason)
+            if now and (moved or not was):
+                yield Verdict(key, protocol, new.addresses, None)
+            if was and not now:
+                yield Verdict(key, protocol, old.addresses, self.why_not(key, protocol))
+
+    def why_not(self, key: NamespacedName, protocol: Protocol) -> Reason | None:
+        """Why this node does not announce the service in `protocol`; None if it does."""
+        service = self._services.get(key)
+        if service is None:
+            return because(Code.SERVICE_DELETED)
+        addresses = self._addresses(service)
+        if isinstance(addresses, Reason):
+            return addresses
+        readiness = self._slices.readiness(key, self._unseen)
+        return why_not(service, addresses, readiness, self._view, self._node, protocol)
+
+
+def _announces(contribution: Contribution, protocol: Protocol) -> bool:
+    return contribution.answers if protocol is Protocol.LAYER2 else bool(contribution.routes)
+
+
+def _text(addresses: Addresses) -> str:
+    return ", ".join(map(str, addresses))
+
+
+def _change(tally: Tally, verdicts: tuple[Verdict, ...]) -> Change:
+    return Change(
+        tuple(holding for holding in tally.holdings.values() if holding is not None),
+        tuple(address for address, holding in tally.holdings.items() if holding is None),
+        {session: _route_change(noted) for session, noted in tally.routes.items() if noted},
+        verdicts=verdicts,
+    )
+
+
+def _route_change(noted: dict[IPPrefix, Route | None]) -> RouteChange:
+    return RouteChange(
+        tuple(route for route in noted.values() if route is not None),
+        tuple(prefix for prefix, route in noted.items() if route is None),
+    )

@@ -1,0 +1,85 @@
+"""What the EndpointSlices of one service say, summed up to what decides."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from herald.cluster.endpoints import EndpointSlice
+from herald.cluster.meta import NamespacedName, NodeName
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Where a service has an endpoint that can serve.
+
+    Layer 2 counts an endpoint without addresses, BGP does not. An endpoint without a node name is somewhere, but on no
+    node. `nodes` and `bgp_nodes` None mean every node. `known` is False where no slice of the service was seen.
+    """
+
+    somewhere: bool = False
+    nodes: frozenset[NodeName] | None = frozenset()
+    bgp_somewhere: bool = False
+    bgp_nodes: frozenset[NodeName] | None = frozenset()
+    known: bool = True
+
+
+NONE = Readiness(known=False)
+"""No slice was seen: nothing is ready."""
+
+ASSUMED = Readiness(somewhere=True, nodes=None, bgp_somewhere=True, bgp_nodes=None, known=False)
+"""No slice was seen, and one ready endpoint on every node is assumed."""
+
+
+def readiness(slices: Iterable[EndpointSlice]) -> Readiness:
+    """The sum of all slices of one service."""
+    present = tuple(slices)
+    serving = [endpoint for piece in present for endpoint in piece.endpoints if endpoint.can_serve]
+    healthy = [endpoint for endpoint in serving if endpoint.addresses]
+    return Readiness(
+        somewhere=bool(serving),
+        nodes=frozenset(NodeName(e.node_name) for e in serving if e.node_name),
+        bgp_somewhere=bool(healthy),
+        bgp_nodes=frozenset(NodeName(e.node_name) for e in healthy if e.node_name),
+        known=bool(present),
+    )
+
+
+class Slices:
+    """The EndpointSlices of all services, by service. Changing one costs only the slices of its service."""
+
+    def __init__(self, slices: Iterable[EndpointSlice] = ()) -> None:
+        self._of: dict[NamespacedName, dict[NamespacedName, EndpointSlice]] = {}
+        self._service_of: dict[NamespacedName, NamespacedName] = {}
+        self._sums: dict[NamespacedName, Readiness] = {}
+        for piece in slices:
+            self.put(piece)
+
+    def put(self, piece: EndpointSlice) -> tuple[NamespacedName, ...]:
+        """A slice is new or changed; returns the services whose readiness it touches (two if it changed hands)."""
+        before, now = self._service_of.get(piece.key), piece.service
+        touched = self.remove(piece.key) if before != now else ()
+        if now is None:
+            return touched
+        self._service_of[piece.key] = now
+        self._of.setdefault(now, {})[piece.key] = piece
+        self._sums.pop(now, None)
+        return (*touched, now)
+
+    def remove(self, key: NamespacedName) -> tuple[NamespacedName, ...]:
+        """A slice is gone; returns the service whose readiness it touches, if any."""
+        service = self._service_of.pop(key, None)
+        if service is None:
+            return ()
+        del self._of[service][key]
+        self._sums.pop(service, None)
+        if not self._of[service]:
+            del self._of[service]
+        return (service,)
+
+    def readiness(self, service: NamespacedName, unseen: Readiness = NONE) -> Readiness:
+        """What the slices of `service` say together; `unseen` if there is none."""
+        slices = self._of.get(service)
+        if slices is None:
+            return unseen
+        if service not in self._sums:
+            self._sums[service] = readiness(slices.values())
+        return self._sums[service]

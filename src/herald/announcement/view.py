@@ -1,0 +1,100 @@
+"""The view: everything that is the same for all services at one moment, prepared so that each service costs little.
+
+A view is made anew when the configuration, the nodes, the live speakers or the interfaces change, and is never changed
+itself; what it remembers are results that follow from what it was made of.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from herald.announcement.eligibility import BGPReach, L2Reach, Landscape
+from herald.announcement.gate import Addresses, PoolIndex
+from herald.announcement.routes import Pattern, pattern
+from herald.announcement.sessions import Session, sessions_of
+from herald.cluster.meta import NodeName, PoolName
+from herald.config.advertisement import BGPAdvertisement, L2Advertisement
+from herald.config.config import Config
+from herald.config.pool import Pool
+
+Advertisement = TypeVar("Advertisement", L2Advertisement, BGPAdvertisement)
+Patterns = tuple[tuple[Session, Pattern], ...]
+"""What one node sends to each of its sessions, whatever the address."""
+
+
+class View:
+    """`config` and the circumstances in which it applies; see `Landscape` for `members` and `interfaces`."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        members: frozenset[NodeName] | None = None,
+        ignore_exclude_lb: bool = False,
+        interfaces: Mapping[NodeName, frozenset[str]] | None = None,
+    ) -> None:
+        self.config = config
+        self.landscape = Landscape(config.nodes, members, ignore_exclude_lb, interfaces or {})
+        self._pools = PoolIndex(config.pools.values())
+        self._l2_of = _by_pool(config.l2_advertisements)
+        self._bgp_of = _by_pool(config.bgp_advertisements)
+        self._l2_reaches: dict[tuple[PoolName, tuple[str, ...]], L2Reach] = {}
+        self._bgp_reaches: dict[tuple[PoolName, tuple[str, ...]], BGPReach] = {}
+        self._sessions: dict[NodeName, tuple[Session, ...]] = {}
+        self._patterns: dict[tuple[BGPReach, NodeName], Patterns] = {}
+        self._distinct_patterns: dict[tuple[tuple[str, ...], tuple[frozenset[str], ...]], Patterns] = {}
+
+    def pool_of(self, addresses: Addresses) -> Pool | None:
+        """The one pool that contains all of `addresses`, or None."""
+        return self._pools.pool_of(addresses)
+
+    def l2_reach(self, pool: PoolName, labels: Mapping[str, str]) -> L2Reach:
+        """What the L2Advertisements of `pool` make possible for a service with these labels."""
+        of_pool = self._l2_of.get(pool, ())
+        matching = tuple(ad for ad in of_pool if not ad.service_selectors or ad.matches_service(labels))
+        key = (pool, tuple(ad.name for ad in matching))
+        reach = self._l2_reaches.get(key)
+        if reach is None:
+            reach = self._l2_reaches[key] = L2Reach(pool, of_pool, matching, self.landscape)
+        return reach
+
+    def bgp_reach(self, pool: PoolName, labels: Mapping[str, str]) -> BGPReach:
+        """What the BGPAdvertisements of `pool` make possible for a service with these labels."""
+        of_pool = self._bgp_of.get(pool, ())
+        matching = tuple(ad for ad in of_pool if not ad.service_selectors or ad.matches_service(labels))
+        key = (pool, tuple(ad.name for ad in matching))
+        reach = self._bgp_reaches.get(key)
+        if reach is None:
+            reach = self._bgp_reaches[key] = BGPReach(pool, of_pool, matching, self.landscape)
+        return reach
+
+    def sessions(self, node: NodeName) -> tuple[Session, ...]:
+        """The BGP sessions of the node; of an unknown node those of peers without a selector."""
+        if node not in self._sessions:
+            facts = self.config.nodes.get(node)
+            self._sessions[node] = sessions_of(self.config.peers.values(), facts.labels if facts else {})
+        return self._sessions[node]
+
+    def patterns(self, reach: BGPReach, node: NodeName) -> Patterns:
+        """What the node sends to each of its sessions for any service of that reach.
+
+        The same object for nodes that have the same advertisements and the same sessions.
+        """
+        found = self._patterns.get((reach, node))
+        if found is None:
+            found = self._patterns[reach, node] = self._find_patterns(reach.on(node), self.sessions(node))
+        return found
+
+    def _find_patterns(self, advertisements: tuple[BGPAdvertisement, ...], sessions: tuple[Session, ...]) -> Patterns:
+        # Names suffice: within one view the names of a session say which peers it is made of.
+        key = (tuple(ad.name for ad in advertisements), tuple(session.names for session in sessions))
+        if key not in self._distinct_patterns:
+            self._distinct_patterns[key] = tuple((session, pattern(advertisements, session)) for session in sessions)
+        return self._distinct_patterns[key]
+
+
+def _by_pool(advertisements: Iterable[Advertisement]) -> Mapping[PoolName, tuple[Advertisement, ...]]:
+    by_pool: dict[PoolName, list[Advertisement]] = {}
+    for advertisement in sorted(advertisements, key=lambda ad: ad.name):
+        for pool in advertisement.pools:
+            by_pool.setdefault(pool, []).append(advertisement)
+    return {pool: tuple(found) for pool, found in by_pool.items()}
