@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 import msgspec
 
 from herald.api import duration
-from herald.api.schema import ASN, OPTIONAL_IN_CRD, SECRET, Duration, OptionalASN, Rule, default, described, ruled
+from herald.api.schema import (
+    ASN,
+    OPTIONAL_IN_CRD,
+    PARSABLE,
+    SECRET,
+    Duration,
+    OptionalASN,
+    Rule,
+    default,
+    described,
+    ruled,
+)
 from herald.api.selector import Selectors
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.wire import wire_name
@@ -17,11 +28,11 @@ _SECOND = 1_000_000_000
 
 
 def whole_seconds_complaint(lowest: int, highest: int, text: str) -> str | None:
-    """What is wrong with `text` as whole seconds within the bounds, or None; silent about what is no duration at all."""
+    """What is wrong with `text` as whole seconds within the bounds, or None; silent about what is no duration."""
     try:
         length = duration.nanoseconds(text)
     except duration.DurationError:
-        return None  # The rule of every Duration says so already.
+        return None  # PARSABLE says so already.
     if not lowest <= length // _SECOND <= highest:
         return f'"{text}" is out of range; {lowest}s to {highest}s is possible'
     # The API server's rule looks at milliseconds; what is finer passes there and here.
@@ -31,8 +42,9 @@ def whole_seconds_complaint(lowest: int, highest: int, text: str) -> str | None:
 
 
 ConnectTime = Annotated[
-    Duration,
+    str,
     ruled(
+        PARSABLE,
         Rule(
             "duration(self).getSeconds() >= 1 && duration(self).getSeconds() <= 65535",
             "connect time should be between 1 seconds to 65535",
@@ -45,8 +57,9 @@ ConnectTime = Annotated[
     ),
 ]
 RestartTime = Annotated[
-    Duration,
+    str,
     ruled(
+        PARSABLE,
         Rule(
             f"duration(self).getSeconds() >= 1 && duration(self).getSeconds() <= {LARGEST_RESTART_TIME_S}",
             f"restart time must be between 1 and {LARGEST_RESTART_TIME_S} seconds",

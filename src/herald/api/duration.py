@@ -4,6 +4,7 @@ A signed sequence of decimal numbers, each with a unit; a plain `0` needs none. 
 does, so nothing is lost on the way; what is finer than a nanosecond is cut off.
 """
 
+import json
 import re
 
 _NANOSECONDS = {
@@ -35,7 +36,10 @@ def nanoseconds(text: str) -> int:
         return 0
     whole = _WHOLE.fullmatch(text)
     if whole is None:
-        raise DurationError(f'"{text}" is not a duration; write a number and a unit, e.g. 90s, 1m30s or 500ms')
+        raise DurationError(
+            f"{json.dumps(text, ensure_ascii=False)} is not a duration;"
+            " write a number and a unit, e.g. 90s, 1m30s or 500ms"
+        )
     sign, parts = whole.groups()
     total = sum(_part(*part) for part in _PART.findall(parts))
     if total > _LARGEST:

@@ -75,5 +75,6 @@ def unparsable_duration(text: str) -> str | None:
     return None
 
 
+PARSABLE = Rule(complaint=unparsable_duration)
 IMMUTABLE = Rule("self == oldSelf", "Value is immutable")
-Duration: TypeAlias = Annotated[str, ruled(Rule(complaint=unparsable_duration))]
+Duration: TypeAlias = Annotated[str, ruled(PARSABLE)]

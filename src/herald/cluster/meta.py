@@ -1,5 +1,6 @@
 """What every Kubernetes object carries: its name and its metadata."""
 
+import re
 from dataclasses import dataclass
 from typing import NewType
 
@@ -10,6 +11,14 @@ from herald.cluster.wire import wire_name
 NodeName = NewType("NodeName", str)
 PoolName = NewType("PoolName", str)
 PeerName = NewType("PeerName", str)
+
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_SUBDOMAIN = 253
+
+
+def is_dns_subdomain(text: str) -> bool:
+    """Whether an object can have this name, and a label key this prefix (RFC 1123 subdomain)."""
+    return len(text) <= _LONGEST_SUBDOMAIN and _DNS_SUBDOMAIN.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)

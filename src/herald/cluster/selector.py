@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from herald.cluster.meta import is_dns_subdomain
 from herald.cluster.wire import wire_name
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
@@ -106,7 +106,7 @@ def matches_any(selectors: Sequence[LabelSelector], labels: Mapping[str, str], *
 def validate_label_key(key: str, field: str) -> None:
     """Raise LabelSelectorError unless `key` is `name` or `dns.prefix/name`."""
     prefix, slash, name = key.rpartition("/")
-    if slash and (len(prefix) > 253 or not _DNS_SUBDOMAIN.fullmatch(prefix)):
+    if slash and not is_dns_subdomain(prefix):
         raise LabelSelectorError(field, f"invalid label key {key!r}: {prefix!r} is not a DNS subdomain")
     if not _NAME.fullmatch(name):
         raise LabelSelectorError(
@@ -120,5 +120,5 @@ def validate_label_value(value: str, field: str) -> None:
     if value and not _NAME.fullmatch(value):
         raise LabelSelectorError(
             field,
-            f"invalid label value {value!r}: 63 letters, digits, '-', '_' or '.' at most, a letter or digit at both ends",
+            f"invalid label value {value!r}: at most 63 letters, digits, '-', '_', '.', a letter or digit at both ends",
         )

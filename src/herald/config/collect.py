@@ -1,0 +1,115 @@
+"""Texts into Resources: every manifest read, decoded and sorted by kind, with what is wrong beside it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from herald.api import manifest
+from herald.api.bfd_profile import BFDProfile
+from herald.api.bgp_advertisement import BGPAdvertisement
+from herald.api.bgp_peer import BGPPeer
+from herald.api.community import Community
+from herald.api.configuration_state import ConfigurationState
+from herald.api.decode import decode
+from herald.api.finding import Fault, Finding
+from herald.api.ip_address_pool import IPAddressPool
+from herald.api.l2_advertisement import L2Advertisement
+from herald.api.scheme import Resource
+from herald.api.service_bgp_status import ServiceBGPStatus
+from herald.api.service_l2_status import ServiceL2Status
+from herald.cluster.endpoints import EndpointSlice
+from herald.cluster.namespace import Namespace
+from herald.cluster.node import Node
+from herald.cluster.secret import Secret
+from herald.cluster.service import Service
+from herald.config.problem import Problem, Severity
+from herald.config.resources import Resources
+
+T = TypeVar("T")
+
+_REASONS = {
+    Fault.UNREADABLE: "Unreadable",
+    Fault.UNKNOWN_KIND: "UnknownKind",
+    Fault.SCHEMA: "SchemaViolation",
+    Fault.UNKNOWN_FIELD: "UnknownField",
+    Fault.DEFINED_TWICE: "DefinedTwice",
+    Fault.NOT_AN_OBJECT: "NotAnObject",
+}
+# What Herald writes itself: read back it decides nothing.
+_OUTPUT = (ServiceL2Status, ServiceBGPStatus, ConfigurationState)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """`problems` in the order of every listing; `ignored` counts objects of kinds that decide nothing, by kind."""
+
+    resources: Resources
+    problems: tuple[Problem, ...]
+    ignored: Counter[str]
+
+
+def collect(texts: Iterable[tuple[str, str]]) -> Collected:
+    """Everything in `texts`, pairs of (source, text). Of two definitions of one object the later one counts."""
+    known: dict[tuple[str, str, str], tuple[Resource, str]] = {}
+    findings: list[Finding] = []
+    ignored: Counter[str] = Counter()
+    for source, text in texts:
+        documents, unreadable = manifest.read(text, source)
+        findings += unreadable
+        for document in documents:
+            decoded = decode(document.content, document.source)
+            findings += decoded.findings
+            if decoded.is_foreign or isinstance(decoded.object, _OUTPUT):
+                ignored[decoded.kind] += 1
+            elif decoded.object is not None:
+                findings += _put(known, decoded.kind, decoded.object, document.source)
+    problems = sorted(map(problem_of, findings), key=lambda problem: problem.order)
+    return Collected(_sorted_by_kind([resource for resource, _ in known.values()]), tuple(problems), ignored)
+
+
+def problem_of(finding: Finding) -> Problem:
+    """What people see of a finding."""
+    return Problem(
+        rule=finding.fault.value,
+        severity=Severity.ERROR if finding.fault.spoils_object else Severity.WARNING,
+        kind=finding.kind,
+        namespace=finding.namespace,
+        name=finding.name,
+        field=finding.field,
+        reason=_REASONS[finding.fault],
+        message=finding.message,
+    )
+
+
+def _put(
+    known: dict[tuple[str, str, str], tuple[Resource, str]], kind: str, resource: Resource, source: str
+) -> Iterable[Finding]:
+    """Adds `resource`, and yields the complaint if it takes the place of another."""
+    key = (kind, resource.metadata.namespace, resource.metadata.name)
+    earlier = known.get(key)
+    known[key] = (resource, source)
+    if earlier is None:
+        return ()
+    message = f"is defined twice, in {earlier[1]} and in {source}; the later one counts, remove the other"
+    return (Finding(Fault.DEFINED_TWICE, *key, "", message),)
+
+
+def _sorted_by_kind(objects: list[Any]) -> Resources:
+    return Resources(
+        ip_address_pools=_of_type(objects, IPAddressPool),
+        l2_advertisements=_of_type(objects, L2Advertisement),
+        bgp_advertisements=_of_type(objects, BGPAdvertisement),
+        bgp_peers=_of_type(objects, BGPPeer),
+        bfd_profiles=_of_type(objects, BFDProfile),
+        communities=_of_type(objects, Community),
+        services=_of_type(objects, Service),
+        endpoint_slices=_of_type(objects, EndpointSlice),
+        nodes=_of_type(objects, Node),
+        namespaces=_of_type(objects, Namespace),
+        secrets=_of_type(objects, Secret),
+    )
+
+
+def _of_type(objects: list[Any], wanted: type[T]) -> tuple[T, ...]:
+    return tuple(item for item in objects if isinstance(item, wanted))
