@@ -1,0 +1,170 @@
+"""Custom resources → Config and Problems. Fails per object, never as a whole.
+
+    profiles ─┐
+    Secrets ──┼─▶ peers ──┐
+    aliases ──┼───────────┼─▶ BGPAdvertisements ─┐
+    pools ────┴───────────┴─▶ L2Advertisements ──┴─▶ what objects mean to each other (conflicts, shared sessions)
+
+The same resources and the same past give the same result, in whatever order they come. The past is `last_good`, the
+`accepted` of the compilation before: an edit that makes an object invalid leaves its last valid version in force, and a
+Secret, profile or alias that is deleted under somebody who needs it is remembered for as long as it is needed.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from herald.api.bgp_peer import BGPPeer
+from herald.config.bfd_profile import DEFAULT, BFDProfile
+from herald.config.compile_advertisements import Targets, bgp_compiler, l2_compiler
+from herald.config.compile_bfd import compile_bfd_profile
+from herald.config.compile_communities import community_compiler
+from herald.config.compile_peers import compile_peer
+from herald.config.compile_pools import pool_compiler
+from herald.config.config import Config
+from herald.config.conflict import conflicts
+from herald.config.findings import Findings, ObjectKey, Resource, problem
+from herald.config.past import as_it_was, needed_by_advertisements, needed_by_peers, united, with_revived
+from herald.config.peer import Peer
+from herald.config.problem import Problem
+from herald.config.resources import Resources
+from herald.config.settle import Custom, InForce, Settled, settle
+from herald.config.shared_sessions import shared_sessions
+from herald.config.surroundings import Surroundings
+
+DEFAULT_NAMESPACE = "metallb-system"
+R = TypeVar("R", bound=Custom)
+_NO_PAST: Mapping[ObjectKey, Resource] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The outcome for all objects.
+
+    `problems` has severity ERROR for exactly those that are left out, or whose last valid version stays in force.
+    `accepted` holds the versions in force, and what of Secrets, profiles and aliases they use: the next `last_good`.
+    """
+
+    config: Config
+    problems: tuple[Problem, ...]
+    accepted: Mapping[ObjectKey, Resource]
+
+
+def compile_config(
+    resources: Resources,
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    last_good: Mapping[ObjectKey, Resource] = _NO_PAST,
+    spoilt: Collection[ObjectKey] = (),
+) -> Compiled:
+    """The configuration that `resources` make, custom resources being read from `namespace` only.
+
+    `spoilt` names objects that exist but could not even be decoded (HL202): they are not deleted, so their last valid
+    versions stay in force.
+    """
+    revived = tuple(last_good[key] for key in sorted(spoilt) if key in last_good)
+    here, misplaced = _in_namespace(with_revived(resources, revived), namespace)
+    nodes = {node.name: node for node in sorted(resources.nodes, key=lambda node: node.name)}
+    profiles = settle(here.bfd_profiles, last_good, (compile_bfd_profile,))
+    communities = settle(here.communities, last_good, (community_compiler(),))
+    pools = settle(here.ip_address_pools, last_good, (pool_compiler(resources.namespaces),))
+    around = Surroundings(
+        namespace=namespace,
+        secrets={secret.key: secret for secret in resources.secrets},
+        bfd_profiles={profile.name: profile for profile in profiles.values},
+        aliases=united(communities.values),
+        left_out=profiles.left_out | communities.left_out | pools.left_out,
+    )
+    past = as_it_was(around, last_good)
+    peers = _settle_peers(here.bgp_peers, last_good, around, past)
+    targets = Targets({pool.name: pool for pool in pools.values}, nodes, frozenset(peer.name for peer in peers.values))
+    around, past = (replace(each, left_out=each.left_out | peers.left_out) for each in (around, past))
+    l2 = settle(here.l2_advertisements, last_good, (l2_compiler(targets, around),))
+    bgp = settle(here.bgp_advertisements, last_good, (bgp_compiler(targets, around), bgp_compiler(targets, past)))
+    config = Config(
+        pools=targets.pools,
+        l2_advertisements=l2.values,
+        bgp_advertisements=bgp.values,
+        peers={peer.name: peer for peer in peers.values},
+        bfd_profiles=_profiles(peers.in_force, around, past),
+        nodes=nodes,
+    )
+    found = chain(
+        misplaced,
+        (_revived(each) for each in revived),
+        *(settled.problems for settled in (profiles, communities, pools, peers, l2, bgp)),
+        conflicts(bgp.values, targets.pools, namespace),
+        shared_sessions(peers.values, nodes, namespace),
+    )
+    accepted = {
+        **needed_by_peers(peers.in_force, around, past, last_good),
+        **needed_by_advertisements(bgp.in_force, past),
+        **_in_force(profiles, communities, pools, peers, l2, bgp),
+    }
+    return Compiled(config, tuple(sorted(found, key=lambda each: each.order)), accepted)
+
+
+def _in_force(*kinds: Settled[Any, Any]) -> dict[ObjectKey, Resource]:
+    return {ObjectKey.of(entry.resource): entry.resource for settled in kinds for entry in settled.in_force}
+
+
+def _in_namespace(resources: Resources, namespace: str) -> tuple[Resources, list[Problem]]:
+    misplaced: list[Problem] = []
+
+    def here(objects: tuple[R, ...]) -> tuple[R, ...]:
+        misplaced.extend(_misplaced(each, namespace) for each in objects if each.metadata.namespace != namespace)
+        return tuple(each for each in objects if each.metadata.namespace == namespace)
+
+    kept = replace(
+        resources,
+        ip_address_pools=here(resources.ip_address_pools),
+        l2_advertisements=here(resources.l2_advertisements),
+        bgp_advertisements=here(resources.bgp_advertisements),
+        bgp_peers=here(resources.bgp_peers),
+        bfd_profiles=here(resources.bfd_profiles),
+        communities=here(resources.communities),
+    )
+    return kept, misplaced
+
+
+def _revived(resource: Resource) -> Problem:
+    key = ObjectKey.of(resource)
+    message = f"the present version cannot be read. The last valid version of this {key.kind} stays in force."
+    return problem("HL211", key, "", message)
+
+
+def _misplaced(resource: Custom, namespace: str) -> Problem:
+    key = ObjectKey.of(resource)
+    where = f'it is in "{key.namespace}"' if key.namespace else "it names none"
+    return problem(
+        "HL030",
+        key,
+        "metadata.namespace",
+        f"resource must be created in {namespace} namespace, but {where}: apply it with -n {namespace}. "
+        f"This {key.kind} is left out.",
+    )
+
+
+def _settle_peers(
+    peers: tuple[BGPPeer, ...], last_good: Mapping[ObjectKey, Resource], around: Surroundings, past: Surroundings
+) -> Settled[BGPPeer, Peer]:
+    def at_present(resource: BGPPeer, found: Findings) -> Peer | None:
+        return compile_peer(resource, found, around)
+
+    def as_before(resource: BGPPeer, found: Findings) -> Peer | None:
+        return compile_peer(resource, found, past)
+
+    return settle(peers, last_good, (at_present, as_before))
+
+
+def _profiles(
+    peers: Iterable[InForce[BGPPeer, Peer]], around: Surroundings, past: Surroundings
+) -> dict[str, BFDProfile]:
+    profiles = dict(around.bfd_profiles)
+    for entry in peers:
+        name = entry.value.bfd_profile
+        if name is not None and name not in profiles:
+            profiles[name] = past.bfd_profiles.get(name, DEFAULT)
+    return dict(sorted(profiles.items()))

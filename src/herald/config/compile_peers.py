@@ -1,0 +1,265 @@
+"""BGPPeers → peers: identity, addresses, timers and password checked and resolved."""
+
+from ipaddress import IPv4Address
+
+from herald.api import bgp_peer as api
+from herald.api import duration
+from herald.bgp.parameters import Password
+from herald.cluster.meta import NamespacedName, PeerName
+from herald.cluster.secret import BASIC_AUTH, Secret
+from herald.config import bfd_profile
+from herald.config.bgp_timers import resolve_timers
+from herald.config.findings import Findings
+from herald.config.nearest import suggestion
+from herald.config.peer import GracefulRestart, Peer
+from herald.config.problem import Severity
+from herald.config.selectors import check_selectors
+from herald.config.surroundings import Surroundings
+from herald.net.ip_family import IPAddress, parse_address
+
+PASSWORD_KEY = "password"  # noqa: S105  (the name of a key)
+_LONGEST_PASSWORD = 80  # TCP_MD5SIG_MAXKEYLEN of Linux
+
+
+def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -> Peer | None:
+    """The peer, or None with what is wrong; what is accepted without being active yet is found too (HL210)."""
+    spec = resource.spec
+    _check_identity(spec, found)
+    check_selectors(found, "spec.nodeSelectors", spec.node_selectors)
+    hold_s, keepalive_s = resolve_timers(spec.hold_time, spec.keepalive_time, found)
+    peer_address = _address(spec.peer_address, "peerAddress", "BGPPeer address", found)
+    source_address = _address(spec.source_address, "sourceAddress", "source IP", found)
+    router_id = _address(spec.router_id, "routerID", "router ID", found)
+    password = _password(spec, found, around)
+    _check_bfd_profile(spec.bfd_profile, found, around)
+    graceful_restart = _graceful_restart(spec, found)
+    connect_time_s = _whole_seconds(spec.connect_time, "connectTime", found)
+    if found.fatal:
+        return None
+    _add_inactive(spec, found)
+    return Peer(
+        name=PeerName(resource.metadata.name),
+        my_asn=spec.my_asn,
+        peer_asn=spec.peer_asn or None,
+        dynamic_asn=spec.dynamic_asn,
+        local_asn=spec.local_asn,
+        peer_address=peer_address,
+        interface=spec.interface or None,
+        peer_port=spec.peer_port,
+        source_address=_usable_source(source_address, peer_address, found),
+        router_id=_usable_router_id(router_id, found),
+        hold_time_s=hold_s,
+        keepalive_time_s=keepalive_s,
+        connect_time_s=connect_time_s,
+        ebgp_multi_hop=spec.ebgp_multi_hop,
+        vrf=spec.vrf,
+        password=password,
+        bfd_profile=spec.bfd_profile or None,
+        graceful_restart=graceful_restart,
+        dual_stack_address_family=spec.dual_stack_address_family,
+        disable_mp=spec.disable_mp,
+        node_selectors=spec.node_selectors,
+        created=resource.metadata.creation_timestamp,
+    )
+
+
+def _check_identity(spec: api.BGPPeerSpec, found: Findings) -> None:
+    if spec.my_asn == 0:
+        found.add("HL330", "spec.myASN", "missing local ASN: myASN is 0; set the AS number of the nodes")
+    if not spec.peer_asn and not spec.dynamic_asn:
+        found.add(
+            "HL331", "spec.peerASN", "missing peer ASN and dynamicASN; set peerASN, or dynamicASN: internal or external"
+        )
+    if spec.peer_asn and spec.dynamic_asn:
+        found.add(
+            "HL331",
+            "spec.dynamicASN",
+            f"both peer ASN and dynamicASN specified ({spec.peer_asn} and {spec.dynamic_asn}); keep one of them",
+        )
+    if spec.peer_asn and spec.peer_asn == spec.my_asn and spec.ebgp_multi_hop:
+        found.add(
+            "HL075",
+            "spec.ebgpMultiHop",
+            f"invalid ebgp-multihop parameter set for an ibgp peer: peerASN and myASN are both {spec.my_asn}; "
+            "leave ebgpMultiHop out, or correct the ASN",
+        )
+    if not spec.peer_address and not spec.interface:
+        found.add("HL332", "spec.peerAddress", "peer has no Address or Interface specified; set peerAddress")
+    if spec.peer_address and spec.interface:
+        found.add(
+            "HL332",
+            "spec.interface",
+            f'peer has both Address and Interface specified ({spec.peer_address} and "{spec.interface}"); '
+            "keep one of them",
+        )
+
+
+def _address(text: str, field: str, meaning: str, found: Findings) -> IPAddress | None:
+    if not text:
+        return None
+    try:
+        return parse_address(text)
+    except ValueError:
+        found.add("HL334", f"spec.{field}", f'invalid {meaning} "{text}"; write an IP address such as 10.0.0.1')
+        return None
+
+
+def _usable_source(source: IPAddress | None, peer: IPAddress | None, found: Findings) -> IPAddress | None:
+    if source is None or peer is None or source.version == peer.version:
+        return source
+    found.add(
+        "HL337",
+        "spec.sourceAddress",
+        f"{source} is not of the family of the peer's address {peer}: it is not used; the kernel chooses the source",
+    )
+    return None
+
+
+def _usable_router_id(router_id: IPAddress | None, found: Findings) -> IPAddress | None:
+    if router_id is None or (isinstance(router_id, IPv4Address) and int(router_id) != 0):
+        return router_id
+    found.add(
+        "HL336",
+        "spec.routerID",
+        f"{router_id} is not used: a BGP identifier is an IPv4 address other than 0.0.0.0; the node's own is sent",
+    )
+    return None
+
+
+def _password(spec: api.BGPPeerSpec, found: Findings, around: Surroundings) -> Password | None:
+    secret_name = spec.password_secret.name if spec.password_secret else ""
+    if spec.password and secret_name:
+        found.add(
+            "HL335",
+            "spec.passwordSecret",
+            "can not have both password and secret ref set in peer config: keep passwordSecret",
+        )
+        return None
+    if secret_name:
+        text = _secret_password(secret_name, found, around)
+        return _checked(text, "spec.passwordSecret", found) if text else None
+    return _checked(spec.password, "spec.password", found) if spec.password else None
+
+
+def _checked(text: str, field: str, found: Findings) -> Password | None:
+    octets = len(text.encode())
+    if octets > _LONGEST_PASSWORD:
+        found.add(
+            "HL338", field, f"the password has {octets} octets; TCP MD5 takes {_LONGEST_PASSWORD} at most on Linux"
+        )
+        return None
+    return Password(text)
+
+
+def _secret_password(name: str, found: Findings, around: Surroundings) -> str | None:
+    field, wanted = "spec.passwordSecret.name", NamespacedName(around.namespace, name)
+    secret = around.secrets.get(wanted)
+    if secret is None:
+        _add_missing_secret(wanted, found, around)
+        return None
+    if secret.type != BASIC_AUTH:
+        found.add(
+            "HL072",
+            field,
+            f'secret type mismatch on "{wanted.namespace}"/"{wanted.name}", type "{BASIC_AUTH}" is expected, '
+            f'not "{secret.type}"',
+        )
+        return None
+    return _value(secret, field, found)
+
+
+def _value(secret: Secret, field: str, found: Findings) -> str | None:
+    try:
+        text = secret.value(PASSWORD_KEY)
+    except ValueError as error:
+        found.add("HL072", field, f'Secret "{secret.key}": {error}')
+        return None
+    if not text:
+        what = "is empty" if text == "" else "is missing"
+        found.add(
+            "HL072", field, f'password not specified in the secret "{secret.key}": its key "{PASSWORD_KEY}" {what}'
+        )
+    return text
+
+
+def _add_missing_secret(wanted: NamespacedName, found: Findings, around: Surroundings) -> None:
+    field = "spec.passwordSecret.name"
+    here = [key.name for key in around.secrets if key.namespace == wanted.namespace]
+    found.add(
+        "HL072",
+        field,
+        f'secret ref not found: there is no Secret "{wanted.name}" in namespace {wanted.namespace}'
+        f"{suggestion(wanted.name, here)}",
+    )
+    elsewhere = sorted(key.namespace for key in around.secrets if key.name == wanted.name)
+    if elsewhere:
+        found.add(
+            "HL031",
+            field,
+            f'a Secret "{wanted.name}" is in namespace {elsewhere[0]}, where Herald does not look; '
+            f"create it with -n {wanted.namespace}",
+        )
+
+
+def _check_bfd_profile(name: str, found: Findings, around: Surroundings) -> None:
+    if not name or name in around.bfd_profiles or _means_built_in(name, around):
+        return
+    field = "spec.bfdProfile"
+    if around.is_left_out("BFDProfile", name):
+        found.add("HL077", field, f'peer referencing bfd profile "{name}", which is left out for its own errors')
+        return
+    known = {bfd_profile.DEFAULT.name, *around.bfd_profiles}
+    found.add("HL077", field, f'peer referencing non existing bfd profile "{name}"{suggestion(name, known)}')
+
+
+def _means_built_in(name: str, around: Surroundings) -> bool:
+    return name == bfd_profile.DEFAULT.name and not around.is_left_out("BFDProfile", name)
+
+
+def _graceful_restart(spec: api.BGPPeerSpec, found: Findings) -> GracefulRestart | None:
+    wanted = spec.graceful_restart
+    if wanted is None:
+        return GracefulRestart() if spec.enable_graceful_restart else None
+    seconds = _whole_seconds(wanted.restart_time, "gracefulRestart.restartTime", found)
+    if not wanted.enabled:
+        return None
+    return GracefulRestart() if seconds is None else GracefulRestart(seconds)
+
+
+def _whole_seconds(text: str | None, field: str, found: Findings) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(duration.parse(text))
+    except duration.DurationError as error:
+        found.add("HL333", f"spec.{field}", f"invalid BGPPeer timers: {error}")
+        return None
+
+
+def _add_inactive(spec: api.BGPPeerSpec, found: Findings) -> None:
+    inactive = {
+        "bfdProfile": (bool(spec.bfd_profile), "no BFD session watches over this peer; its hold time does"),
+        "gracefulRestart": (
+            spec.graceful_restart is not None and spec.graceful_restart.enabled,
+            "the peer drops our routes when a speaker restarts",
+        ),
+        "enableGracefulRestart": (
+            bool(spec.enable_graceful_restart),
+            "the peer drops our routes when a speaker restarts",
+        ),
+        "vrf": (bool(spec.vrf), "no session is opened yet"),
+        "interface": (bool(spec.interface), "unnumbered peering comes later; no session is opened yet"),
+        "dualStackAddressFamily": (
+            spec.dual_stack_address_family,
+            "which families a session carries does not depend on it yet",
+        ),
+        "disableMP": (spec.disable_mp, "deprecated in MetalLB as well, where it has no effect either"),
+    }
+    for field, (given, consequence) in inactive.items():
+        if given:
+            found.add(
+                "HL210",
+                f"spec.{field}",
+                f"accepted, not active in this version: {field} ({consequence})",
+                Severity.INFO,
+            )

@@ -1,0 +1,144 @@
+"""IPAddressPools → pools: addresses parsed, overlaps found, namespaces resolved."""
+
+from bisect import bisect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from herald.api import ip_address_pool as api
+from herald.cluster.meta import PoolName
+from herald.cluster.namespace import Namespace
+from herald.cluster.selector import matches_any
+from herald.config.findings import Findings
+from herald.config.pool import Pool, ServiceAllocation
+from herald.config.selectors import check_selectors
+from herald.net.address_range import AddressRange, AddressRangeError, parse
+from herald.net.ip_family import IPFamily
+
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+def pool_compiler(namespaces: Sequence[Namespace]) -> Callable[[api.IPAddressPool, Findings], Pool | None]:
+    """Compiles pools one after the other; each claims its addresses, and a later one that wants them is refused."""
+    taken = _TakenAddresses()
+
+    def compile_pool(resource: api.IPAddressPool, found: Findings) -> Pool | None:
+        name = PoolName(resource.metadata.name)
+        ranges = _ranges(resource.spec.addresses, found)
+        _check_overlap_within(name, ranges, found)
+        _check_overlap_with(taken, name, ranges, found)
+        allocation = _allocation(resource.spec.service_allocation, namespaces, found)
+        if found.fatal:
+            return None
+        taken.claim(name, ranges)
+        return Pool(
+            name=name,
+            ranges=tuple(ranges),
+            auto_assign=resource.spec.auto_assign,
+            avoid_buggy_ips=resource.spec.avoid_buggy_ips,
+            labels=resource.metadata.labels,
+            allocation=allocation,
+        )
+
+    return compile_pool
+
+
+def _ranges(addresses: Sequence[str], found: Findings) -> list[AddressRange]:
+    if not addresses:
+        found.add(
+            "HL300", "spec.addresses", "pool has no prefixes defined; give it a CIDR or a range, e.g. 10.0.0.0/24"
+        )
+    ranges = []
+    for index, text in enumerate(addresses):
+        try:
+            ranges.append(parse(text))
+        except AddressRangeError as error:
+            found.add("HL301", f"spec.addresses[{index}]", str(error))
+    return ranges
+
+
+def _check_overlap_within(name: PoolName, ranges: Sequence[AddressRange], found: Findings) -> None:
+    for later, entry in enumerate(ranges):
+        for earlier in ranges[:later]:
+            if entry.overlaps(earlier):
+                _add_overlap(found, name, entry, name, earlier)
+
+
+def _check_overlap_with(
+    taken: "_TakenAddresses", name: PoolName, ranges: Iterable[AddressRange], found: Findings
+) -> None:
+    for entry in ranges:
+        for claim in taken.overlapping(entry):
+            _add_overlap(found, name, entry, claim.pool, claim.entry)
+
+
+def _add_overlap(found: Findings, name: PoolName, entry: AddressRange, owner: PoolName, earlier: AddressRange) -> None:
+    found.add(
+        "HL302",
+        "spec.addresses",
+        f'CIDR "{entry.text}" in pool "{name}" overlaps with already defined CIDR "{earlier.text}" of pool "{owner}"; '
+        "take the common addresses out of one of them",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    pool: PoolName
+    entry: AddressRange
+
+
+class _TakenAddresses:
+    """What the pools compiled so far claim. Claims never overlap, so those of a family stand in one order."""
+
+    def __init__(self) -> None:
+        self._claims: dict[IPFamily, list[_Claim]] = {IPFamily.IPV4: [], IPFamily.IPV6: []}
+
+    def claim(self, pool: PoolName, ranges: Iterable[AddressRange]) -> None:
+        for entry in ranges:
+            claims = self._claims[entry.family]
+            claims.insert(bisect(claims, int(entry.first), key=_first), _Claim(pool, entry))
+
+    def overlapping(self, entry: AddressRange) -> list[_Claim]:
+        claims = self._claims[entry.family]
+        # Only the last claim that starts before the entry can reach into it.
+        start = max(bisect(claims, int(entry.first), key=_first) - 1, 0)
+        end = bisect(claims, int(entry.last), key=_first)
+        return [claim for claim in claims[start:end] if claim.entry.overlaps(entry)]
+
+
+def _first(claim: _Claim) -> int:
+    return int(claim.entry.first)
+
+
+def _allocation(
+    spec: api.ServiceAllocation | None, namespaces: Sequence[Namespace], found: Findings
+) -> ServiceAllocation | None:
+    if spec is None:
+        return None
+    field = "spec.serviceAllocation"
+    for name in sorted({name for name in spec.namespaces if spec.namespaces.count(name) > 1}):
+        found.add("HL303", f"{field}.namespaces", f'duplicate definition in namespaces field: "{name}"')
+    check_selectors(found, f"{field}.namespaceSelectors", spec.namespace_selectors)
+    check_selectors(found, f"{field}.serviceSelectors", spec.service_selectors)
+    if found.fatal:
+        return None
+    return ServiceAllocation(
+        priority=spec.priority,
+        namespaces=_pinned_namespaces(spec, namespaces),
+        service_selectors=spec.service_selectors,
+    )
+
+
+def _pinned_namespaces(spec: api.ServiceAllocation, namespaces: Sequence[Namespace]) -> frozenset[str] | None:
+    if not spec.namespaces and not spec.namespace_selectors:
+        return None
+    selected = (
+        namespace.name
+        for namespace in namespaces
+        if matches_any(spec.namespace_selectors, namespace_labels(namespace), if_empty=False)
+    )
+    return frozenset({*spec.namespaces, *selected})
+
+
+def namespace_labels(namespace: Namespace) -> dict[str, str]:
+    """The labels of a namespace with the one that every API server adds, which manifests do not have."""
+    return {NAMESPACE_NAME_LABEL: namespace.name, **namespace.metadata.labels}

@@ -1,0 +1,79 @@
+"""Two BGPAdvertisements that give one prefix different preferences toward one peer (HL106).
+
+MetalLB refuses the pair. Herald announces: a route carries the highest localPref, then the fewest prepends, and the
+communities of both.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+from herald.cluster.meta import PoolName
+from herald.config.advertisement import BGPAdvertisement
+from herald.config.findings import ObjectKey, problem
+from herald.config.pool import Pool
+from herald.config.problem import Problem
+from herald.net.ip_family import IPFamily
+
+
+def preference(advertisement: BGPAdvertisement) -> tuple[int, int]:
+    """Sorts the most preferred first: highest localPref (not set counts as 0), then fewest prepends."""
+    prepends = advertisement.prepend.count if advertisement.prepend else 0
+    return (-(advertisement.local_pref or 0), prepends)
+
+
+def conflict(one: BGPAdvertisement, other: BGPAdvertisement, families: frozenset[IPFamily]) -> bool:
+    """Whether both can announce one prefix of a pool with `families`, from one node to one peer, with different words.
+
+    In a dual-stack pool one equal length is enough. Advertisements without any node never conflict.
+    """
+    return (
+        (one.local_pref, one.prepend) != (other.local_pref, other.prepend)
+        and prefixes_coincide(one, other, families)
+        and peers_overlap(one, other)
+        and not one.nodes.isdisjoint(other.nodes)
+    )
+
+
+def prefixes_coincide(one: BGPAdvertisement, other: BGPAdvertisement, families: frozenset[IPFamily]) -> bool:
+    """Whether the announced prefixes of a pool with `families` can be the same."""
+    return (IPFamily.IPV4 in families and one.aggregation_length == other.aggregation_length) or (
+        IPFamily.IPV6 in families and one.aggregation_length_v6 == other.aggregation_length_v6
+    )
+
+
+def peers_overlap(one: BGPAdvertisement, other: BGPAdvertisement) -> bool:
+    """Whether some peer may hear both; no peers named means all."""
+    return one.peers is None or other.peers is None or not one.peers.isdisjoint(other.peers)
+
+
+def conflicts(
+    advertisements: Iterable[BGPAdvertisement], pools: Mapping[PoolName, Pool], namespace: str
+) -> tuple[Problem, ...]:
+    """One HL106 per conflicting pair, on the one that loses. Pairs with serviceSelectors are judged per service."""
+    unselective = [entry for entry in advertisements if not entry.service_selectors]
+    found = []
+    for one, other in combinations(sorted(unselective, key=lambda entry: (preference(entry), entry.name)), 2):
+        shared = sorted(name for name in one.pools & other.pools if conflict(one, other, pools[name].families()))
+        if shared:
+            found.append(conflict_problem(one, other, f"pool {', '.join(shared)}", namespace))
+    return tuple(found)
+
+
+def conflict_problem(winner: BGPAdvertisement, loser: BGPAdvertisement, where: str, namespace: str) -> Problem:
+    """HL106 about `loser`, whose values have no effect in `where`."""
+    return problem(
+        "HL106",
+        ObjectKey("BGPAdvertisement", namespace, loser.name),
+        "spec.localPref" if winner.local_pref != loser.local_pref else "spec.asPrepend",
+        f'{where}: this advertisement says {_words(loser)}, BGPAdvertisement "{winner.name}" says {_words(winner)} for '
+        f'the same prefixes and peers. "{winner.name}" wins (highest localPref, then fewest prepends); communities are '
+        "united. Give both the same values, or different peers, nodes or lengths.",
+    )
+
+
+def _words(advertisement: BGPAdvertisement) -> str:
+    pref = f"localPref {advertisement.local_pref}" if advertisement.local_pref else "no localPref"
+    prepend = advertisement.prepend
+    if prepend is None:
+        return pref
+    return f"{pref} and asPrepend {prepend.count} × {prepend.asn if prepend.asn is not None else 'its own ASN'}"

@@ -1,0 +1,58 @@
+"""What is found wrong with one object while it is compiled or looked at."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from herald.cluster.meta import ObjectMeta
+from herald.config.problem import Problem, Severity
+from herald.config.rules import rule
+
+
+class Resource(Protocol):
+    """Any object of the cluster; its type's name is its kind."""
+
+    @property
+    def metadata(self) -> ObjectMeta: ...
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """Which object; `namespace` is empty for objects of the cluster, such as Nodes."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, resource: Resource) -> "ObjectKey":
+        return cls(type(resource).__name__, resource.metadata.namespace, resource.metadata.name)
+
+
+def problem(rule_id: str, subject: ObjectKey, field: str, message: str, severity: Severity | None = None) -> Problem:
+    """A finding of rule `rule_id` about `subject`, as grave as the table says unless told otherwise."""
+    row = rule(rule_id)
+    return Problem(
+        rule=rule_id,
+        severity=severity or row.severity,
+        kind=subject.kind,
+        namespace=subject.namespace,
+        name=subject.name,
+        field=field,
+        reason=row.reason,
+        message=message,
+    )
+
+
+class Findings:
+    """Collects what is wrong with one object. An object with an error is not used."""
+
+    def __init__(self, subject: ObjectKey) -> None:
+        self.subject = subject
+        self.problems: list[Problem] = []
+
+    def add(self, rule_id: str, field: str, message: str, severity: Severity | None = None) -> None:
+        self.problems.append(problem(rule_id, self.subject, field, message, severity))
+
+    @property
+    def fatal(self) -> bool:
+        return any(found.severity is Severity.ERROR for found in self.problems)
