@@ -107,19 +107,34 @@ def _exchange_routes(
     new: tuple[Route, ...],
     noted: dict[IPPrefix, Route | None],
 ) -> None:
-    prefixes = dict.fromkeys(route.prefix for route in (*old, *new))
-    before = {prefix: merged(table[prefix]) for prefix in prefixes if prefix in table}
+    arriving = {route.prefix: route for route in new}
     for route in old:
-        _take(table[route.prefix], route)
-    for route in new:
-        _put(table.setdefault(route.prefix, {}), route)
-    for prefix in prefixes:
-        counts = table[prefix]
-        after = merged(counts) if counts else None
-        if not counts:
-            del table[prefix]
-        if after != before.get(prefix):
-            noted[prefix] = after
+        replacement = arriving.pop(route.prefix, None)
+        if replacement != route:
+            noted.update(_exchange_one(table, route.prefix, route, replacement))
+    for prefix, route in arriving.items():
+        noted.update(_exchange_one(table, prefix, None, route))
+
+
+def _exchange_one(
+    table: dict[IPPrefix, Counts[Route]], prefix: IPPrefix, leaving: Route | None, arriving: Route | None
+) -> dict[IPPrefix, Route | None]:
+    """The new sum for the prefix, if it is another one than before."""
+    counts = table.get(prefix)
+    if counts is None:
+        assert arriving is not None
+        table[prefix] = {arriving: 1}
+        return {prefix: arriving}
+    before = merged(counts)
+    if leaving is not None:
+        _take(counts, leaving)
+    if arriving is not None:
+        _put(counts, arriving)
+    if not counts:
+        del table[prefix]
+        return {prefix: None}
+    after = merged(counts)
+    return {} if after == before else {prefix: after}
 
 
 def _put(counts: Counts[Value], value: Value) -> None:
