@@ -5,6 +5,7 @@ A *list* of selectors is an OR; `matches_any` says what an empty list means, whi
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,8 @@ from herald.cluster.meta import is_dns_subdomain
 from herald.cluster.wire import wire_name
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+ATOMIC = msgspec.Meta(extra_json_schema={"x-kubernetes-list-type": "atomic"})
+"""The list is replaced as a whole when an object is applied."""
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
 
@@ -28,7 +31,7 @@ class LabelSelectorRequirement(msgspec.Struct, frozen=True, kw_only=True, rename
 
     key: str
     operator: str
-    values: tuple[str, ...] = ()
+    values: Annotated[tuple[str, ...], ATOMIC] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         match self.operator:
@@ -63,7 +66,7 @@ class LabelSelector(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name)
     """All of `matchLabels` and `matchExpressions` must hold; empty matches everything."""
 
     match_labels: dict[str, str] = {}
-    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+    match_expressions: Annotated[tuple[LabelSelectorRequirement, ...], ATOMIC] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(

@@ -1,0 +1,110 @@
+"""The CRDs say what MetalLB's say (facts only, in reference_crds/), and beyond that only what is listed here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from herald.api import manifest
+from herald.api.crd import crds, dump_yaml
+
+REFERENCE = {
+    crd["metadata"]["name"]: crd
+    for crd in (yaml.safe_load(path.read_text()) for path in (Path(__file__).parent / "reference_crds").glob("*.yaml"))
+}
+OURS = {crd["metadata"]["name"]: crd for crd in crds()}
+SCHEMA = "schema.openAPIV3Schema.properties.spec.properties"
+ADDITIONS = {
+    "bgppeers.metallb.io: spec.conversion",
+    f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.gracefulRestart",
+    f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
+}
+UNORDERED = {"enum", "required"}
+
+
+def differences(ours: Any, theirs: Any, path: str) -> list[str]:
+    """Paths at which the two differ; our descriptions are our own."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = sorted({*ours, *theirs})
+        return [
+            found
+            for key in keys
+            if not (key == "description" and isinstance(ours.get(key), str))
+            for found in differences(ours.get(key), theirs.get(key), f"{path}.{key}".removeprefix("."))
+        ]
+    if isinstance(ours, list) and isinstance(theirs, list):
+        if path.rpartition(".")[2] in UNORDERED:
+            return [] if sorted(ours) == sorted(theirs) else [path]
+        if path == "spec.versions":
+            ours, theirs = ({v["name"]: v for v in versions} for versions in (ours, theirs))
+            return [
+                found
+                for name in sorted({*ours, *theirs})
+                for found in differences(ours.get(name), theirs.get(name), f"{path}[{name}]")
+            ]
+        if len(ours) == len(theirs):
+            pairs = enumerate(zip(ours, theirs, strict=True))
+            return [found for index, (a, b) in pairs for found in differences(a, b, f"{path}[{index}]")]
+    return [] if ours == theirs and type(ours) is type(theirs) else [path]
+
+
+def test_there_is_a_crd_for_every_kind_of_the_reference_and_no_other() -> None:
+    assert len(REFERENCE) == 9
+    assert set(OURS) == set(REFERENCE)
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCE))
+def test_a_crd_differs_from_the_reference_by_the_listed_additions_only(name: str) -> None:
+    found = {f"{name}: {path}" for path in differences(OURS[name], REFERENCE[name], "")}
+    assert found == {addition for addition in ADDITIONS if addition.startswith(f"{name}:")}
+
+
+def test_a_difference_in_any_fact_is_seen() -> None:
+    name = "bgppeers.metallb.io"
+    for old, new in (("16384", "65535"), ("default: 179", "default: 180"), ("self == oldSelf", "true")):
+        changed = yaml.safe_load(yaml.safe_dump(REFERENCE[name]).replace(old, new))
+        assert changed != REFERENCE[name]
+        assert differences(changed, REFERENCE[name], "")
+
+
+def test_our_additions_are_bounded() -> None:
+    spec = OURS["bgpadvertisements.metallb.io"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][
+        "spec"
+    ]
+    prepend = spec["properties"]["asPrepend"]
+    assert prepend["required"] == ["count"]
+    assert (prepend["properties"]["count"]["minimum"], prepend["properties"]["count"]["maximum"]) == (1, 10)
+    assert prepend["properties"]["asn"]["maximum"] == 4294967295
+
+
+def test_bgp_peers_are_converted_by_the_webhook_of_the_given_namespace() -> None:
+    peer = next(crd for crd in crds("lb") if crd["metadata"]["name"] == "bgppeers.metallb.io")
+    webhook = peer["spec"]["conversion"]["webhook"]
+    assert webhook["clientConfig"]["service"] == {
+        "name": "metallb-webhook-service",
+        "namespace": "lb",
+        "path": "/convert",
+    }
+    assert webhook["conversionReviewVersions"] == ["v1beta1", "v1beta2"]
+
+
+def test_every_property_of_a_spec_says_what_it_is_for() -> None:
+    silent = []
+    for name, crd in OURS.items():
+        for version in crd["spec"]["versions"]:
+            spec = version["schema"]["openAPIV3Schema"]["properties"].get("spec", {})
+            silent += [f"{name} {p}" for p, s in spec.get("properties", {}).items() if not s.get("description")]
+    assert silent == []
+
+
+def test_nothing_in_a_schema_is_nullable_or_referenced() -> None:
+    assert "$ref" not in dump_yaml()
+    assert "nullable" not in dump_yaml()
+    assert "anyOf" not in dump_yaml()
+
+
+def test_the_yaml_reads_back_as_the_same_crds() -> None:
+    documents, findings = manifest.read(dump_yaml(), "crds.yaml")
+    assert findings == ()
+    assert [document.content for document in documents] == crds()

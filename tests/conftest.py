@@ -1,0 +1,11 @@
+"""Hypothesis: `gate` is short and always the same, `hunt` is long and random (`HYPOTHESIS_PROFILE=hunt`)."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("gate", derandomize=True, max_examples=100, deadline=None)
+settings.register_profile(
+    "hunt", max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
