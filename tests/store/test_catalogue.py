@@ -99,12 +99,12 @@ def test_a_file_that_was_never_readable_and_is_gone_makes_nothing_incomplete() -
     assert catalogue.problems() == ()
 
 
-def test_an_object_in_two_files_counts_from_the_first_path_and_is_reported() -> None:
+def test_an_object_in_two_files_counts_from_the_last_path_and_is_reported() -> None:
     for order in permutations([(A, "a"), (B, "b")]):
         catalogue = Catalogue()
         for path, rack in order:
             catalogue.put(path, reading(node("1", rack=rack)))
-        assert catalogue.get(key("1")) == node("1", rack="a")
+        assert catalogue.get(key("1")) == node("1", rack="b")
         assert [(p.rule, p.name) for p in catalogue.problems()] == [("HL204", "1")]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from herald.allocator.convergence import EventType
 from herald.cluster.meta import NamespacedName
 from herald.cluster.service import Service
 from herald.config.findings import ObjectKey
@@ -22,7 +23,6 @@ from herald.store.store import (
     Changes,
     ClusterObject,
     Event,
-    EventType,
     StatusPatch,
     StoreError,
     Synced,

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from herald.allocator.convergence import EventType
 from herald.cluster.meta import NamespacedName, ObjectMeta
 from herald.cluster.service import LoadBalancerIngress, LoadBalancerStatus, Service, ServiceStatus
 from herald.config.findings import ObjectKey
 from herald.store import claim_file, durable, event_log, first_seen, status_file
 from herald.store.status_file import Overlay, StatusFileError
-from herald.store.store import KINDS, Event, EventType, StatusPatch
+from herald.store.store import KINDS, Event, StatusPatch
 
 names = st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text)
 namespaces = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)

@@ -1,6 +1,6 @@
 """Which objects a folder of files holds: files in, differences of objects out. No I/O.
 
-A file is a `Reading`. An object that is in two files counts from the first of them by path, and the other is reported.
+A file is a `Reading`. An object that is in two files counts from the last of them by path, and the other is reported.
 Nothing is taken for gone because it cannot be read: a broken document keeps the last good version of its object, a file
 that is broken as a whole keeps all of them.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from herald.config.findings import ObjectKey, problem
-from herald.config.problem import Problem
+from herald.config.problem import Problem, Severity
 from herald.store.store import ClusterObject
 
 
@@ -50,7 +50,7 @@ class Catalogue:
     def get(self, key: ObjectKey) -> ClusterObject | None:
         """The object, its last good version if need be; None if there is none."""
         holders = self._holders.get(key)
-        return self._files[holders[0]].objects[key] if holders else None
+        return self._files[holders[-1]].objects[key] if holders else None
 
     @property
     def is_complete(self) -> bool:
@@ -121,10 +121,6 @@ def _with_last_good(before: Reading, now: Reading) -> Reading:
 
 
 def _doubled(key: ObjectKey, holders: tuple[Path, ...]) -> Problem:
-    return problem(
-        "HL204",
-        key,
-        "",
-        f"it is in {len(holders)} files ({', '.join(map(str, holders))}); {holders[0]} counts. "
-        "Remove it from the others.",
-    )
+    files = ", ".join(map(str, holders))
+    message = f"is defined twice, in {files}; the one in {holders[-1]} counts, remove the other"
+    return problem("HL204", key, "", message, Severity.WARNING)

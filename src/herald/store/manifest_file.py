@@ -6,8 +6,8 @@ from herald.api import manifest
 from herald.api.decode import decode
 from herald.api.finding import Fault, Finding, of_file
 from herald.cluster.service import Service, with_cluster_ip_defaults
-from herald.config.findings import ObjectKey, problem
-from herald.config.problem import Problem
+from herald.config.collect import problem_of
+from herald.config.findings import ObjectKey
 from herald.store.catalogue import Reading
 from herald.store.store import KINDS, ClusterObject
 
@@ -52,7 +52,7 @@ def _doubled(key: ObjectKey, source: str) -> Finding:
         key.namespace,
         key.name,
         "",
-        f"it stands in this file before, too; the one in {source} counts. Remove one of them.",
+        f"is defined twice in this file; the later one, in {source}, counts, remove the other",
     )
 
 
@@ -62,7 +62,7 @@ def _reading(objects: dict[ObjectKey, ClusterObject], findings: list[Finding]) -
     return Reading(
         objects,
         named,
-        tuple(map(_problem, findings)),
+        tuple(map(problem_of, findings)),
         is_partial=any(map(_is_nameless, spoiled)),
         is_unreadable=any(finding.fault is Fault.UNREADABLE for finding in findings),
     )
@@ -71,9 +71,3 @@ def _reading(objects: dict[ObjectKey, ClusterObject], findings: list[Finding]) -
 def _is_nameless(finding: Finding) -> bool:
     """Whether nobody can tell which object it is about."""
     return finding.kind == "File" or finding.name.startswith("(")
-
-
-def _problem(finding: Finding) -> Problem:
-    return problem(
-        finding.fault.value, ObjectKey(finding.kind, finding.namespace, finding.name), finding.field, finding.message
-    )

@@ -88,7 +88,7 @@ def laid_over(item: ClusterObject, overlay: Overlay) -> ClusterObject:
     status = next((entry for entry in msgspec.structs.fields(item) if entry.name == "status"), None)
     if status is not None:
         try:
-            changes["status"] = msgspec.convert(overlay.status, status.type)
+            changes["status"] = msgspec.convert(overlay.status, status.type) if overlay.status else status.default
         except msgspec.ValidationError as error:
             raise StatusFileError(str(error)) from error
     return msgspec.structs.replace(item, **changes)

@@ -7,9 +7,9 @@ decoded keeps its last good version: a key is among `deleted` only when the obje
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
+from herald.allocator.convergence import EventType
 from herald.api.bfd_profile import BFDProfile
 from herald.api.bgp_advertisement import BGPAdvertisement
 from herald.api.bgp_peer import BGPPeer
@@ -92,13 +92,6 @@ class Changed:
 
 
 Changes: TypeAlias = Synced | Changed
-
-
-class EventType(Enum):
-    """The two types of Kubernetes events."""
-
-    NORMAL = "Normal"
-    WARNING = "Warning"
 
 
 @dataclass(frozen=True, slots=True)

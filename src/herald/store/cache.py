@@ -1,0 +1,107 @@
+"""The objects that a watch has told of, by kind: what controller and speaker keep in memory."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from herald.api.bfd_profile import BFDProfile
+from herald.api.bgp_advertisement import BGPAdvertisement
+from herald.api.bgp_peer import BGPPeer
+from herald.api.community import Community
+from herald.api.ip_address_pool import IPAddressPool
+from herald.api.l2_advertisement import L2Advertisement
+from herald.cluster.endpoints import EndpointSlice
+from herald.cluster.meta import NamespacedName
+from herald.cluster.namespace import Namespace
+from herald.cluster.node import Node
+from herald.cluster.secret import Secret
+from herald.cluster.service import Service
+from herald.config.findings import ObjectKey
+from herald.config.problem import Problem
+from herald.config.resources import Resources
+from herald.store.store import Changes, ClusterObject, Synced
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a batch was about. `configuration`: any object that is neither a Service nor an EndpointSlice."""
+
+    services: tuple[NamespacedName, ...] = ()
+    slices: tuple[NamespacedName, ...] = ()
+    configuration: bool = False
+
+
+@dataclass(slots=True)
+class Cache:
+    """Everything that is known now."""
+
+    services: dict[NamespacedName, Service] = field(default_factory=dict)
+    slices: dict[NamespacedName, EndpointSlice] = field(default_factory=dict)
+    others: dict[ObjectKey, ClusterObject] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    is_complete: bool = False
+
+    def take(self, batch: Changes) -> Touched:
+        """Take a batch over. A `Synced` replaces everything."""
+        changed = {ObjectKey.of(item): item for item in batch.objects}
+        gone = self._missing(changed) if isinstance(batch, Synced) else batch.deleted
+        touched = _touched((*gone, *changed))
+        for key in gone:
+            self._remove(key)
+        for key, item in changed.items():
+            self._put(key, item)
+        self.problems, self.is_complete = batch.problems, batch.complete
+        return touched
+
+    def resources(self) -> Resources:
+        """What a configuration is compiled from: all but Services and EndpointSlices."""
+        return Resources(
+            ip_address_pools=self._all(IPAddressPool),
+            l2_advertisements=self._all(L2Advertisement),
+            bgp_advertisements=self._all(BGPAdvertisement),
+            bgp_peers=self._all(BGPPeer),
+            bfd_profiles=self._all(BFDProfile),
+            communities=self._all(Community),
+            nodes=self._all(Node),
+            namespaces=self._all(Namespace),
+            secrets=self._all(Secret),
+        )
+
+    def _missing(self, present: dict[ObjectKey, ClusterObject]) -> tuple[ObjectKey, ...]:
+        services = (ObjectKey.of(item) for item in self.services.values())
+        slices = (ObjectKey.of(item) for item in self.slices.values())
+        return tuple(key for key in (*services, *slices, *self.others) if key not in present)
+
+    def _put(self, key: ObjectKey, item: ClusterObject) -> None:
+        if isinstance(item, Service):
+            self.services[item.key] = item
+        elif isinstance(item, EndpointSlice):
+            self.slices[item.key] = item
+        else:
+            self.others[key] = item
+
+    def _remove(self, key: ObjectKey) -> None:
+        name = NamespacedName(key.namespace, key.name)
+        if key.kind == Service.__name__:
+            self.services.pop(name, None)
+        elif key.kind == EndpointSlice.__name__:
+            self.slices.pop(name, None)
+        else:
+            self.others.pop(key, None)
+
+    def _all(self, kind: type[T]) -> tuple[T, ...]:
+        return tuple(item for item in self.others.values() if isinstance(item, kind))
+
+
+def _touched(keys: Iterable[ObjectKey]) -> Touched:
+    services, slices, others = [], [], False
+    for key in keys:
+        if key.kind == Service.__name__:
+            services.append(NamespacedName(key.namespace, key.name))
+        elif key.kind == EndpointSlice.__name__:
+            slices.append(NamespacedName(key.namespace, key.name))
+        else:
+            others = True
+    return Touched(tuple(services), tuple(slices), others)
