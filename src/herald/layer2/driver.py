@@ -139,6 +139,10 @@ class Layer2Driver:
         """The holdings that are answered on no link, with the reason."""
         return self._responder.unanswered()
 
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """The foreign claims that are open."""
+        return self._responder.conflicts()
+
     # Sockets.
 
     def _open(self, link: Link) -> None:

@@ -130,6 +130,10 @@ class Responder:
         found = ((address, self._why_unanswered(holding)) for address, holding in self._holdings.items())
         return tuple(sorted(((a, why) for a, why in found if why), key=lambda e: (e[0].version, int(e[0]))))
 
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """The foreign claims that are open, sorted by address and MAC."""
+        return self._conflicts.open()
+
     def _receive(self, index: int, data: bytes, now: float) -> list[Effect]:
         link = self._links.get(index)
         if link is None:  # read just before the link went away

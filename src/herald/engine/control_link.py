@@ -1,0 +1,121 @@
+"""The engine's side of the link: takes in whoever connects, hands on what control wishes, tells it the facts.
+
+The newest connection is the one that counts; an older one is closed. When none is there the facts wait.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from herald.engine.link import (
+    Apply,
+    Assembly,
+    Channel,
+    Downward,
+    Facts,
+    Leave,
+    LinkError,
+    Ready,
+    Upward,
+    accepted,
+)
+
+SPACING: Final = 0.01
+"""Least seconds between two `Facts`: what changes meanwhile travels together."""
+
+_log: Final = logging.getLogger("herald.engine.link")
+
+
+class ControlLink:
+    """Serves control over a listening socket."""
+
+    def __init__(
+        self,
+        ready: Ready,
+        *,
+        facts: Callable[[], Facts],
+        on_apply: Callable[[Apply], Awaitable[None]],
+        on_leave: Callable[[str], None],
+    ) -> None:
+        """`on_apply` gets whole `Apply` messages, one at a time; `facts` gives the present ones."""
+        self._ready = ready
+        self._facts = facts
+        self._on_apply = on_apply
+        self._on_leave = on_leave
+        self._channel: Channel[Upward, Downward] | None = None
+        self._changed = asyncio.Event()
+        self._told: Facts | None = None
+
+    async def start(self, listening: socket.socket) -> asyncio.Server:
+        """Serve from now on."""
+        return await asyncio.start_unix_server(self._serve, sock=listening)
+
+    def close(self) -> None:
+        """End the connection there is, on purpose."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def note_change(self) -> None:
+        """The facts may be different now."""
+        self._changed.set()
+
+    async def tell_facts(self) -> None:
+        """Tell control what changed, for ever. This is the only sender after `Ready`."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            channel, facts = self._channel, self._facts()
+            if channel is None or facts == self._told:
+                continue
+            try:
+                await channel.send(facts)
+            except ConnectionError:
+                continue  # whoever reads from it learns of the same loss and says so
+            if channel is self._channel:
+                self._told = facts
+            await asyncio.sleep(SPACING)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            channel = accepted(reader, writer)
+        except LinkError as error:
+            _log.warning("connection refused: %s", error, extra={"event": "controlRefused", "error": str(error)})
+            writer.close()
+            return
+        self.close()
+        self._told = None
+        reason = "it closed the connection"
+        try:
+            await channel.send(self._ready)
+            self._channel = channel
+            _log.info("control is connected", extra={"event": "controlConnected"})
+            self.note_change()
+            await self._listen(channel)
+        except (LinkError, ConnectionError) as error:
+            reason = str(error)
+        finally:
+            channel.close()
+            if self._channel is channel:
+                self._channel = None
+                _log.warning(
+                    "control is gone; the last wish stays in force: %s",
+                    reason,
+                    extra={"event": "controlLost", "reason": reason},
+                )
+
+    async def _listen(self, channel: Channel[Upward, Downward]) -> None:
+        assembly = Assembly()
+        while (message := await channel.receive()) is not None:
+            if self._channel is not channel:  # replaced while it was talking
+                return
+            match message:
+                case Leave(reason):
+                    self._on_leave(reason)
+                case Apply():
+                    whole = assembly.add(message)
+                    if whole is not None:
+                        await self._on_apply(whole)
+            await asyncio.sleep(0)  # parts that wait in the buffer must not keep requests for an address waiting

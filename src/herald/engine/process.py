@@ -1,0 +1,171 @@
+"""The engine process: owns the network, follows the wish of control, tells the facts.
+
+    control ══ link ══▶ Wish ──differences──▶ Layer2Driver ── one packet socket per link
+                                         └──▶ Peers ──────── one BGP session per peer
+    kernel ── rtnetlink ──▶ InterfaceMonitor ─┐
+    other speakers ──▶ Membership ────────────┴──▶ Facts ══ link ══▶ control
+
+What control wished last stays in force while control is gone. The engine ends when it is told to leave, by control, by
+SIGTERM or SIGINT, or because its parent died: first the others learn that this node has left, then ARP is no longer
+answered, then the peers get a Cease, all within `LEAVE_SECONDS`; exit code 0.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import random
+import signal
+import socket
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from herald.engine import show
+from herald.engine.control_link import ControlLink
+from herald.engine.heartbeat import Heartbeat
+from herald.engine.link import Apply, Facts, InterfaceFact, Ready, UnansweredHolding
+from herald.engine.membership import Alone, Membership
+from herald.engine.netlink import InterfaceMonitor
+from herald.engine.options import Options
+from herald.engine.packet_socket import open_arp_socket
+from herald.engine.peers import Peers
+from herald.engine.tcp import dial
+from herald.engine.wish import Wish
+from herald.layer2.driver import JudgedInterface, Layer2Driver
+from herald.layer2.holding import Address, Holding
+from herald.layer2.link import Exclusion, Verdict
+from herald.observe import log
+
+LEAVE_SECONDS: Final = 0.9
+_SLICE: Final = 500
+
+_log: Final = logging.getLogger("herald.engine")
+
+
+def run(options: Options) -> None:
+    """Be the engine until told to leave. Raises ValueError for options that cannot be, OSError without the rights."""
+    log.setup(options.log_level)
+    asyncio.run(_Engine(options).run())
+
+
+class _Engine:
+    """Everything of the process, wired together. Lives in one loop."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._exclusion = Exclusion(options.exclude_interfaces)
+        self._wish = Wish()
+        self._applying = asyncio.Lock()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        leaving: asyncio.Future[str] = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _resolve, leaving, signal.Signals(number).name)
+        async with asyncio.TaskGroup() as tasks:
+            self._start(tasks, leaving)
+            servers = [await self._link.start(socket.socket(fileno=self._options.link_fd))]
+            if self._options.show_socket is not None:
+                servers.append(await self._show().start(show.bind(self._options.show_socket)))
+            telling = tasks.create_task(self._link.tell_facts())
+            _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
+            gc.collect()
+            gc.freeze()  # what was imported stays for ever; no collection need walk it again
+            reason = await leaving
+            for server in servers:
+                server.close()
+            await self._leave(reason)
+            telling.cancel()
+            self._link.close()
+
+    def _start(self, tasks: asyncio.TaskGroup, leaving: asyncio.Future[str]) -> None:
+        self._link = ControlLink(
+            Ready(self._options.node, os.getpid()),
+            facts=self._facts,
+            on_apply=self._apply,
+            on_leave=partial(_resolve, leaving),
+        )
+        changed = self._link.note_change
+        self._membership = self._join()
+        self._peers = Peers(tasks, dial=dial, rng=random.Random(), on_change=changed)  # noqa: S311  # jitter, no secret
+        self._layer2 = Layer2Driver(
+            open_arp_socket,
+            exclusion=self._exclusion,
+            on_change=changed,
+            on_trouble=lambda: self._monitor.resync(),
+            rate=self._options.gratuitous_rate,
+        )
+        self._monitor = InterfaceMonitor(self._layer2.set_interfaces)
+
+    def _join(self) -> Membership:
+        if self._options.members_dir is None:
+            return Alone(self._options.node)
+        return Heartbeat(self._options.members_dir, self._options.node, self._link.note_change)
+
+    async def _leave(self, reason: str) -> None:
+        _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._membership.leave()
+                self._monitor.close()
+                self._layer2.close()
+                await self._peers.stop(reason)
+        except TimeoutError:
+            _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
+
+    async def _apply(self, message: Apply) -> None:
+        """Follow the wish. Holdings go in slices: the first minutes of a busy node must not hold up its answers."""
+        async with self._applying:
+            difference = self._wish.apply(message)
+            self._peers.apply(difference, self._wish.routes)
+            _log_holdings(difference.held, difference.released)
+            self._layer2.apply((), difference.released)
+            remaining = iter(difference.held)
+            while batch := tuple(islice(remaining, _SLICE)):
+                self._layer2.apply(batch, ())
+                await asyncio.sleep(0)
+            self._link.note_change()
+
+    def _facts(self) -> Facts:
+        return Facts(
+            self._membership.members(),
+            tuple(_interface_fact(one) for one in self._layer2.interfaces()),
+            self._peers.facts(),
+            self._layer2.conflicts(),
+            tuple(UnansweredHolding(address, why.value) for address, why in self._layer2.unanswered()),
+        )
+
+    def _show(self) -> show.ShowSocket:
+        now = asyncio.get_running_loop().time
+        return show.ShowSocket(
+            self._options.node,
+            {
+                "members": lambda: sorted(self._membership.members()),
+                "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
+                "l2": lambda: show.layer2(self._layer2.snapshot()),
+                "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),
+                "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
+            },
+        )
+
+
+def _resolve(leaving: "asyncio.Future[str]", reason: str) -> None:
+    if not leaving.done():
+        leaving.set_result(reason)
+
+
+def _interface_fact(one: JudgedInterface) -> InterfaceFact:
+    interface = one.interface
+    excluded = one.verdict is Verdict.EXCLUDED
+    return InterfaceFact(interface.name, interface.up, interface.carrier, excluded, one.reading, one.verdict.value)
+
+
+def _log_holdings(held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
+    for holding in held:
+        where = "all" if holding.interfaces is None else sorted(holding.interfaces)
+        extra = {"event": "addressHeld", "ip": holding.address, "interfaces": where, "protocol": "layer2"}
+        _log.info("this node answers for %s", holding.address, extra=extra)
+    for address in released:
+        extra = {"event": "addressReleased", "ip": address, "protocol": "layer2"}
+        _log.info("this node no longer answers for %s", address, extra=extra)

@@ -1,0 +1,200 @@
+"""The show socket: what `herald show` asks the running engine, over a Unix socket that only its owner may use.
+
+One connection carries one question and one answer, a line of JSON each:
+
+    {"show": "l2"}
+    {"node": "n1", "show": "l2", "data": …}          or    {"error": "…"}
+
+The `data` of each question (names as in JSON; `null` where nothing is known, seconds as numbers, never a secret):
+
+    members        [name]                       the live speakers
+    interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering}]
+    l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests}],
+                    conflicts: [{ip, interface, mac}], conflictsNotKept,
+                    dropped: {reason: frames}, gratuitous: {pending, framesSent}, sendFailures}
+    bgp summary    [{peer, endpoint, state, since, localASN, remoteASN, routerID, holdTime, keepaliveTime, nextRetry,
+                    lastError, pinnedError, flaps, pendingChanges: [field], updatesWithErrors, messagesIn, messagesOut,
+                    capabilities: {offered: [text], received: [text]},
+                    families: [{family, negotiated, wanted, advertised, pending, received, reason}]}]
+                    `since`: how long in this state; `nextRetry`: how long until the next attempt
+    bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
+                    established}]
+                    what is wished for towards each peer, and whether a session stands to carry it
+"""
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from herald.bgp.fsm import State
+from herald.bgp.message import MessageType
+from herald.bgp.snapshot import FamilySnapshot, SessionSnapshot
+from herald.engine.wish import RouteTable
+from herald.layer2.driver import JudgedInterface, Layer2Snapshot
+from herald.layer2.responder import HoldingSnapshot
+from herald.net.interface import mac_text
+
+LONGEST_QUESTION: Final = 4096
+PATIENCE: Final = 5.0
+"""Seconds that a question may take to come in, and an answer to go out."""
+
+Document = Any
+Answer = Callable[[], Document]
+
+_log: Final = logging.getLogger("herald.engine.show")
+
+
+class ShowSocket:
+    """Answers the questions given as a table of their names."""
+
+    def __init__(self, node: str, answers: Mapping[str, Answer]) -> None:
+        self._node = node
+        self._answers = answers
+
+    async def start(self, listening: socket.socket) -> asyncio.Server:
+        """Answer from now on; `listening` is what `bind` gives."""
+        return await asyncio.start_unix_server(self._serve, sock=listening, limit=LONGEST_QUESTION)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                writer.write(json.dumps(self._answer(await reader.readline())).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError) as error:  # asked in no time, or gone before the answer; ValueError: line too long
+            _log.debug("question dropped: %s", error, extra={"event": "showDropped"})
+        finally:
+            writer.close()
+
+    def _answer(self, question: bytes) -> Document:
+        try:
+            asked = json.loads(question)
+        except ValueError:
+            return {"error": "the question is not JSON"}
+        what = asked.get("show") if isinstance(asked, dict) else None
+        answer = self._answers.get(what) if isinstance(what, str) else None
+        if answer is None:
+            return {"error": f'"show" must be one of {", ".join(sorted(self._answers))}'}
+        return {"node": self._node, "show": what, "data": answer()}
+
+
+def bind(path: Path) -> socket.socket:
+    """A socket at `path` for its owner only, in the place of one that a dead engine left. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound.bind(str(path))
+    path.chmod(0o600)
+    return bound
+
+
+def interfaces(judged: tuple[JudgedInterface, ...]) -> Document:
+    """The document of `interfaces`."""
+    return [
+        {
+            "name": one.interface.name,
+            "index": one.interface.index,
+            "mac": mac_text(one.interface.mac) if one.interface.mac else None,
+            "up": one.interface.up,
+            "carrier": one.interface.carrier,
+            "addresses": [str(address) for address in one.interface.addresses],
+            "verdict": one.verdict.value,
+            "answering": one.reading,
+        }
+        for one in judged
+    ]
+
+
+def layer2(snapshot: Layer2Snapshot) -> Document:
+    """The document of `l2`."""
+    responder = snapshot.responder
+    return {
+        "holdings": [_holding(one) for one in responder.holdings],
+        "conflicts": [
+            {"ip": str(one.address), "interface": one.interface, "mac": mac_text(one.mac)}
+            for one in responder.conflicts
+        ],
+        "conflictsNotKept": responder.conflicts_turned_away,
+        "dropped": {reason.value: count for reason, count in responder.dropped.items()},
+        "gratuitous": {"pending": snapshot.announcer.pending, "framesSent": snapshot.announcer.frames_sent},
+        "sendFailures": snapshot.send_failures,
+    }
+
+
+def _holding(one: HoldingSnapshot) -> Document:
+    wanted = one.holding.interfaces
+    return {
+        "ip": str(one.holding.address),
+        "interfaces": None if wanted is None else sorted(wanted),
+        "answeredOn": sorted(one.links),
+        "reason": one.unanswered.value if one.unanswered else None,
+        "requests": one.requests,
+    }
+
+
+def bgp_summary(sessions: tuple[SessionSnapshot, ...], now: float) -> Document:
+    """The document of `bgp summary`; `now` in the monotonic seconds of the snapshots."""
+    return [_session(one, now) for one in sessions]
+
+
+def _session(one: SessionSnapshot, now: float) -> Document:
+    return {
+        "peer": one.name,
+        "endpoint": one.endpoint,
+        "state": one.state.value,
+        "since": round(now - one.since, 3),
+        "localASN": one.local_asn,
+        "remoteASN": one.remote_asn,
+        "routerID": str(one.remote_router_id) if one.remote_router_id else None,
+        "holdTime": one.hold_time,
+        "keepaliveTime": one.keepalive_time,
+        "nextRetry": None if one.next_retry is None else round(max(0.0, one.next_retry - now), 3),
+        "lastError": one.last_error.text if one.last_error else None,
+        "pinnedError": one.pinned_error.text if one.pinned_error else None,
+        "flaps": one.flaps,
+        "pendingChanges": list(one.pending_changes),
+        "updatesWithErrors": one.updates_with_errors,
+        "messagesIn": _by_name(one.messages_in),
+        "messagesOut": _by_name(one.messages_out),
+        "capabilities": {"offered": list(one.capabilities_offered), "received": list(one.capabilities_received)},
+        "families": [_family(family) for family in one.families],
+    }
+
+
+def _family(one: FamilySnapshot) -> Document:
+    return {
+        "family": one.family.text,
+        "negotiated": one.negotiated,
+        "wanted": one.wanted,
+        "advertised": one.advertised,
+        "pending": one.pending,
+        "received": one.received,
+        "reason": one.reason,
+    }
+
+
+def _by_name(counts: Mapping[MessageType, int]) -> dict[str, int]:
+    return {kind.name.lower(): count for kind, count in counts.items()}
+
+
+def bgp_routes(tables: Mapping[str, RouteTable], sessions: tuple[SessionSnapshot, ...]) -> Document:
+    """The document of `bgp routes`, sorted by peer, family and prefix."""
+    established = {one.name for one in sessions if one.state is State.ESTABLISHED}
+    return [
+        {
+            "peer": peer,
+            "prefix": str(route.prefix),
+            "localPref": route.local_pref,
+            "communities": [community.text for community in route.communities],
+            "largeCommunities": [community.text for community in route.large_communities],
+            "prepend": list(route.prepend),
+            "established": peer in established,
+        }
+        for peer in sorted(tables)
+        for route in sorted(
+            tables[peer].values(), key=lambda r: (r.prefix.version, int(r.prefix.network_address), r.prefix.prefixlen)
+        )
+    ]
