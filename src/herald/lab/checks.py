@@ -198,11 +198,22 @@ def owns_none_of(addresses: Collection[str]) -> Check:
     return check
 
 
-def bird_routes(wanted: Mapping[str, Collection[str]], within: str = "") -> Check:
-    """`birdc show route`: exactly these prefixes with these next hops; `within` says which prefixes count."""
+def bird_sessions(count: int) -> Check:
+    """`birdc show protocols`: this many BGP sessions are established."""
 
     def check(result: Result) -> Seen:
-        table = {prefix: hops for prefix, hops in bird.routes(result.stdout).items() if prefix.startswith(within)}
+        rows = [line.split() for line in result.stdout.splitlines()]
+        up = [row[0] for row in rows if len(row) > 1 and row[1] == "BGP" and "Established" in row]
+        return Seen(len(up) == count, "" if len(up) == count else f"Established: {listed(up)}")
+
+    return check
+
+
+def bird_routes(wanted: Mapping[str, Collection[str]]) -> Check:
+    """`birdc show route`: exactly these prefixes with these next hops."""
+
+    def check(result: Result) -> Seen:
+        table = bird.routes(result.stdout)
         told = listed(f"{prefix} via {' '.join(hops)}" for prefix, hops in sorted(table.items()))
         return Seen(table == {prefix: sorted(hops) for prefix, hops in wanted.items()}, told)
 
@@ -247,6 +258,18 @@ def warns(kind: str, name: str, *words: str) -> Check:
             return Seen(True, f"{fitting[0]['rule']}")
         told = "\n".join(f"{one['severity']} {one['rule']} {one['message']}" for one in about)
         return Seen(False, told or f"nothing is said of {kind} {name}")
+
+    return check
+
+
+def mentions(*words: str) -> Check:
+    """The output has a line, or a JSON object of a list, with all these words."""
+
+    def check(result: Result) -> Seen:
+        is_json = result.stdout.lstrip().startswith(("{", "["))
+        parts = result.stdout.split("}") if is_json else result.stdout.splitlines()
+        found = any(all(word in part for word in words) for part in parts)
+        return Seen(found, "" if found else (result.stdout + result.stderr).strip())
 
     return check
 

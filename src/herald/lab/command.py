@@ -115,7 +115,7 @@ async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, 
     try:
         lab = await DataCentre.build(scenario.blueprint, place)
         proof.evidence = lab.evidence
-        lab.start_herald()
+        await lab.start_herald()
         await scenario.prove(lab, proof)
     except RefutedError:
         pass  # It is in the proof, and was shown.
@@ -144,7 +144,7 @@ async def _up(scenario: Scenario, place: Place, report: Report) -> int:
     await _take(scenario, place)
     try:
         lab = await DataCentre.build(scenario.blueprint, place)
-        lab.start_herald()
+        await lab.start_herald()
         scenario.apply_first(lab)
     except BaseException:
         with _undisturbed():

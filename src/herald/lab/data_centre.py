@@ -8,6 +8,7 @@ import asyncio
 import json
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from herald.lab.topology import Topology
 HERALD = (sys.executable, "-m", "herald.cli.main")
 WEB_PORTS = (80, 8080, 8443)
 """Every port that a how-to's service sends its traffic to."""
+
+HERALD_READY_WITHIN = 30.0
+"""Seconds within which every speaker answers on its socket."""
 
 EVIDENCE_LINES = 6
 """Log lines per process shown with a claim that does not hold."""
@@ -75,11 +79,18 @@ class DataCentre:
         self.bird = {router.router.name: router for router in birds}
         return self
 
-    def start_herald(self) -> None:
-        """Start the controller, and a speaker on every node."""
-        self._start("controller", [*HERALD, "controller", "--config", str(self.place.config)])
+    async def start_herald(self) -> None:
+        """Start the controller and a speaker on every node; RuntimeError when one ends at once or never answers."""
+        controller = self._start("controller", [*HERALD, "controller", "--config", str(self.place.config)])
         for node in self.blueprint.nodes:
             self.start_speaker(node)
+        deadline = time.monotonic() + HERALD_READY_WITHIN
+        while not all(self.show_socket(node).is_socket() for node in self.blueprint.nodes):
+            for one in (controller, *self.speakers.values()):
+                if not one.running() or time.monotonic() > deadline:
+                    last = "\n".join(one.log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:])
+                    raise RuntimeError(f"{one.name} did not start; the end of {one.log}:\n{last}")
+            await asyncio.sleep(0.01)
 
     def start_speaker(self, node: str) -> None:
         """Start the speaker of one node."""

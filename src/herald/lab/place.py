@@ -22,6 +22,8 @@ from typing import Any
 from herald.lab import process
 
 RUN = Path("/run")
+LONGEST_NAME = 12
+"""Characters in the name of a lab, so that paths of sockets in its directory stay short enough for the kernel."""
 
 
 class LabStandsError(Exception):
@@ -33,11 +35,12 @@ class Place:
     """A lab's place. Two labs stand beside each other when their names differ; the usual one has no name."""
 
     name: str = ""
+    root: Path = RUN
 
     @property
     def directory(self) -> Path:
         """All files of the lab: configuration, logs, sockets, daemons' directories."""
-        return RUN / (f"herald-lab-{self.name}" if self.name else "herald-lab")
+        return self.root / (f"herald-lab-{self.name}" if self.name else "herald-lab")
 
     @property
     def prefix(self) -> str:

@@ -1,5 +1,6 @@
 """What a scenario is: a data centre, the manifests it begins with, and the claims that are proven of it."""
 
+import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -9,8 +10,9 @@ from herald.lab.proof import Proof
 
 
 def diagram(docstring: str | None) -> str:
-    """The drawing in a scenario module's docstring: everything after its first paragraph."""
-    return (docstring or "").partition("\n\n")[2].rstrip()
+    """The drawing in a scenario module's docstring: everything after its first paragraph, indented by two blanks."""
+    paragraphs = (docstring or "").split("\n\n")[1:]
+    return "\n\n".join(textwrap.indent(textwrap.dedent(one).rstrip(), "  ") for one in paragraphs)
 
 
 @dataclass(frozen=True, slots=True)

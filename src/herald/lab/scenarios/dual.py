@@ -115,9 +115,7 @@ async def _crash(walk: Walk) -> None:
     await walk.lab.speakers[leader].crash()
     walk.did(f"kill -KILL the speaker of {leader}")
     await walk.kernel_route("the router stops using its route", "router", PREFIX, others.values())
-    await walk.neighbour_moves(
-        "the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN
-    )
+    await walk.neighbour_moves("the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN)
     await walk.arp_owner("and it alone answers ARP", "client", ADDRESS, others)
     for poller in pollers:
         await walk.noticed_nothing(f"{CLIENTS[poller.host]} noticed nothing", poller)
@@ -130,9 +128,7 @@ async def _death(walk: Walk) -> None:
     poller = await walk.poll("client", URL)
     await walk.lab.power_off(leader)
     walk.did(f"power off {leader}")
-    await walk.neighbour_moves(
-        "the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN
-    )
+    await walk.neighbour_moves("the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN)
     await walk.arp_owner("and it alone answers ARP", "client", ADDRESS, others)
     await walk.served("the local client is served by it", "client", URL, others)
     tally = await poller.stop()

@@ -1,0 +1,142 @@
+"""`herald lab`: a small data centre in network namespaces, in which the how-tos come true.
+
+Everything is done by `herald.lab.command`; here stand the words, and what may be typed. The lab is imported when a
+command runs, so that `herald --help` costs nothing.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from herald.lab.place import Place
+    from herald.lab.scenario import Scenario
+
+NAME_HELP = "Build beside another lab: a short word that begins the names of all namespaces."
+
+
+class ScenarioName(click.ParamType[str]):
+    """The name of a scenario, completed by the shell."""
+
+    name = "scenario"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself, if there is such a scenario."""
+        from herald.lab.scenarios import SCENARIOS
+
+        if value not in SCENARIOS:
+            self.fail(f"there is no scenario {value!r}; there are {', '.join(SCENARIOS)}", param, ctx)
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Scenarios that begin with what was typed."""
+        from herald.lab.scenarios import SCENARIOS
+
+        return [
+            CompletionItem(name, help=scenario.title)
+            for name, scenario in SCENARIOS.items()
+            if name.startswith(incomplete)
+        ]
+
+
+name_option = click.option("--name", default="", metavar="WORD", help=NAME_HELP)
+
+
+def _place(name: str) -> "Place":
+    from herald.lab.place import LONGEST_NAME, Place
+
+    if name and not (name.isalnum() and name.islower() and len(name) <= LONGEST_NAME):
+        raise click.BadParameter(f"{name!r}: at most {LONGEST_NAME} lower-case letters and digits", param_hint="--name")
+    return Place(name)
+
+
+def _scenario(name: str) -> "Scenario":
+    from herald.lab.scenarios import SCENARIOS
+
+    return SCENARIOS[name]
+
+
+@click.group()
+def lab() -> None:
+    """A small data centre on this machine: routers, nodes, clients.
+
+    Each scenario is a how-to. `run` proves every claim the how-to makes with a real command against real routers (FRR,
+    BIRD) and removes everything again; `up` leaves the data centre standing so that you can look around.
+
+    Needs root, and the Debian packages frr, bird2, iproute2, nftables, iputils-arping and curl.
+
+    \b
+    Examples:
+      herald lab run dual            watch Layer 2 and BGP come true, in about a minute
+      herald lab up multi-router     build it and look around
+      herald lab shell client        a shell on the local client
+      herald lab down                remove it
+    """
+
+
+@lab.command("run")
+@click.argument("scenario", type=ScenarioName())
+@click.option("--keep", is_flag=True, help="Leave the lab standing afterwards, as `up` does.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@name_option
+def run_command(scenario: str, keep: bool, output: str, name: str) -> None:
+    """Prove every claim of SCENARIO, then remove the lab.
+
+    Exits with 0 when every claim holds, 1 when one does not, 2 when no lab can be built here, 130 after Ctrl-C.
+
+    \b
+    Examples:
+      herald lab run dual
+      herald lab run subsets -o json | jq '.sections[].claims[] | select(.ok | not)'
+    """
+    from herald.lab import command
+
+    sys.exit(command.run(_scenario(scenario), _place(name), keep=keep, as_json_text=output == "json"))
+
+
+@lab.command("up")
+@click.argument("scenario", type=ScenarioName(), default="dual")
+@name_option
+def up_command(scenario: str, name: str) -> None:
+    """Build the lab of SCENARIO (dual, if none is named) and leave it standing.
+
+    Prints how to look around, and where to put manifests.
+    """
+    from herald.lab import command
+
+    sys.exit(command.up(_scenario(scenario), _place(name)))
+
+
+@lab.command("down")
+@name_option
+def down_command(name: str) -> None:
+    """Remove the lab, from whichever shell, also what a killed run left behind."""
+    from herald.lab import command
+
+    sys.exit(command.down(_place(name)))
+
+
+@lab.command("list")
+def list_command() -> None:
+    """Show the scenarios, and the labs that stand."""
+    from herald.lab import command
+
+    sys.exit(command.overview())
+
+
+@lab.command("shell")
+@click.argument("namespace")
+@name_option
+def shell_command(namespace: str, name: str) -> None:
+    """Open a shell on one of the machines of a standing lab.
+
+    \b
+    Examples:
+      herald lab shell client
+      herald lab shell node-1
+    """
+    from herald.lab import command
+
+    sys.exit(command.shell(_place(name), namespace))

@@ -1,0 +1,307 @@
+"""The how-to "BGP mode with multiple upstream routers": three routers of one AS, a core behind them.
+
+    node-1 192.168.1.10 ─┐     ┌─ 192.168.1.1 router-1 10.255.1.1 ─┐
+    node-2 192.168.1.11 ─┼ lan ┼─ 192.168.1.2 router-2 10.255.2.1 ─┼─ core (AS 64510) ── 198.51.100.100 remote
+    node-3 192.168.1.12 ─┘     ├─ 192.168.1.3 router-3 10.255.3.1 ─┘
+                               └─ 192.168.1.4 reflector (AS 64500, as the nodes)
+
+The routers are FRR in AS 64501; router-3 wants a TCP MD5 password of 192.168.1.10, and of nobody else.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from herald.lab import checks
+from herald.lab.client import curl
+from herald.lab.daemons.router import Neighbor, Router
+from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.howto import HowTo
+from herald.lab.proof import Check, Proof, Seen
+from herald.lab.scenario import Scenario, diagram
+from herald.lab.topology import Host, Route, Topology, Wire, interface
+from herald.lab.walk import Walk
+
+CRITICAL, PINNED, PREVIEW = "192.168.1.240", "192.168.1.241", "192.168.2.240"
+AGGREGATE = "192.168.2.0/24"
+NODES = {"node-1": "192.168.1.10", "node-2": "192.168.1.11", "node-3": "192.168.1.12"}
+ROUTERS = {"router-1": "192.168.1.1", "router-2": "192.168.1.2", "router-3": "192.168.1.3"}
+UPLINKS = {"router-1": "10.255.1.1", "router-2": "10.255.2.1", "router-3": "10.255.3.1"}
+PASSWORD = "bgp-shared-secret"  # noqa: S105 (the how-to's)
+HOWTO = HowTo("multi_router")
+URL = f"http://{CRITICAL}"
+
+FAILED_AT_MOST = 0.02
+"""The share of requests that may fail while a path moves; what was measured is shown."""
+
+
+def _core_end(router: str) -> str:
+    return UPLINKS[router].removesuffix("1") + "2"
+
+
+def _router(name: str) -> Host:
+    ports = (interface("eth0", f"{ROUTERS[name]}/24", on="lan"), interface("eth1", f"{UPLINKS[name]}/30"))
+    return Host(name, ports, (Route("198.51.100.0/24", (_core_end(name),)),), forwards=True)
+
+
+def _core() -> Host:
+    links = (interface(f"eth{number}", f"{_core_end(name)}/30") for number, name in enumerate(UPLINKS, 1))
+    return Host("core", (interface("eth0", "198.51.100.1/24"), *links), forwards=True)
+
+
+def _bgp(name: str) -> Router:
+    password = PASSWORD if name == "router-3" else None
+    nodes = (Neighbor(one, 64500, password if one == NODES["node-1"] else None) for one in NODES.values())
+    return Router(name, 64501, ROUTERS[name], (*nodes, Neighbor(_core_end(name), 64510)))
+
+
+BLUEPRINT = Blueprint(
+    Topology(
+        segments=("lan",),
+        hosts=(
+            *(_router(name) for name in ROUTERS),
+            Host("reflector", (interface("eth0", "192.168.1.4/24", on="lan"),), forwards=True),
+            _core(),
+            *(
+                Host(
+                    name,
+                    (interface("eth0", f"{address}/24", on="lan"),),
+                    (Route("default", tuple(ROUTERS.values())),),
+                    forwards=True,
+                )
+                for name, address in NODES.items()
+            ),
+            Host("remote", (interface("eth0", "198.51.100.100/24"),), (Route("default", ("198.51.100.1",)),)),
+        ),
+        wires=(
+            Wire(("core", "eth0"), ("remote", "eth0")),
+            *(Wire((name, "eth1"), ("core", f"eth{number}")) for number, name in enumerate(UPLINKS, 1)),
+        ),
+    ),
+    segment="lan",
+    nodes=tuple(NODES),
+    frr=(
+        *(_bgp(name) for name in ROUTERS),
+        Router("core", 64510, "198.51.100.1", tuple(Neighbor(one, 64501, passive=False) for one in UPLINKS.values())),
+        Router("reflector", 64500, "192.168.1.4", tuple(Neighbor(one, 64500) for one in NODES.values())),
+    ),
+)
+
+
+def tour(lab: DataCentre) -> list[tuple[str, str]]:
+    """Commands to try in a lab that stands."""
+    return [
+        (lab.on("remote", *curl(URL)).full, "the remote client, through the core and any of three routers"),
+        (
+            lab.vtysh("router-1", f"show bgp ipv4 unicast {CRITICAL}/32").full,
+            "what a router was told",
+        ),
+        (lab.on("core", "ip", "route", "show", CRITICAL).full, "equal paths in the core's kernel"),
+    ]
+
+
+async def prove(lab: DataCentre, proof: Proof) -> None:
+    """Every claim of the how-to, in its order."""
+    walk = Walk(lab, proof, HOWTO)
+    for part in (
+        _pools_and_peers,
+        _advertisements,
+        _failover_test,
+        _per_node,
+        _ecmp,
+        _graceful,
+        _bfd,
+        _filtering,
+        _prepending,
+        _pinned,
+        _inside,
+        _monitoring,
+    ):
+        await part(walk)
+
+
+async def _routers(walk: Walk, what: str, prefix: str, via: Iterable[str], routers: Iterable[str] = ROUTERS) -> None:
+    for router in routers:
+        await walk.bgp_route(f"{router} {what}", router, prefix, via)
+
+
+async def _paths(walk: Walk, router: str, prefix: str, title: str, check: Check, expected: str) -> None:
+    question = walk.lab.vtysh(router, f"show bgp ipv4 unicast {prefix} json")
+    await walk.follows(title, question, expected, check)
+
+
+async def _core_shares(walk: Walk, title: str, prefix: str, routers: Iterable[str]) -> None:
+    await walk.kernel_route(title, "core", prefix, [UPLINKS[router] for router in routers])
+
+
+def _communities(path: dict[str, Any]) -> str:
+    return str((path.get("community") or {}).get("string", ""))
+
+
+async def _pools_and_peers(walk: Walk) -> None:
+    walk.step("Configuring IP address pools")
+    walk.apply("ipaddresspool")
+    walk.step("Setting up multiple BGP peers", "All from 192.168.1.10, which is node-1; router-3 with a password.")
+    walk.apply("bgp-peers")
+    for router in ROUTERS:
+        await walk.sessions_up(f"node-1 has a session with {router}", router, [NODES["node-1"]])
+    sockets = walk.lab.on("node-1", "ss", "-Htni", "dst", ROUTERS["router-3"], shown="ss -ti dst 192.168.1.3")
+    await walk.claim("that with router-3 is signed (TCP MD5)", sockets, "md5keys", checks.mentions("md5keys"))
+    for router in ROUTERS:
+        question = walk.lab.vtysh(router, f"show bgp neighbors {NODES['node-1']} json")
+        check = checks.neighbor_timers(NODES["node-1"], 90, 30)
+        await walk.claim(f"{router} negotiated the times", question, "hold 90 s, keepalive 30 s", check)
+    others = dict.fromkeys([NODES["node-2"], NODES["node-3"]], "Active")
+    summary = walk.lab.vtysh("router-1", "show bgp summary json")
+    await walk.claim("other nodes do not have the source address", summary, "no session", checks.sessions(others))
+    await walk.warned("Herald warns of it", "BGPPeer", "router-1", "sourceAddress", "192.168.1.10")
+
+
+async def _advertisements(walk: Walk) -> None:
+    first = [NODES["node-1"]]
+    walk.step("Configuring BGP advertisements")
+    walk.apply("bgp-advertisement", "critical-service", "development-service")
+    await walk.service_gets("critical-service", CRITICAL)
+    await walk.service_gets("preview", PREVIEW)
+    await _routers(walk, "has the host route", f"{CRITICAL}/32", first)
+    await _routers(walk, "has the development pool as one /24", AGGREGATE, first, ("router-1", "router-2"))
+    await walk.bgp_route("router-3, not among its peers, does not", "router-3", AGGREGATE, via=())
+    await walk.bgp_route("nobody sees the address inside the aggregate", "router-1", f"{PREVIEW}/32", via=())
+    tagged = checks.every_path("communities", _communities, "64500:100")
+    await _paths(walk, "router-1", f"{CRITICAL}/32", "production routes are tagged", tagged, "64500:100")
+    tagged = checks.every_path("communities", _communities, "64500:50")
+    await _paths(walk, "router-1", AGGREGATE, "development routes too", tagged, "64500:50")
+    unset = checks.every_path("local preference", lambda path: path.get("locPrf"), None)
+    await _paths(walk, "router-1", f"{CRITICAL}/32", "localPref does not cross the AS border", unset, "none")
+    await walk.warned("Herald says so", "BGPAdvertisement", "production-advertisement", "localPref")
+    await walk.manifests_accepted()
+    await _core_shares(walk, "the core shares traffic between the routers", f"{CRITICAL}/32", ROUTERS)
+    await walk.served("the remote client is served", "remote", URL, {"node-1"})
+    await walk.served("also inside the aggregate", "remote", f"http://{PREVIEW}", {"node-1"})
+
+
+async def _failover_test(walk: Walk) -> None:
+    walk.step("Failover test", "The how-to sleeps 30 s after each patch; here each step waits for the event instead.")
+    poller = await walk.poll("remote", URL)
+    walk.patch_peer("router-1", "peerAddress", "192.168.1.99")
+    await walk.bgp_route("router-1 has lost the route", "router-1", f"{CRITICAL}/32", via=())
+    await _core_shares(walk, "the core uses the other two", f"{CRITICAL}/32", ("router-2", "router-3"))
+    await walk.served("the remote client is served", "remote", URL, {"node-1"})
+    walk.patch_peer("router-1", "peerAddress", ROUTERS["router-1"])
+    await walk.sessions_up("router-1 has its session again", "router-1", [NODES["node-1"]], within=40)
+    await _core_shares(walk, "the core uses all three again", f"{CRITICAL}/32", ROUTERS)
+    tally = await poller.stop()
+    seen = Seen(tally.failed <= FAILED_AT_MOST * tally.requests, str(tally))
+    expected = f"at most {FAILED_AT_MOST:.0%} of the requests fail"
+    walk.proof.measured("the loss", poller.command, expected, seen, tally.longest_gap_ms / 1000)
+
+
+async def _per_node(walk: Walk) -> None:
+    walk.step("Node-specific peering", "Each node with a router of its own, instead of the peers above.")
+    walk.delete(*HOWTO.objects("bgp-peers"))
+    walk.apply("node-specific-peers")
+    for router, address in zip(ROUTERS, NODES.values(), strict=True):
+        await walk.bgp_route(f"{router} has the route by its node alone", router, f"{CRITICAL}/32", [address])
+    await _core_shares(walk, "the core shares traffic between the routers", f"{CRITICAL}/32", ROUTERS)
+    await walk.shared("so all nodes are used", "remote", URL, NODES)
+    words = ("router-1", "peer")
+    await walk.warned("Herald misses the peers that went", "BGPAdvertisement", "development-advertisement", *words)
+
+
+async def _ecmp(walk: Walk) -> None:
+    walk.step("ECMP load balancing", "The how-to's plain advertisement, instead of the tagged ones.")
+    walk.delete(*HOWTO.objects("bgp-advertisement"))
+    walk.apply("ecmp-config")
+    for router, address in zip(ROUTERS, NODES.values(), strict=True):
+        await walk.bgp_route(f"{router} has the route", router, f"{CRITICAL}/32", [address])
+    plain = checks.every_path("communities", _communities, "")
+    await _paths(walk, "router-1", f"{CRITICAL}/32", "without a community", plain, "no community")
+    await _core_shares(walk, "the core has three equal paths", f"{CRITICAL}/32", ROUTERS)
+    await walk.shared("all of them are used", "remote", URL, NODES)
+
+
+async def _graceful(walk: Walk) -> None:
+    walk.step("Graceful shutdown", "Accepted now, made real later; until then nobody is left in the dark.")
+    walk.delete(*HOWTO.objects("node-specific-peers"))
+    walk.apply("bgp-peers", "graceful-shutdown")
+    await walk.sessions_up("without a source address every node meets router-1", "router-1", NODES.values())
+    await walk.bgp_route("and announces by itself", "router-1", f"{CRITICAL}/32", NODES.values())
+    for feature in ("gracefulRestart", "bfdProfile"):
+        await walk.warned(f"Herald says that {feature} is not active", "BGPPeer", "router-1", feature, "not active")
+    await walk.logged("the speakers' log says it too", "not active")
+
+
+async def _bfd(walk: Walk) -> None:
+    walk.step("BFD for fast failover", "A second BGPPeer for router-1: one session, two names.")
+    walk.apply("bfd-profile")
+    await walk.warned("Herald tells that it is the same session", "BGPPeer", "router-1-bfd", "router-1", "same session")
+    await walk.sessions_up("router-1 has one session per node", "router-1", NODES.values())
+    await walk.bgp_route("and its routes", "router-1", f"{CRITICAL}/32", NODES.values())
+    walk.delete(HOWTO.object("bfd-profile", "router-1-bfd"))
+
+
+async def _filtering(walk: Walk) -> None:
+    every, first = list(NODES.values()), [NODES["node-1"]]
+    walk.step("Route filtering", "Only Services with the label metallb-advertise=true, only to two routers.")
+    walk.apply("pinned-endpoints", "pinned-service")
+    await walk.service_gets("pinned-service", PINNED)
+    walk.apply("route-filtering")
+    walk.delete(*HOWTO.objects("ecmp-config"))
+    await walk.bgp_route("router-3 has no route", "router-3", f"{CRITICAL}/32", via=())
+    await walk.bgp_route("router-1 has the labelled service", "router-1", f"{CRITICAL}/32", every)
+    await walk.bgp_route("router-2 too", "router-2", f"{CRITICAL}/32", first)
+    tagged = checks.every_path("communities", _communities, "64500:100")
+    await _paths(walk, "router-1", f"{CRITICAL}/32", "with its community", tagged, "64500:100")
+    await _routers(walk, "has no other", f"{PINNED}/32", via=())
+
+
+async def _prepending(walk: Walk) -> None:
+    first = [NODES["node-1"]]
+    walk.step("AS path prepending", "router-3 learns a longer path, so that it comes last.")
+    walk.apply("as-path-prepending")
+    await walk.bgp_route("router-3 has the route", "router-3", f"{CRITICAL}/32", first)
+    longer = checks.every_path("AS path", lambda path: path["aspath"]["string"], "64500 64500 64500")
+    await _paths(walk, "router-3", f"{CRITICAL}/32", "prepended twice", longer, "64500 64500 64500")
+    plain = checks.every_path("AS path", lambda path: path["aspath"]["string"], "64500")
+    await _paths(walk, "router-1", f"{CRITICAL}/32", "router-1 sees the plain path", plain, "64500")
+    await _core_shares(walk, "so the core prefers the other two", f"{CRITICAL}/32", ("router-1", "router-2"))
+    await walk.served("the remote client is served", "remote", URL, NODES)
+
+
+async def _pinned(walk: Walk) -> None:
+    walk.step("Load balancing strategies", "externalTrafficPolicy: Local, and the service's only pod on node-1.")
+    walk.apply("ecmp-config")
+    await walk.bgp_route("router-1 has it by the node with the pod", "router-1", f"{PINNED}/32", [NODES["node-1"]])
+    await walk.bgp_route("and the other service by all nodes", "router-1", f"{CRITICAL}/32", NODES.values())
+    await walk.served("the remote client is served by that node", "remote", f"http://{PINNED}", {"node-1"})
+
+
+async def _inside(walk: Walk) -> None:
+    walk.step("localPref where it counts", "A router inside the nodes' own AS (iBGP); not in the how-to.")
+    walk.apply("ibgp-peer", "ibgp-advertisement")
+    await walk.sessions_up("every node has a session with it", "reflector", NODES.values())
+    high = checks.every_path("local preference", lambda path: path.get("locPrf"), 150)
+    await _paths(walk, "reflector", f"{CRITICAL}/32", "the highest localPref wins", high, "150")
+    low = checks.every_path("local preference", lambda path: path.get("locPrf"), 100)
+    await _paths(walk, "reflector", f"{PINNED}/32", "others have that of their advertisement", low, "100")
+
+
+async def _monitoring(walk: Walk) -> None:
+    walk.step("Monitoring and troubleshooting")
+    for router in ROUTERS:
+        summary = walk.lab.show("node-1", "bgp", "summary")
+        check = checks.mentions(router, "Established")
+        await walk.claim(f"node-1 tells of {router}", summary, f"{router} Established", check)
+    await walk.logged("the speakers' log tells what is announced", "announcing")
+    await walk.logged("and of sessions", "bgp|session")
+
+
+SCENARIO = Scenario(
+    name="multi-router",
+    title="BGP with multiple upstream routers",
+    picture=diagram(__doc__),
+    blueprint=BLUEPRINT,
+    howto=HOWTO,
+    first=("ipaddresspool", "bgp-peers", "bgp-advertisement", "critical-service", "development-service"),
+    tour=tour,
+    prove=prove,
+)
