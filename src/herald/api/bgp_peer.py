@@ -9,7 +9,6 @@ from herald.api.schema import (
     ASN,
     OPTIONAL_IN_CRD,
     PARSABLE,
-    SECRET,
     Duration,
     OptionalASN,
     Rule,
@@ -19,7 +18,7 @@ from herald.api.schema import (
 )
 from herald.api.selector import Selectors
 from herald.cluster.meta import ObjectMeta
-from herald.cluster.wire import wire_name
+from herald.cluster.wire import SECRET, wire_name
 
 DEFAULT_PORT = 179
 LARGEST_RESTART_TIME_S = 4095

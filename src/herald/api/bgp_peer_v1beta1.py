@@ -9,10 +9,10 @@ from typing import Annotated
 import msgspec
 
 from herald.api.bgp_peer import DEFAULT_PORT, BGPPeer, BGPPeerSpec, BGPPeerStatus
-from herald.api.schema import OPTIONAL_IN_CRD, SECRET, Duration, OptionalASN, described
+from herald.api.schema import OPTIONAL_IN_CRD, Duration, OptionalASN, described
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.selector import LabelSelector, LabelSelectorRequirement
-from herald.cluster.wire import wire_name
+from herald.cluster.wire import SECRET, wire_name
 
 NO_TIME = "0s"
 

@@ -27,6 +27,8 @@ class Fault(Enum):
 class Finding:
     """One fault of one object. Without an object, `kind` is `File` and `name` says which file, and where in it.
 
+    An object without a usable name is called `(in pools.yaml:12)`.
+
     `field` is a path such as `spec.addresses[1]`, empty for the object as a whole.
     """
 
@@ -36,6 +38,11 @@ class Finding:
     name: str
     field: str
     message: str
+
+    @property
+    def names_object(self) -> bool:
+        """Whether it says which object it is about, and not merely where in which file."""
+        return self.kind != "File" and not self.name.startswith("(")
 
 
 def of_file(fault: Fault, source: str, field: str, message: str) -> Finding:

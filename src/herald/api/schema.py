@@ -59,9 +59,6 @@ def default(value: Any) -> Meta:
     return Meta(extra_json_schema={"default": value})
 
 
-SECRET = Meta(extra={"secret": True})
-"""Marks a value that no message may repeat."""
-
 OPTIONAL_IN_CRD = Meta(extra={"optional_in_crd": True})
 """Marks a field that decoding needs although MetalLB's CRD does not list it as required."""
 

@@ -1,14 +1,15 @@
 """A Secret of a BGP peer. Its contents never reach a repr, a log or a dump."""
 
 import base64
-import binascii
+from typing import Annotated
 
 import msgspec
 
 from herald.cluster.meta import NamespacedName, ObjectMeta
-from herald.cluster.wire import wire_name
+from herald.cluster.wire import SECRET, wire_name
 
 BASIC_AUTH = "kubernetes.io/basic-auth"
+_LINE_ENDS = str.maketrans("", "", "\r\n")
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
@@ -16,8 +17,8 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
 
     metadata: ObjectMeta = ObjectMeta()
     type: str = "Opaque"
-    data: dict[str, str] = {}
-    string_data: dict[str, str] = {}
+    data: Annotated[dict[str, str], SECRET] = {}
+    string_data: Annotated[dict[str, str], SECRET] = {}
 
     @property
     def key(self) -> NamespacedName:
@@ -30,8 +31,9 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
         if name not in self.data:
             return None
         try:
-            return base64.b64decode(self.data[name], validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+            # Line ends are no fault: manifests wrap long values, and a block scalar (`|`) ends with one.
+            return base64.b64decode(self.data[name].translate(_LINE_ENDS), validate=True).decode()
+        except ValueError:
             # A chained error would carry the secret's bytes.
             raise ValueError(f"data[{name}] is not base64 of UTF-8 text") from None
 

@@ -1,5 +1,10 @@
 """How our field names are spelt in Kubernetes JSON: camelCase, with the acronyms Kubernetes capitalises."""
 
+import msgspec
+
+SECRET = msgspec.Meta(extra={"secret": True})
+"""Marks a field whose value no message may repeat."""
+
 _SPELLINGS = {
     "api_version": "apiVersion",
     "load_balancer_ip": "loadBalancerIP",

@@ -10,6 +10,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_ra
 
 from herald.net.ip_family import IPAddress, IPFamily, IPPrefix, family_of, parse_address
 
+_MAPPED_BITS = 96
+"""What `::ffff:0:0/96` puts before an IPv4 address (RFC 4291 §2.5.5.2)."""
+
 
 class AddressRangeError(ValueError):
     """An entry that is neither a CIDR nor a range. The text says what is wrong and what would be right."""
@@ -87,6 +90,10 @@ def _parse_cidr(text: str) -> AddressRange:
         prefix = ip_network(text, strict=False)
     except ValueError as error:
         raise AddressRangeError(f"invalid CIDR {text!r}: {error}") from error
+    mapped = getattr(prefix.network_address, "ipv4_mapped", None)
+    if mapped is not None and prefix.prefixlen >= _MAPPED_BITS:
+        plain = f"{mapped}/{prefix.prefixlen - _MAPPED_BITS}"
+        raise AddressRangeError(f"invalid CIDR {text!r}: these are IPv4 addresses in IPv6 form; write {plain}")
     return AddressRange(prefix[0], prefix[-1], text)
 
 
