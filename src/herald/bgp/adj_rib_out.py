@@ -82,10 +82,15 @@ class AdjRibOut:
             rib.end()
 
     def take(self, octets: int) -> list[bytes]:
-        """The next UPDATEs, about `octets` of them; what they say counts as sent. IPv4 comes first."""
+        """The next UPDATEs, about `octets` of them; what they say counts as sent. All of IPv4 comes before IPv6.
+
+        Empty with `pending` still true means that it has been comparing; the next call goes on.
+        """
         messages: list[bytes] = []
         for rib in self.families.values():
             octets -= rib.take(octets, messages)
+            if rib.pending:
+                break
         return messages
 
 

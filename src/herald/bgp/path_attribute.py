@@ -183,7 +183,10 @@ def decode_all(data: bytes, context: WireContext) -> tuple[PathAttributes, tuple
 
 
 def _split(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Flags, type and value of each attribute. Raises `MalformedError` at one that is cut off (RFC 7606 §4)."""
+    """Flags (but for the extended length), type and value of each attribute.
+
+    Raises `MalformedError` at one that is cut off (RFC 7606 §4).
+    """
     at, size = 0, len(data)
     while at < size:
         header = 4 if data[at] & EXTENDED_LENGTH else 3
@@ -193,7 +196,7 @@ def _split(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         end = at + header + length
         if end > size:
             raise MalformedError(f"{attribute_name(data[at + 1])} is cut off by {end - size} octets")
-        yield data[at], data[at + 1], data[at + header : end]
+        yield data[at] & ~EXTENDED_LENGTH, data[at + 1], data[at + header : end]
         at = end
 
 

@@ -1,0 +1,259 @@
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from herald.bgp import message
+from herald.bgp.adj_rib_out import AdjRibOut, Egress
+from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.family import Family
+from herald.bgp.message import Framer, MessageType
+from herald.bgp.path_attribute import WireContext
+from herald.bgp.route import Route
+
+FOUR, SIX = Family.IPV4_UNICAST, Family.IPV6_UNICAST
+NEXT_HOPS = {FOUR: IPv4Address("10.0.0.2"), SIX: IPv6Address("2001:db8::2")}
+EXTERNAL = Egress(64500, WireContext(internal=False), NEXT_HOPS)
+INTERNAL = Egress(64500, WireContext(internal=True), NEXT_HOPS)
+NARROW = Egress(4200000001, WireContext(four_octet_as=False), NEXT_HOPS)
+
+
+def host(number: int, **attributes) -> Route:
+    return Route(IPv4Network((0x0A000000 + number, 32)), **attributes)
+
+
+def started(*routes: Route, egress: Egress = EXTERNAL) -> AdjRibOut:
+    rib = AdjRibOut()
+    rib.replace(routes)
+    rib.begin(egress)
+    return rib
+
+
+def drain(rib: AdjRibOut, egress: Egress = EXTERNAL, octets: int = 10_000):
+    """All UPDATEs that are left, decoded by the peer's codec."""
+    wires = []
+    while rib.pending:
+        wires.extend(rib.take(octets))
+    assert all(len(wire) <= message.MAX_OCTETS for wire in wires)
+    pairs = [pair for wire in wires for pair in Framer().feed(wire)]
+    return [message.decode(MessageType.UPDATE, body, egress.wire) for _, body in pairs]
+
+
+class Router:
+    """The peer's table, as the UPDATEs make it."""
+
+    def __init__(self):
+        self.table = {}
+        self.ends_of_rib = []
+
+    def learn(self, updates):
+        for update in updates:
+            assert update.problems == ()
+            if update.end_of_rib is not None:
+                self.ends_of_rib.append(update.end_of_rib)
+            attributes = update.attributes
+            gone = [update.withdrawn] + ([attributes.mp_unreach.nlri] if attributes.mp_unreach else [])
+            come = [update.nlri] + ([attributes.mp_reach.nlri] if attributes.mp_reach else [])
+            for prefix in (prefix for prefixes in gone for prefix in prefixes):
+                del self.table[prefix]
+            for prefix in (prefix for prefixes in come for prefix in prefixes):
+                self.table[prefix] = (attributes.communities or (), attributes.large_communities or ())
+
+
+def test_routes_of_equal_attributes_share_an_update_up_to_4096_octets():
+    updates = drain(started(*(host(number) for number in range(2000))))
+    assert [len(update.nlri) for update in updates] == [810, 810, 380, 0, 0]
+    assert len({prefix for update in updates for prefix in update.nlri}) == 2000
+
+
+def test_routes_of_different_attributes_do_not():
+    updates = drain(started(host(1), host(2, communities=(Community(7),)), host(3)))
+    assert [len(update.nlri) for update in updates] == [2, 1, 0, 0]
+
+
+def test_the_first_table_ends_with_an_end_of_rib_of_each_family():
+    assert [update.end_of_rib for update in drain(started())] == [FOUR, SIX]
+    rib = started(host(1))
+    assert [update.end_of_rib for update in drain(rib)] == [None, FOUR, SIX]
+    rib.change((host(2),), ())
+    assert [update.end_of_rib for update in drain(rib)] == [None]
+
+
+def test_an_external_peer_gets_our_asn_after_the_prepended_ones_and_no_local_pref():
+    (update, *_) = drain(started(host(1, prepend=(64500, 64999), local_pref=300)))
+    assert update.attributes.as_path.asns == (64500, 64999, 64500)
+    assert update.attributes.local_pref is None
+    assert update.attributes.next_hop == IPv4Address("10.0.0.2")
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [(None, 100), (0, 0), (300, 300)])
+def test_an_internal_peer_always_gets_local_pref(wanted, sent):
+    (update, *_) = drain(started(host(1, local_pref=wanted), egress=INTERNAL), INTERNAL)
+    assert update.attributes.local_pref == sent
+    assert update.attributes.as_path.asns == ()
+
+
+def test_an_internal_peer_gets_the_prepended_asns_only():
+    (update, *_) = drain(started(host(1, prepend=(64500,)), egress=INTERNAL), INTERNAL)
+    assert update.attributes.as_path.asns == (64500,)
+
+
+def test_a_narrow_peer_gets_the_true_path_beside():
+    (update, *_) = drain(started(host(1), egress=NARROW), NARROW)
+    assert update.attributes.as_path.asns == (23456,)
+    assert update.attributes.as4_path.asns == (4200000001,)
+
+
+def test_ipv6_routes_travel_in_mp_reach_with_their_own_next_hop():
+    route = Route(
+        IPv6Network("2001:db8:1::/64"), communities=(Community(7),), large_communities=(LargeCommunity(1, 2, 3),)
+    )
+    update = drain(started(route))[1]
+    assert update.attributes.mp_reach.next_hops == (IPv6Address("2001:db8::2"),)
+    assert list(update.attributes.mp_reach.nlri) == [route.prefix]
+    assert (update.attributes.next_hop, len(update.nlri)) == (None, 0)
+    assert update.attributes.large_communities == route.large_communities
+
+
+def test_ipv6_updates_are_packed_and_withdrawn_in_full_messages():
+    routes = [Route(IPv6Network((0x20010DB8 << 96 | number, 128))) for number in range(600)]
+    rib = started(*routes)
+    assert [len(update.attributes.mp_reach.nlri) for update in drain(rib)[1:-1]] == [237, 237, 126]
+    rib.replace(())
+    assert [len(update.attributes.mp_unreach.nlri) for update in drain(rib)] == [239, 239, 122]
+
+
+def test_a_changed_route_is_sent_once_and_an_unchanged_one_not_at_all():
+    rib = started(host(1), host(2))
+    drain(rib)
+    rib.change((host(1), host(2, communities=(Community(7),))), ())
+    assert [list(update.nlri) for update in drain(rib)] == [[host(2).prefix]]
+    rib.replace((host(2, communities=(Community(7),)), host(1)))
+    assert not rib.pending
+
+
+def test_new_routes_leave_before_withdrawals():
+    rib = started(*(host(number) for number in range(1000)))
+    drain(rib)
+    rib.replace(tuple(host(number) for number in range(500, 1500)))
+    updates = drain(rib)
+    assert [len(update.nlri) for update in updates] == [500, 0]
+    assert [len(update.withdrawn) for update in updates] == [0, 500]
+
+
+def test_withdrawals_are_split_into_full_messages():
+    rib = started(*(host(number) for number in range(2000)))
+    drain(rib)
+    rib.replace(())
+    assert [len(update.withdrawn) for update in drain(rib)] == [814, 814, 372]
+
+
+def test_what_comes_and_goes_before_it_is_sent_is_never_sent():
+    rib = started()
+    drain(rib)
+    rib.change((host(1),), ())
+    rib.change((), (host(1).prefix,))
+    assert not rib.pending
+    rib.change((), (ip_network("192.0.2.0/24"),))
+    assert not rib.pending
+
+
+def test_a_family_without_next_hop_waits_in_silence():
+    only_four = Egress(64500, WireContext(), {FOUR: IPv4Address("10.0.0.2")})
+    rib = started(host(1), Route(IPv6Network("2001:db8::1/128")), egress=only_four)
+    assert [update.end_of_rib for update in drain(rib)] == [None, FOUR]
+    six = rib.families[SIX]
+    assert (len(six.wanted), len(six.sent), six.queued) == (1, 0, 0)
+
+
+def test_a_new_session_gets_everything_and_a_lost_one_has_nothing():
+    rib = started(host(1), host(2))
+    drain(rib)
+    rib.end()
+    assert (len(rib.families[FOUR].sent), rib.pending) == (0, False)
+    rib.change((host(3),), (host(1).prefix,))
+    assert not rib.pending
+    rib.begin(EXTERNAL)
+    assert {prefix for update in drain(rib) for prefix in update.nlri} == {host(2).prefix, host(3).prefix}
+
+
+def test_a_refresh_sends_all_routes_again_and_no_end_of_rib():
+    rib = started(host(1), host(2))
+    drain(rib)
+    rib.change((), (host(2).prefix,))
+    rib.families[FOUR].refresh()
+    first, second = drain(rib)
+    assert (list(first.nlri), list(second.withdrawn)) == ([host(1).prefix], [host(2).prefix])
+
+
+def test_a_route_whose_attributes_fit_into_no_message_is_refused_and_its_old_form_withdrawn():
+    too_many = tuple(Community(number) for number in range(1100))
+    rib = started(host(1), host(2))
+    drain(rib)
+    rib.change((host(1, communities=too_many), host(3, communities=too_many)), ())
+    (update,) = drain(rib)
+    assert list(update.withdrawn) == [host(1).prefix]
+    assert len(rib.families[FOUR].refused) == 2
+    rib.change((host(1),), (host(3).prefix,))
+    assert [list(update.nlri) for update in drain(rib)] == [[host(1).prefix]]
+    assert not rib.families[FOUR].refused
+
+
+def test_a_table_of_any_size_leaves_in_slices():
+    rib = started(*(host(number, communities=(Community(number),)) for number in range(5000)))
+    taken = []
+    while rib.pending:
+        taken.append(sum(map(len, rib.take(4096))))
+    assert max(taken) < 4096 + message.MAX_OCTETS
+    assert len(taken) > 60
+
+
+def test_many_attribute_sets_are_sent_right_although_few_are_remembered():
+    routes = [host(number, communities=(Community(number),)) for number in range(3000)]
+    router = Router()
+    router.learn(drain(started(*routes)))
+    assert router.table == {route.prefix: (route.communities, ()) for route in routes}
+
+
+prefixes = st.one_of(
+    st.integers(0, 7).map(lambda number: IPv4Network((0x0A000000 + number, 32))),
+    st.integers(0, 3).map(lambda number: IPv6Network((0x20010DB8 << 96 | number, 128))),
+)
+routes = st.builds(
+    Route, prefixes, communities=st.sampled_from(((), (Community(1),), tuple(map(Community, range(1100)))))
+)
+steps = st.one_of(
+    st.tuples(st.just("change"), st.lists(routes, max_size=4), st.lists(prefixes, max_size=3)),
+    st.tuples(st.just("replace"), st.lists(routes, max_size=8)),
+    st.tuples(st.just("take"), st.integers(1, 200)),
+    st.tuples(st.just("refresh"), st.sampled_from(Family)),
+    st.tuples(st.just("restart")),
+)
+
+
+@given(st.lists(steps, max_size=30))
+def test_whatever_the_order_of_wishes_the_router_ends_with_the_last_one(walk):
+    rib, router, wish = started(), Router(), {}
+    for step in walk:
+        match step:
+            case ("change", upserts, withdrawn):
+                rib.change(upserts, withdrawn)
+                wish |= {route.prefix: route for route in upserts}
+                wish = {prefix: route for prefix, route in wish.items() if prefix not in withdrawn}
+            case ("replace", whole):
+                rib.replace(whole)
+                wish = {route.prefix: route for route in whole}
+            case ("take", octets):
+                for wire in rib.take(octets):
+                    router.learn([message.decode(MessageType.UPDATE, wire[19:], EXTERNAL.wire)])
+            case ("refresh", family):
+                rib.families[family].refresh()
+            case ("restart",):
+                rib.begin(EXTERNAL)
+                router = Router()
+    router.learn(drain(rib))
+    sendable = {prefix: route for prefix, route in wish.items() if len(route.communities) < 1000}
+    assert router.table == {prefix: (route.communities, ()) for prefix, route in sendable.items()}
+    assert sorted(router.ends_of_rib, key=lambda family: family.value) == [FOUR, SIX]
+    assert len(rib.families[FOUR].sent) + len(rib.families[SIX].sent) == len(sendable)
