@@ -5,7 +5,7 @@ decoded is in `problems`, which always lists *all* that is wrong at that moment.
 decoded keeps its last good version: a key is among `deleted` only when the object is really gone.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -123,7 +123,7 @@ class StoreError(Exception):
 class Store(Protocol):
     """Where objects come from. Several processes use one store at once; only the controller writes."""
 
-    def watch(self, kinds: Collection[str]) -> AsyncIterator[Changes]:
+    def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
         """Objects of `kinds` (names in `KINDS`): a `Synced`, then `Changed` for as long as it is iterated.
 
         A batch holds what is true when it is asked for, the caller's own writes included. The iteration outlives
