@@ -106,13 +106,13 @@ class Refusal:
         return self.reason in _CURED_BY_A_RELEASE
 
     def summary(self, limit: int) -> str:
-        """The message with as many verdicts as fit in about `limit` characters, and the number of those left out."""
+        """The message with as many verdicts as fit in about `limit` octets, and the number of those left out."""
         if not self.verdicts:
             return self.message
         shown: list[str] = []
-        room = limit - len(self.message)
+        room = limit - _octets(self.message)
         for verdict in map(str, self.verdicts):
-            room -= len(verdict) + len(_SEPARATOR)
+            room -= _octets(verdict) + _octets(_SEPARATOR)
             if shown and room < 0:
                 break
             shown.append(verdict)
@@ -126,3 +126,7 @@ class Refusal:
 def quoted(texts: Iterable[object]) -> str:
     """A list as MetalLB prints it: `["10.0.0.1" "fd00::1"]`."""
     return "[" + " ".join(f'"{text}"' for text in texts) + "]"
+
+
+def _octets(text: str) -> int:
+    return len(text.encode())

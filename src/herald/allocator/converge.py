@@ -42,8 +42,10 @@ from herald.cluster.meta import NamespacedName
 from herald.cluster.service import DEPRECATED_PREFIX, LoadBalancerIngress, Service
 from herald.net.ip_family import IPAddress, IPFamily, parse_address
 
-_EVENT_LENGTH = 1000
-"""In characters. Kubernetes refuses events with messages of more than 1024 octets."""
+_EVENT_LENGTH = 1024
+"""In octets. Kubernetes refuses events with longer messages."""
+_SUMMARY_LENGTH = 1000
+"""In octets; leaves room for how many pools are not shown."""
 
 
 def converge(allocator: Allocator, service: Service, claim: Sequence[IPAddress] = ()) -> Convergence:
@@ -128,10 +130,10 @@ class _Course:
         self.pool = allocation.pool
 
     def normal(self, reason: EventReason, message: str) -> None:
-        self.events.append(ServiceEvent(EventType.NORMAL, reason, message))
+        self.events.append(ServiceEvent(EventType.NORMAL, reason, _shortened(message)))
 
     def warn(self, reason: EventReason, message: str) -> None:
-        self.events.append(ServiceEvent(EventType.WARNING, reason, message))
+        self.events.append(ServiceEvent(EventType.WARNING, reason, _shortened(message)))
 
     def change(self) -> StatusChange | None:
         return change_between(self.service, self.ingress, self.pool)
@@ -215,7 +217,7 @@ def _register_again(course: _Course) -> _Next:
     if isinstance(answer, Refusal):
         course.clear()
         beginning = f'current IP for "{course.service.key}" not allowed by config, will attempt for new IP assignment: '
-        course.normal(EventReason.CLEAR_ASSIGNMENT, beginning + answer.summary(_EVENT_LENGTH - len(beginning)))
+        course.normal(EventReason.CLEAR_ASSIGNMENT, beginning + answer.summary(_SUMMARY_LENGTH - len(beginning)))
     else:
         course.held = answer
     return _Next.ROW
@@ -251,7 +253,7 @@ def _second_family(course: _Course) -> _Next:
     answer = course.allocator.extend(course.service)
     if isinstance(answer, Refusal):
         beginning = "cannot assign additional IP in PreferDualStack: "
-        text = beginning + answer.summary(_EVENT_LENGTH - len(beginning))
+        text = beginning + answer.summary(_SUMMARY_LENGTH - len(beginning))
         course.normal(EventReason.ADDITIONAL_ASSIGN_FAILED, text)
     else:
         course.serve(answer)
@@ -265,7 +267,7 @@ def _allocate(course: _Course) -> _Next:
     answer = course.allocator.allocate(course.service)
     if isinstance(answer, Refusal):
         beginning = f'Failed to allocate IP for "{course.service.key}": '
-        course.warn(EventReason.ALLOCATION_FAILED, beginning + answer.summary(_EVENT_LENGTH - len(beginning)))
+        course.warn(EventReason.ALLOCATION_FAILED, beginning + answer.summary(_SUMMARY_LENGTH - len(beginning)))
         return course.fail(answer)
     course.serve(answer)
     course.normal(EventReason.IP_ALLOCATED, f"Assigned IP {quoted(answer.addresses)}")
@@ -298,6 +300,12 @@ def _may_have_two(service: Service) -> bool:
         and required_family(service) is IPFamily.DUAL
         and requested_addresses(service) == ()
     )
+
+
+def _shortened(message: str) -> str:
+    """A wish or a status may hold any text of any length."""
+    encoded = message.encode()
+    return message if len(encoded) <= _EVENT_LENGTH else encoded[: _EVENT_LENGTH - 3].decode(errors="ignore") + "…"
 
 
 def _parsed(texts: Sequence[str]) -> tuple[IPAddress, ...]:
