@@ -4,9 +4,11 @@ It is opened with protocol 0, which receives nothing; then the filter is attache
 link. In another order frames could slip in before the filter. It is never promiscuous. `PACKET_IGNORE_OUTGOING` hides
 our own frames (Linux 4.20).
 
-The filter lets pass what is ARP, is a request or a reply, and carries no VLAN number. The last matters: the kernel
-takes an 802.1Q tag off a frame before this socket sees it, so a request of a VLAN that this machine takes no part in
-would look like one of the untagged segment, and would be answered there.
+The filter lets pass what is ARP, is a request or a reply, and is not of packet type "other host". The last matters:
+the kernel takes an 802.1Q tag off a frame before this socket sees it, so a request of a VLAN that this machine takes no
+part in looks like one of the untagged segment, and would be answered there. By then all that tells them apart is that
+type, which the kernel gives to such frames even if they are broadcast. A tag with VLAN 0, a mere priority, does not
+count.
 """
 
 import array
@@ -26,10 +28,9 @@ _PACKET_IGNORE_OUTGOING: Final = 23
 _LOAD_HALF: Final = 0x28  # BPF_LD | BPF_H | BPF_ABS
 _LOAD_WORD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _JUMP_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
-_JUMP_ANY_BIT: Final = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 _RETURN: Final = 0x06  # BPF_RET | BPF_K
-_VLAN_TAG: Final = 0xFFFFF000 + 44  # SKF_AD_OFF + SKF_AD_VLAN_TAG: the tag that was taken off, 0 if there was none
-_VLAN_NUMBER: Final = 0x0FFF
+_PACKET_TYPE: Final = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
+_OTHER_HOST: Final = 3
 _TAKE_OCTETS: Final = 64
 
 ARP_FILTER: Final = (
@@ -39,8 +40,8 @@ ARP_FILTER: Final = (
     (_LOAD_HALF, 0, 0, 20),  # operation
     (_JUMP_EQUAL, 1, 0, 1),
     (_JUMP_EQUAL, 0, 3, 2),
-    (_LOAD_WORD, 0, 0, _VLAN_TAG),
-    (_JUMP_ANY_BIT, 1, 0, _VLAN_NUMBER),
+    (_LOAD_WORD, 0, 0, _PACKET_TYPE),
+    (_JUMP_EQUAL, 1, 0, _OTHER_HOST),
     (_RETURN, 0, 0, _TAKE_OCTETS),
     (_RETURN, 0, 0, 0),
 )
