@@ -50,6 +50,7 @@ class Compiled:
     config: Config
     problems: tuple[Problem, ...]
     accepted: Mapping[ObjectKey, Resource]
+    namespace: str = DEFAULT_NAMESPACE
 
 
 def compile_config(
@@ -103,7 +104,7 @@ def compile_config(
         **needed_by_advertisements(bgp.in_force, past),
         **_in_force(profiles, communities, pools, peers, l2, bgp),
     }
-    return Compiled(config, tuple(sorted(found, key=lambda each: each.order)), accepted)
+    return Compiled(config, tuple(sorted(found, key=lambda each: each.order)), accepted, namespace)
 
 
 def _in_force(*kinds: Settled[Any, Any]) -> dict[ObjectKey, Resource]:

@@ -249,10 +249,6 @@ def _add_inactive(spec: api.BGPPeerSpec, found: Findings) -> None:
         ),
         "vrf": (bool(spec.vrf), "no session is opened yet"),
         "interface": (bool(spec.interface), "unnumbered peering comes later; no session is opened yet"),
-        "dualStackAddressFamily": (
-            spec.dual_stack_address_family,
-            "which families a session carries does not depend on it yet",
-        ),
         "disableMP": (spec.disable_mp, "deprecated in MetalLB as well, where it has no effect either"),
     }
     for field, (given, consequence) in inactive.items():

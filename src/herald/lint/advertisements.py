@@ -1,0 +1,106 @@
+"""Advertisements that select nothing, and advertisements that undo or contradict each other."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations, permutations
+
+from herald.announcement.eligibility import BGPReach
+from herald.cluster.meta import NamespacedName, PoolName
+from herald.config.conflict import conflict, conflict_problem, peers_overlap, preference, prefixes_coincide
+from herald.config.findings import problem
+from herald.config.problem import Problem
+from herald.lint.facts import BGPEntry, Facts, L2Entry, counted, listed
+from herald.net.ip_family import IPFamily
+
+
+def selects_nothing(facts: Facts) -> Iterator[Problem]:
+    """HL003"""
+    for entry in facts.advertisements:
+        # With unknown names, and nothing else, HL002 has said it.
+        if not entry.value.pools and not entry.spec.ip_address_pools:
+            why = "there is no IPAddressPool"
+            if facts.pools:
+                wanted = " or ".join(f"({selector})" for selector in entry.spec.ip_address_pool_selectors)
+                why = f"no IPAddressPool has labels that match {wanted}"
+            yield problem(
+                "HL003",
+                entry.key,
+                "spec.ipAddressPoolSelectors" if facts.pools else "",
+                f"{why}: this advertisement announces nothing",
+            )
+
+
+def restriction_undone(facts: Facts) -> Iterator[Problem]:
+    """HL081"""
+    for one, other in permutations(facts.l2, 2):
+        if not other.value.service_selectors and (shared := sorted(one.value.pools & other.value.pools)):
+            yield from _nodes_undone(facts, one, other, shared)
+            yield from _interfaces_undone(one, other, shared)
+    for first, second in permutations(facts.bgp, 2):
+        if not second.value.service_selectors and (shared := _shared_routes(facts, first, second)):
+            yield from _nodes_undone(facts, first, second, shared)
+
+
+def _shared_routes(facts: Facts, one: BGPEntry, other: BGPEntry) -> list[PoolName]:
+    """Pools for which both announce one prefix to one peer."""
+    if not peers_overlap(one.value, other.value):
+        return []
+    pools = facts.config.pools
+    return [
+        name
+        for name in sorted(one.value.pools & other.value.pools)
+        if prefixes_coincide(one.value, other.value, pools[name].families())
+    ]
+
+
+def _nodes_undone(
+    facts: Facts, narrow: L2Entry | BGPEntry, wide: L2Entry | BGPEntry, pools: list[PoolName]
+) -> Iterator[Problem]:
+    if not narrow.spec.node_selectors or wide.spec.node_selectors or narrow.value.nodes == wide.value.nodes:
+        return
+    yield problem(
+        "HL081",
+        narrow.key,
+        "spec.nodeSelectors",
+        f'limits pool {listed(pools)} to {counted(len(narrow.value.nodes), "node")}, but "{wide.key.name}" also '
+        "selects "
+        f"it with no nodeSelectors: it will be announced from all {len(wide.value.nodes)}. Restrict both, or let them "
+        "select different pools.",
+    )
+
+
+def _interfaces_undone(narrow: L2Entry, wide: L2Entry, pools: list[PoolName]) -> Iterator[Problem]:
+    if narrow.value.interfaces is None or wide.value.interfaces is not None:
+        return
+    if narrow.value.nodes.isdisjoint(wide.value.nodes):
+        return
+    yield problem(
+        "HL081",
+        narrow.key,
+        "spec.interfaces",
+        f'limits pool {listed(pools)} to {listed(narrow.value.interfaces)}, but "{wide.key.name}" also selects it '
+        "with no "
+        "interfaces: it will be answered for on all of them. Restrict both, or let them select different pools.",
+    )
+
+
+def conflicting_for_a_service(facts: Facts) -> Iterator[Problem]:
+    """HL106 for pairs with serviceSelectors, which conflict only where one Service matches both."""
+    services: dict[tuple[PoolName, BGPReach], list[NamespacedName]] = defaultdict(list)
+    for service, pool in facts.placed:
+        services[pool, facts.bgp_reach(service, pool)].append(service.key)
+    conflicting: dict[tuple[str, str], list[NamespacedName]] = defaultdict(list)
+    for (pool, reach), keys in services.items():
+        for winner, loser in _selective_conflicts(reach, facts.config.pools[pool].families()):
+            conflicting[winner, loser] += keys
+    by_name = {entry.value.name: entry.value for entry in facts.bgp}
+    for (winner, loser), keys in conflicting.items():
+        where = f"Service {listed(keys)}"
+        yield conflict_problem(by_name[winner], by_name[loser], where, facts.inputs.compiled.namespace)
+
+
+def _selective_conflicts(reach: BGPReach, families: frozenset[IPFamily]) -> Iterator[tuple[str, str]]:
+    ranked = sorted(reach.advertisements, key=lambda each: (preference(each), each.name))
+    for winner, loser in combinations(ranked, 2):
+        if (winner.service_selectors or loser.service_selectors) and conflict(winner, loser, families):
+            yield winner.name, loser.name

@@ -1,0 +1,103 @@
+"""Peers that hear nothing or cannot be reached, passwords that everybody can read, attributes that have no effect."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from herald.cluster.meta import NodeName, PeerName
+from herald.config.findings import problem
+from herald.config.peer import Peer
+from herald.config.problem import Problem
+from herald.lint.facts import Facts, PeerEntry, listed
+
+
+def hears_nothing(facts: Facts) -> Iterator[Problem]:
+    """HL005"""
+    names = _session_names(facts)
+    for entry in facts.peers:
+        if not _is_reached(facts, entry.value, names[entry.value.name]):
+            why = (
+                "no BGPAdvertisement reaches it from one of its nodes" if facts.bgp else "there is no BGPAdvertisement"
+            )
+            yield problem(
+                "HL005",
+                entry.key,
+                "",
+                f"{why}: the session carries no route. Add it to the peers of an advertisement, or leave peers empty "
+                "there.",
+            )
+
+
+def _session_names(facts: Facts) -> Mapping[PeerName, frozenset[PeerName]]:
+    """All names under which the sessions of a peer go."""
+    names: dict[PeerName, frozenset[PeerName]] = defaultdict(frozenset)
+    for node in facts.config.nodes:
+        for session in facts.view.sessions(node):
+            for name in session.names:
+                names[name] |= session.names
+    return {entry.value.name: names[entry.value.name] | {entry.value.name} for entry in facts.peers}
+
+
+def _is_reached(facts: Facts, peer: Peer, names: frozenset[PeerName]) -> bool:
+    nodes = _nodes(facts, peer)
+    return any(
+        entry.value.pools and entry.value.admits_peer(names) and (not nodes or not entry.value.nodes.isdisjoint(nodes))
+        for entry in facts.bgp
+    )
+
+
+def _nodes(facts: Facts, peer: Peer) -> frozenset[NodeName]:
+    return frozenset(name for name, node in facts.config.nodes.items() if peer.selects(node.labels))
+
+
+def one_source_for_many_nodes(facts: Facts) -> Iterator[Problem]:
+    """HL071"""
+    for entry in facts.peers:
+        source, nodes = entry.value.source_address, _nodes(facts, entry.value)
+        if source is not None and len(nodes) > 1:
+            yield problem(
+                "HL071",
+                entry.key,
+                "spec.sourceAddress",
+                f"{source} can be an address of one node only{_owner(facts, str(source))}, but {len(nodes)} nodes "
+                f"keep this session ({listed(nodes)}): the others cannot open it. Use one BGPPeer per node, or leave "
+                "it out.",
+            )
+
+
+def _owner(facts: Facts, source: str) -> str:
+    owners = [
+        node.name for node in facts.config.nodes.values() if any(a.address == source for a in node.status.addresses)
+    ]
+    return f" (it is {owners[0]}'s)" if owners else ""
+
+
+def password_in_manifest(facts: Facts) -> Iterator[Problem]:
+    """HL073"""
+    for entry in facts.peers:
+        if entry.spec.password:
+            yield problem(
+                "HL073",
+                entry.key,
+                "spec.password",
+                "a password in clear text: everybody who may read BGPPeers knows it. Put it into a Secret of type "
+                "kubernetes.io/basic-auth and name that in passwordSecret.",
+            )
+
+
+def local_pref_toward_ebgp(facts: Facts) -> Iterator[Problem]:
+    """HL078"""
+    for entry in facts.bgp:
+        heard_by = [peer for peer in facts.peers if entry.value.admits_peer(frozenset({peer.value.name}))]
+        if entry.value.local_pref and heard_by and not any(map(_may_be_internal, heard_by)):
+            names = listed(peer.value.name for peer in heard_by)
+            yield problem(
+                "HL078",
+                entry.key,
+                "spec.localPref",
+                f"localPref {entry.value.local_pref} has no effect: {names} is of another AS, and LOCAL_PREF is sent "
+                "to iBGP peers only. Use communities that the router acts upon, or asPrepend.",
+            )
+
+
+def _may_be_internal(peer: PeerEntry) -> bool:
+    return peer.value.is_ibgp

@@ -1,0 +1,140 @@
+"""Pools that nobody announces, that contain somebody else's addresses, that are nearly full or open to all."""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from herald.cluster.node import Node
+from herald.config.findings import problem
+from herald.config.nearest import nearest
+from herald.config.problem import Problem, Severity
+from herald.lint.facts import Facts, PoolEntry, listed
+from herald.net.address_range import AddressRange, of_prefix
+from herald.net.ip_family import IPAddress, IPFamily, parse_address
+
+ALLOCATION_ONLY = "herald/allocation-only"
+_NODE_ADDRESSES = ("InternalIP", "ExternalIP")
+_NEARLY_FULL, _ALMOST_FULL = 0.80, 0.95
+_SMALLEST_WATCHED = 5  # Smaller pools are meant to be full: an address for one service.
+
+
+def not_advertised(facts: Facts) -> Iterator[Problem]:
+    """HL001"""
+    advertised = {pool for entry in facts.advertisements for pool in entry.value.pools}
+    for entry in facts.pools:
+        off = entry.resource.metadata.annotations.get(ALLOCATION_ONLY) == "true"
+        if entry.value.name not in advertised and not off:
+            yield problem(
+                "HL001",
+                entry.key,
+                "",
+                "no advertisement selects this pool; services will get an IP that nobody announces"
+                f"{_closest(facts, entry)}. Add an L2Advertisement or a BGPAdvertisement for it.",
+            )
+
+
+def _closest(facts: Facts, pool: PoolEntry) -> str:
+    wanted = {name: entry for entry in facts.advertisements for name in entry.spec.ip_address_pools}
+    name = nearest(pool.value.name, wanted)
+    return f' (closest: {wanted[name].key.kind} "{wanted[name].key.name}" selects "{name}")' if name else ""
+
+
+def contains_node_address(facts: Facts) -> Iterator[Problem]:
+    """HL020"""
+    owned = [(address, node.name) for node in facts.config.nodes.values() for address in _addresses(node)]
+    for entry in facts.pools:
+        inside = [f"{address} of node {name}" for address, name in owned if address in entry.value]
+        if inside:
+            yield problem(
+                "HL020",
+                entry.key,
+                "spec.addresses",
+                f"contains {listed(inside)}: once a Service gets such an address, traffic for the node goes astray; "
+                "leave it out of the pool",
+            )
+
+
+def _addresses(node: Node) -> Iterator[IPAddress]:
+    for entry in node.status.addresses:
+        if entry.type in _NODE_ADDRESSES:
+            try:
+                yield parse_address(entry.address)
+            except ValueError:
+                continue  # A cloud may report a host name here.
+
+
+def overlaps_cluster_network(facts: Facts) -> Iterator[Problem]:
+    """HL023"""
+    networks = [(cidr, node.name) for node in facts.config.nodes.values() for cidr in _pod_ranges(node)]
+    for entry in facts.pools:
+        found = [f"pod CIDR {cidr.text} of node {name}" for cidr, name in networks if _overlaps(entry, cidr)]
+        found += [
+            f"cluster IP {text} of Service {service.key}"
+            for service in facts.resources.services
+            for text in service.spec.cluster_ips or ()
+            if _holds(entry, text)
+        ]
+        if found:
+            yield problem(
+                "HL023",
+                entry.key,
+                "spec.addresses",
+                f"overlaps {listed(found)}: nodes route such an address into the cluster's own network, whoever "
+                "announces it; use a range outside of it",
+            )
+
+
+def _pod_ranges(node: Node) -> Iterator[AddressRange]:
+    for text in node.spec.pod_cidrs:
+        try:
+            yield of_prefix(ip_network(text, strict=False))
+        except ValueError:
+            continue  # Not ours to judge: the API server lets no such Node through.
+
+
+def _overlaps(pool: PoolEntry, other: AddressRange) -> bool:
+    return any(entry.overlaps(other) for entry in pool.value.ranges)
+
+
+def _holds(pool: PoolEntry, text: str) -> bool:
+    try:
+        return parse_address(text) in pool.value
+    except ValueError:
+        return False  # "None" of a headless service.
+
+
+def nearly_full(facts: Facts) -> Iterator[Problem]:
+    """HL093"""
+    used: dict[tuple[str, IPFamily], set[IPAddress]] = {}
+    for outcome in facts.inputs.assignments.services.values():
+        for address in outcome.addresses:
+            family = IPFamily.IPV4 if address.version == 4 else IPFamily.IPV6
+            used.setdefault((outcome.pool or "", family), set()).add(address)
+    for entry in facts.pools:
+        for family in sorted(entry.value.families(), key=lambda family: family.value):
+            count, capacity = len(used.get((entry.value.name, family), ())), entry.value.capacity(family)
+            if capacity >= _SMALLEST_WATCHED and count >= _NEARLY_FULL * capacity:
+                yield problem(
+                    "HL093",
+                    entry.key,
+                    "spec.addresses",
+                    f"{count} of {capacity} {_NAMES[family]} addresses are in use; new Services will stay pending "
+                    "soon, add addresses",
+                    Severity.WARNING if count >= _ALMOST_FULL * capacity else Severity.INFO,
+                )
+
+
+_NAMES = {IPFamily.IPV4: "IPv4", IPFamily.IPV6: "IPv6"}
+
+
+def public_and_open(facts: Facts) -> Iterator[Problem]:
+    """HL094"""
+    for entry in facts.pools:
+        public = [each.text for each in entry.value.ranges if each.first.is_global and each.last.is_global]
+        if public and entry.value.allocation is None:
+            yield problem(
+                "HL094",
+                entry.key,
+                "spec.serviceAllocation",
+                f"{listed(public)} is public and any namespace may ask for it, autoAssign or not; pin the pool with "
+                "serviceAllocation if that is not meant",
+            )
