@@ -1,0 +1,61 @@
+"""`herald explain`: why, or why not."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from herald.cli.inputs import file_help, file_option, read_plan, settings, settings_options
+from herald.cli.output import Format, output_option, show
+
+if TYPE_CHECKING:
+    from herald.report.explain import Explanation
+    from herald.report.plan import Plan
+
+SUBJECTS = ("svc", "ip", "pool", "peer", "node")
+
+
+@click.command()
+@click.argument("subject", type=click.Choice(SUBJECTS))
+@click.argument("name")
+@file_option(file_help)
+@output_option
+@settings_options
+def explain(subject: str, name: str, paths: tuple[str, ...], output: Format, **options: Any) -> None:
+    """Why (not): one service, address, pool, peer or node.
+
+    SUBJECT is svc, ip, pool, peer or node; NAME is NAMESPACE/NAME of a Service (default/ may be left out), an
+    address, or the name of the object. The last line is the verdict; the exit code is 0 if announced, 1 if not, 2 if in
+    part or not as wished.
+
+    \b
+    Examples:
+      herald explain svc shop/web -f manifests/
+      herald explain ip 192.168.1.200 -f manifests/
+      herald explain peer router-1 -f manifests/ -o json
+    """
+    found = _explain(read_plan(paths, settings(**options)), subject, name)
+    show(output, found.pieces(), found.to_json())
+    sys.exit(found.verdict.state.exit_code)
+
+
+def _explain(plan: "Plan", subject: str, name: str) -> "Explanation":
+    from herald.cluster.meta import NamespacedName, NodeName, PeerName, PoolName
+    from herald.net.ip_family import parse_address
+    from herald.report.explain_config import explain_node, explain_peer, explain_pool
+    from herald.report.explain_service import explain_address, explain_service
+
+    match subject:
+        case "svc":
+            return explain_service(plan, NamespacedName.parse(name))
+        case "ip":
+            try:
+                return explain_address(plan, parse_address(name))
+            except ValueError as error:
+                raise click.BadParameter(f"{name!r} is no IP address", param_hint="NAME") from error
+        case "pool":
+            return explain_pool(plan, PoolName(name))
+        case "peer":
+            return explain_peer(plan, PeerName(name))
+        case _:
+            return explain_node(plan, NodeName(name))

@@ -1,0 +1,97 @@
+"""A study: resources, and everything that follows from them.
+
+resources ──compile──▶ config ──assign──▶ addresses ──decide──▶ decisions
+     └────────────────────┴───────────────────┴──── lint ────▶ problems
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from herald.allocator.allocation import Refusal
+from herald.allocator.assign import Assignments, Claims, assign_all
+from herald.allocator.convergence import Convergence
+from herald.announcement.decide import Decision, decide
+from herald.announcement.gate import Addresses, class_reason
+from herald.announcement.readiness import ASSUMED, NONE, Readiness, Slices
+from herald.announcement.reason import Code, Reason, because
+from herald.announcement.view import View
+from herald.cluster.meta import NamespacedName, NodeName
+from herald.cluster.service import Service, with_cluster_ip_defaults
+from herald.config.compile import DEFAULT_NAMESPACE, Compiled, compile_config
+from herald.config.problem import Problem
+from herald.config.resources import Resources
+from herald.lint import LintInputs, lint
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is not in the manifests: who is alive, and how the controller and the speakers were started.
+
+    `members` None means that every Node runs a speaker. `assume_ready`: a service without any EndpointSlice counts as
+    ready everywhere. `claims` are addresses that services hold although their status does not say so.
+    """
+
+    namespace: str = DEFAULT_NAMESPACE
+    members: frozenset[NodeName] | None = None
+    load_balancer_class: str | None = None
+    ignore_exclude_lb: bool = False
+    assume_ready: bool = False
+    claims: Claims = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """`services` and `decisions` are of every Service of type LoadBalancer, by namespace and name."""
+
+    resources: Resources
+    circumstances: Circumstances
+    compiled: Compiled
+    assignments: Assignments
+    view: View
+    services: Mapping[NamespacedName, Service]
+    readiness: Mapping[NamespacedName, Readiness]
+    decisions: Mapping[NamespacedName, Decision]
+    problems: tuple[Problem, ...]
+
+    def outcome(self, service: NamespacedName) -> Convergence:
+        """What the allocator gave the service, or why nothing."""
+        return self.assignments.services[service]
+
+
+def study(resources: Resources, circumstances: Circumstances, already: Iterable[Problem] = ()) -> Study:
+    """Everything that follows from `resources`; `already` are problems that were found while reading them."""
+    completed = [with_cluster_ip_defaults(service) for service in resources.services]
+    compiled = compile_config(resources, namespace=circumstances.namespace)
+    assignments = assign_all(
+        compiled.config,
+        completed,
+        load_balancer_class=circumstances.load_balancer_class,
+        claims=circumstances.claims,
+    )
+    view = View(compiled.config, members=circumstances.members, ignore_exclude_lb=circumstances.ignore_exclude_lb)
+    services = {s.key: s for s in sorted(completed, key=lambda s: s.key) if s.is_load_balancer}
+    slices = Slices(resources.endpoint_slices)
+    unseen = ASSUMED if circumstances.assume_ready else NONE
+    readiness = {key: slices.readiness(key, unseen) for key in services}
+    decisions = {
+        key: decide(
+            service,
+            class_reason(service, circumstances.load_balancer_class) or addresses_of(assignments.services[key]),
+            readiness[key],
+            view,
+        )
+        for key, service in services.items()
+    }
+    linted = lint(LintInputs(resources, compiled, assignments, circumstances.members))
+    problems = sorted({*already, *compiled.problems, *linted}, key=lambda problem: problem.order)
+    return Study(resources, circumstances, compiled, assignments, view, services, readiness, decisions, tuple(problems))
+
+
+def addresses_of(outcome: Convergence) -> Addresses | Reason:
+    """What the service has, or why it has nothing."""
+    return outcome.addresses or because(Code.NO_ADDRESS, refusal=refusal_text(outcome.refusal))
+
+
+def refusal_text(refusal: Refusal | None) -> str:
+    """`CODE: words` of the allocator's refusal."""
+    return "no address was asked for" if refusal is None else f"{refusal.reason}: {refusal}"
