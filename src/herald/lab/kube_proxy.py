@@ -28,6 +28,7 @@ from herald.lab import process
 from herald.lab.cluster import Cluster, Object, endpoint_slice
 
 SERVICE_NAME = "kubernetes.io/service-name"
+RESYNC_MS = 1000
 FAMILIES = {4: "ip", 6: "ip6"}
 
 CHAINS = {
@@ -210,16 +211,27 @@ class KubeProxy:
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Sync now and after every change until `stop`."""
-        await self.sync()
 
         # Heartbeats and drafts of others are not worth a look; the status of a Service is.
         def interesting(_change: watchfiles.Change, path: str) -> bool:
             inside = Path(path).relative_to(self._cluster.directory).parts
             return len(inside) == 1 or (inside[:2] == (".herald", "status"))
 
-        async for _ in watchfiles.awatch(
-            self._cluster.directory, watch_filter=interesting, stop_event=stop, debounce=20, step=5, recursive=True
-        ):
+        # The folder of statuses is watched from the start: what is written into a folder while its watch is being set
+        # up is not seen. The timeout is for what happens between the first sync and the first watch.
+        (self._cluster.directory / ".herald" / "status").mkdir(parents=True, exist_ok=True)
+        watch = watchfiles.awatch(
+            self._cluster.directory,
+            watch_filter=interesting,
+            stop_event=stop,
+            debounce=20,
+            step=5,
+            rust_timeout=RESYNC_MS,
+            yield_on_timeout=True,
+            recursive=True,
+        )
+        await self.sync()
+        async for _ in watch:
             await self.sync()
 
 
