@@ -244,8 +244,10 @@ class _Connection(asyncio.BufferedProtocol):
         see our NOTIFICATION.
         """
         assert self._transport is not None
-        if not self._transport.is_closing():
+        try:
             self._transport.write_eof()
+        except OSError:  # the peer has reset the connection, and `connection_lost` is on its way
+            self._transport.abort()
         self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
 
     def abort(self) -> None:

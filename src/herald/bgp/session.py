@@ -187,7 +187,8 @@ class Session:
 
     def _connected(self, event: Connected, now: float) -> list[Effect]:
         if self._state is not State.CONNECT:
-            return [Close("no connection was asked for")]
+            # `Close` would mean the connection that is in use, and the shell has one at a time.
+            return [] if self._talking else [Close("no connection was asked for")]
         self._advance(Input.TCP_CONFIRMED, now)
         self._conversation = Conversation(self._attempted, event)
         return [self._send(self._conversation.offered)]

@@ -1,0 +1,89 @@
+import struct
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import pytest
+
+from herald.bgp import local_address
+from herald.bgp.local_address import HostAddress, LocalAddresses, choose, router_id
+
+TEMPORARY, DEPRECATED, TENTATIVE, LINK = 0x01, 0x20, 0x40, 253
+
+
+def host(text, index=2, scope=0, flags=0):
+    return HostAddress(ip_address(text), index, scope, flags)
+
+
+HOST = [
+    host("127.0.0.1", 1, 254),
+    host("10.0.0.2"),
+    host("10.0.0.3"),
+    host("fe80::1", scope=LINK),
+    host("2001:db8::dead", flags=DEPRECATED),
+    host("2001:db8::beef", flags=TENTATIVE),
+    host("2001:db8::99", flags=TEMPORARY),
+    host("2001:db8::2"),
+    host("10.9.0.1", 3),
+    host("2001:db8:9::1", 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("local", "ipv4", "ipv6"),
+    [
+        ("10.0.0.2", "10.0.0.2", "2001:db8::2"),
+        ("10.0.0.3", "10.0.0.3", "2001:db8::2"),
+        ("2001:db8::99", "10.0.0.2", "2001:db8::99"),
+        ("fe80::1", "10.0.0.2", "2001:db8::2"),
+        ("10.9.0.1", "10.9.0.1", None),
+        ("2001:db8:9::1", None, "2001:db8:9::1"),
+        ("192.0.2.1", "192.0.2.1", None),
+    ],
+    ids=["first", "secondary", "ipv6", "link-local", "no-ipv6", "no-ipv4", "unknown"],
+)
+def test_the_other_family_comes_from_the_same_interface(local, ipv4, ipv6):
+    found = choose(ip_address(local), HOST)
+    assert (str(found.ipv4) if found.ipv4 else None, str(found.ipv6) if found.ipv6 else None) == (ipv4, ipv6)
+
+
+@pytest.mark.parametrize(
+    ("configured", "local", "expected"),
+    [
+        ("1.1.1.1", "10.0.0.2", "1.1.1.1"),
+        (None, "10.0.0.2", "10.0.0.2"),
+        (None, None, "160.112.56.60"),
+    ],
+    ids=["configured", "of-the-interface", "of-the-name"],
+)
+def test_the_router_id_is_found(configured, local, expected):
+    addresses = LocalAddresses(IPv4Address(local) if local else None, IPv6Address("2001:db8::2"))
+    found = router_id(IPv4Address(configured) if configured else None, addresses, "worker-1")
+    assert str(found) == expected
+
+
+def netlink(kind: int, body: bytes) -> bytes:
+    return struct.pack("=IHHII", 16 + len(body), kind, 2, 1, 0) + body
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value.ljust(len(value) + 3 & ~3, b"\0")
+
+
+def test_the_kernels_answer_is_read():
+    four = (
+        struct.pack("=BBBBI", 2, 24, 0x80, 0, 2)
+        + attribute(1, bytes((10, 0, 0, 9)))
+        + attribute(2, bytes((10, 0, 0, 2)))
+    )
+    six = struct.pack("=BBBBI", 10, 64, 0, 0, 3) + attribute(1, ip_address("2001:db8::1").packed)
+    six += attribute(3, b"eth0\0") + attribute(8, struct.pack("=I", 0x120))
+    data = netlink(20, four) + netlink(20, six)
+    assert local_address.addresses_in(data) == (
+        [host("10.0.0.2", 2, flags=0x80), host("2001:db8::1", 3, flags=0x120)],
+        False,
+    )
+    assert local_address.addresses_in(netlink(3, b"\0\0\0\0")) == ([], True)
+
+
+def test_a_refusal_of_the_kernel_is_an_error():
+    with pytest.raises(PermissionError):
+        local_address.addresses_in(netlink(2, struct.pack("=i", -1)))

@@ -1,0 +1,100 @@
+import asyncio
+import socket
+import struct
+from ipaddress import ip_address
+
+import pytest
+
+from herald.bgp.parameters import Password, PeerParameters
+from herald.engine.tcp import DialError, dial
+
+TCP_MD5SIG = 14
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock
+
+
+def parameters(port, **changes):
+    values = {"name": "r1", "peer_address": ip_address("127.0.0.1"), "peer_port": port, "local_asn": 64500}
+    return PeerParameters(**values | {"peer_asn": 64501} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ttl"),
+    [
+        ({}, 1),
+        ({"multihop": True}, 255),
+        ({"peer_asn": 64500}, 255),
+        ({"peer_asn": None, "dynamic_asn": "internal"}, 255),
+    ],
+    ids=["external", "multihop", "internal", "dynamic-internal"],
+)
+async def test_packets_to_an_external_peer_live_for_one_hop(listener, changes, ttl):
+    with await dial(parameters(listener.getsockname()[1], **changes)) as sock:
+        assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == ttl
+
+
+async def test_the_socket_has_the_options_of_its_peer(listener):
+    with await dial(parameters(listener.getsockname()[1], hold_time=9, source_address=ip_address("127.0.0.9"))) as sock:
+        assert sock.getblocking() is False
+        assert sock.getsockname()[0] == "127.0.0.9"
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 9000
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+async def test_ipv6_peers_are_dialled():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as six:
+        peer = parameters(six.getsockname()[1], peer_address=ip_address("::1"))
+        with await dial(peer) as sock:
+            assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) == 1
+
+
+async def test_a_refused_connection_names_the_peer(listener):
+    port = listener.getsockname()[1]
+    listener.close()
+    with pytest.raises(DialError, match=f"^connection refused by 127.0.0.1:{port}$"):
+        await dial(parameters(port))
+
+
+async def test_a_source_address_of_somebody_else_is_named(listener):
+    with pytest.raises(DialError, match=r"^source address 192\.0\.2\.77 is not an address of this host$"):
+        await dial(parameters(listener.getsockname()[1], source_address=ip_address("192.0.2.77")))
+
+
+async def test_a_vrf_that_does_not_exist_is_named(listener):
+    with pytest.raises(DialError, match="cannot connect within VRF red: no such device"):
+        await dial(parameters(listener.getsockname()[1], vrf="red"))
+
+
+@pytest.mark.parametrize("secret", ["", "x" * 81], ids=["empty", "too-long"])
+async def test_a_password_that_tcp_md5_cannot_take_prevents_the_connection(listener, secret):
+    with pytest.raises(DialError, match="TCP MD5 takes 1 to 80"):
+        await dial(parameters(listener.getsockname()[1], password=Password(secret)))
+    listener.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+async def test_two_sides_with_the_same_key_connect(listener):
+    key = b"secret123"
+    address = struct.pack("=HH4s", socket.AF_INET, 0, socket.inet_aton("127.0.0.1")).ljust(128, b"\0")
+    listener.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, address + struct.pack("=BBHi80s", 0, 0, len(key), 0, key))
+    peer = parameters(listener.getsockname()[1], password=Password("secret123"))
+    async with asyncio.timeout(5):
+        with await dial(peer) as sock:
+            assert sock.getpeername() == listener.getsockname()
+
+
+async def test_a_given_up_attempt_leaves_no_socket_open(listener):
+    # A listener with a key drops what is not signed, so the attempt hangs.
+    address = struct.pack("=HH4s", socket.AF_INET, 0, socket.inet_aton("127.0.0.1")).ljust(128, b"\0")
+    listener.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, address + struct.pack("=BBHi80s", 0, 0, 3, 0, b"abc"))
+    attempt = asyncio.create_task(dial(parameters(listener.getsockname()[1])))
+    done, _ = await asyncio.wait([attempt], timeout=0.05)
+    assert not done
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
