@@ -6,7 +6,6 @@ if the peer does not close its own.
 """
 
 import asyncio
-import os
 import random
 import socket
 from collections.abc import Awaitable, Callable
@@ -179,7 +178,7 @@ class Peering:
         self._connections.add(connection)
         local = ip_address(sock.getsockname()[0].split("%")[0])
         addresses = local_address.choose(local, host_addresses())
-        router_id = local_address.router_id(self._router_id, addresses, os.uname().nodename)
+        router_id = local_address.router_id(self._router_id, addresses, socket.gethostname())
         self._handle(Connected(local, addresses.ipv6, addresses.ipv4, router_id))
 
     def happened(self, connection: "_Connection", event: Event) -> None:

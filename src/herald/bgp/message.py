@@ -143,17 +143,22 @@ class Framer:
 
 def encode(message: Message, context: WireContext) -> bytes:
     """The message with its header. `context` matters to an UPDATE only. The caller keeps it within `MAX_OCTETS`."""
+    return frame(type_of(message), _encode_body(message, context))
+
+
+def type_of(message: Message) -> MessageType:
+    """The type octet of a message."""
     match message:
         case Open():
-            return frame(MessageType.OPEN, _encode_open(message))
+            return MessageType.OPEN
         case Update():
-            return frame(MessageType.UPDATE, _encode_update(message, context))
+            return MessageType.UPDATE
         case Notification():
-            return frame(MessageType.NOTIFICATION, notification.encode(message))
+            return MessageType.NOTIFICATION
         case Keepalive():
-            return frame(MessageType.KEEPALIVE, b"")
-        case RouteRefresh(afi, safi, subtype):
-            return frame(MessageType.ROUTE_REFRESH, struct.pack("!HBB", afi, subtype, safi))
+            return MessageType.KEEPALIVE
+        case RouteRefresh():
+            return MessageType.ROUTE_REFRESH
 
 
 def decode(kind: MessageType, body: bytes, context: WireContext) -> Message:
@@ -200,6 +205,20 @@ def _not_synchronized() -> WireError:
 def _bad_length(length: int, kind: MessageType | None = None) -> WireError:
     reason = f"{kind.name.replace('_', '-') if kind else 'a message'} of {length} octets"
     return WireError(Code.MESSAGE_HEADER_ERROR, HeaderSubcode.BAD_MESSAGE_LENGTH, reason, struct.pack("!H", length))
+
+
+def _encode_body(message: Message, context: WireContext) -> bytes:
+    match message:
+        case Open():
+            return _encode_open(message)
+        case Update():
+            return _encode_update(message, context)
+        case Notification():
+            return notification.encode(message)
+        case Keepalive():
+            return b""
+        case RouteRefresh(afi, safi, subtype):
+            return struct.pack("!HBB", afi, subtype, safi)
 
 
 def _encode_open(message: Open) -> bytes:

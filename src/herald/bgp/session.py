@@ -47,7 +47,7 @@ from herald.bgp.notification import CeaseSubcode, Code, Notification, WireError,
 from herald.bgp.parameters import Change, Password, PeerParameters, changed_fields
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.snapshot import Direction, FamilySnapshot, SessionError, SessionSnapshot
-from herald.bgp.timers import Timer, Timers
+from herald.bgp.timers import Backoff, Timer, Timers
 
 ATTEMPT_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 1.0
@@ -77,7 +77,7 @@ class Session:
         self._state = State.IDLE
         self._since = 0.0
         self._established_at: float | None = None
-        self._failures = 0
+        self._backoff = Backoff(RETRY_FIRST_SECONDS)
         self._flaps = 0
         self._last_error: SessionError | None = None
         self._pinned_error: SessionError | None = None
@@ -256,7 +256,7 @@ class Session:
     # Sending
 
     def _send(self, outgoing: Message) -> Send:
-        self._messages_out[_type_of(outgoing)] += 1
+        self._messages_out[message.type_of(outgoing)] += 1
         return Send(message.encode(outgoing, WireContext()))
 
     def _schedule_flush(self, now: float) -> None:
@@ -359,9 +359,7 @@ class Session:
         self._last_error = error
         self._pinned_error = self._pinned_error or error
         longest = self._parameters.connect_time or RETRY_LONGEST_SECONDS
-        wait = min(float(longest), RETRY_FIRST_SECONDS * 2 ** min(self._failures, 16))
-        self._failures += 1
-        self._timers.set_jittered(Timer.RETRY, now, wait)
+        self._timers.set_jittered(Timer.RETRY, now, self._backoff.next_wait(longest))
         return effects
 
     def _leave(self, happened: Input, reason: str, now: float) -> list[Effect]:
@@ -371,7 +369,7 @@ class Session:
             effects.append(Down(reason))
             self._flaps += 1
             if now - self._established_at >= STABLE_SECONDS:
-                self._failures = 0
+                self._backoff.reset()
         self._advance(happened, now)
         self._established_at = None
         self._timers.clear_all()
@@ -385,7 +383,7 @@ class Session:
             farewell.append(self._send(note))
         if self._state in fsm.CONNECTED or self._state is State.CONNECT:
             farewell.append(Close(reason))
-        self._failures = 0
+        self._backoff.reset()
         return farewell + self._leave(Input.STOP, reason, now)
 
     def _parameters_changed(self, parameters: PeerParameters, now: float) -> list[Effect]:
@@ -435,20 +433,6 @@ class Session:
 
 def _texts(capabilities: tuple[capability.Capability, ...]) -> tuple[str, ...]:
     return tuple(entry.text for entry in capabilities)
-
-
-def _type_of(outgoing: Message) -> MessageType:
-    match outgoing:
-        case Open():
-            return MessageType.OPEN
-        case Update():
-            return MessageType.UPDATE
-        case Notification():
-            return MessageType.NOTIFICATION
-        case Keepalive():
-            return MessageType.KEEPALIVE
-        case RouteRefresh():
-            return MessageType.ROUTE_REFRESH
 
 
 # The names of the machine's whole vocabulary, for those who run or test one.

@@ -1,4 +1,4 @@
-"""The timers of a session: named instants of which the earliest is the machine's deadline."""
+"""The timers of a session, of which the earliest is the machine's deadline, and the wait between two attempts."""
 
 import random
 from enum import Enum, auto
@@ -47,3 +47,21 @@ class Timers:
                 del self._due[timer]
                 return timer
         return None
+
+
+class Backoff:
+    """The wait before the next attempt: `first` seconds, then twice as long each time."""
+
+    def __init__(self, first: float) -> None:
+        self._first = first
+        self._failures = 0
+
+    def next_wait(self, longest: float) -> float:
+        """Seconds to wait after one more failure, `longest` at most."""
+        wait = self._first * 2.0 ** min(self._failures, 16)
+        self._failures += 1
+        return min(longest, wait)
+
+    def reset(self) -> None:
+        """It worked: the next wait is the first one again."""
+        self._failures = 0
