@@ -50,6 +50,15 @@ def test_applying_again_keeps_the_object_as_old_as_it_is(cluster: Cluster) -> No
     assert str(document["metadata"]["creationTimestamp"]).startswith("2001-01-01")
 
 
+def test_a_community_is_not_taken_for_a_number_to_the_base_60(cluster: Cluster) -> None:
+    cluster.apply(
+        "kind: BGPAdvertisement\nmetadata: {name: a, namespace: metallb-system}\nspec: {communities: [64500:50]}\n"
+    )
+    assert cluster.get("BGPAdvertisement", "metallb-system", "a")["spec"]["communities"] == ["64500:50"]
+    text = (cluster.directory / "bgpadvertisement.metallb-system.a.yaml").read_text()
+    assert yaml.safe_load(text)["spec"]["communities"] == ["64500:50"]
+
+
 def test_a_patch_changes_one_field(cluster: Cluster) -> None:
     cluster.apply(PEER)
     operation = {"op": "replace", "path": "/spec/peerAddress", "value": "192.168.1.99"}

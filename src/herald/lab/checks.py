@@ -240,6 +240,10 @@ def problems(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def _told(problem: dict[str, Any]) -> str:
+    return f"{problem.get('field') or ''} {problem['message']}"
+
+
 def no_errors(result: Result) -> Seen:
     """`herald plan -o json`: no object is left out."""
     errors = [one for one in problems(result.stdout) if one["severity"] == "error"]
@@ -249,11 +253,11 @@ def no_errors(result: Result) -> Seen:
 
 
 def warns(kind: str, name: str, *words: str) -> Check:
-    """`herald plan -o json`: a warning about this object whose message has all these words, in whatever case."""
+    """`herald plan -o json`: a problem of this object that names all these words, in its field or its message."""
 
     def check(result: Result) -> Seen:
         about = [one for one in problems(result.stdout) if one["kind"] == kind and one["name"] == name]
-        fitting = [one for one in about if all(word.lower() in one["message"].lower() for word in words)]
+        fitting = [one for one in about if all(word.lower() in _told(one).lower() for word in words)]
         if fitting:
             return Seen(True, f"{fitting[0]['rule']}")
         told = "\n".join(f"{one['severity']} {one['rule']} {one['message']}" for one in about)

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from herald.api import yaml_value
+
 Object = dict[str, Any]
 
 CLUSTER_SCOPED = frozenset({"Node", "Namespace"})
@@ -33,7 +35,7 @@ class Cluster:
 
     def apply(self, text: str) -> list[str]:
         """`kubectl apply -f -`: create or replace every object in `text`; their names, as `kind/name`."""
-        return [self.put(document) for document in yaml.safe_load_all(text) if document is not None]
+        return [self.put(document) for document in documents(text)]
 
     def put(self, given: Object) -> str:
         """Create or replace one object; its name, as `kind/name`."""
@@ -42,7 +44,7 @@ class Cluster:
         if document["kind"] not in CLUSTER_SCOPED:
             metadata.setdefault("namespace", "default")
         path = self._path(document["kind"], metadata.get("namespace"), metadata["name"])
-        before = yaml.safe_load(path.read_text()) if path.exists() else {}
+        before = documents(path.read_text())[0] if path.exists() else {}
         metadata["creationTimestamp"] = before.get("metadata", {}).get("creationTimestamp") or _now()
         self._write(path, document)
         return f"{document['kind'].lower()}/{metadata['name']}"
@@ -52,8 +54,7 @@ class Cluster:
         path = self._path(kind, namespace, name)
         if not path.exists():
             raise NoSuchObjectError(f"there is no {kind} {name} in {self.directory}")
-        document: Object = yaml.safe_load(path.read_text())
-        return document
+        return documents(path.read_text())[0]
 
     def delete(self, kind: str, namespace: str | None, *names: str) -> None:
         """`kubectl delete KIND NAME…`. NoSuchObjectError when one does not exist."""
@@ -107,6 +108,11 @@ class Cluster:
         draft = self.scratch / f"{path.name}.{os.getpid()}.draft"
         draft.write_text(yaml.safe_dump(document, sort_keys=False))
         draft.replace(path)
+
+
+def documents(text: str) -> list[Object]:
+    """The objects in a manifest, read as Kubernetes reads YAML: `64500:50` is a string, not a number to the base 60."""
+    return [value for _, value in yaml_value.documents(text) if value is not None]
 
 
 def patched(document: Object, operation: Mapping[str, Any]) -> None:

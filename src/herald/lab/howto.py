@@ -6,9 +6,7 @@ Names, addresses and fields are the users'; where a how-to speaks of a Service w
 from dataclasses import dataclass
 from importlib import resources
 
-import yaml
-
-from herald.lab.cluster import Object
+from herald.lab.cluster import Object, documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class HowTo:
 
     def objects(self, name: str) -> list[Object]:
         """The objects of the file `name`, in order."""
-        return [document for document in yaml.safe_load_all(self.text(name)) if document is not None]
+        return documents(self.text(name))
 
     def object(self, name: str, object_name: str) -> Object:
         """The object called `object_name` of the file `name`. KeyError when there is none."""

@@ -166,6 +166,8 @@ async def _advertisements(walk: Walk) -> None:
     await _routers(walk, "has the development pool as one /24", AGGREGATE, first, ("router-1", "router-2"))
     await walk.bgp_route("router-3, not among its peers, does not", "router-3", AGGREGATE, via=())
     await walk.bgp_route("nobody sees the address inside the aggregate", "router-1", f"{PREVIEW}/32", via=())
+    attracted = ("aggregationLength", "192.168.2.0-192.168.2.239")
+    await walk.warned("Herald tells what else it attracts", "BGPAdvertisement", "development-advertisement", *attracted)
     tagged = checks.every_path("communities", _communities, "64500:100")
     await _paths(walk, "router-1", f"{CRITICAL}/32", "production routes are tagged", tagged, "64500:100")
     tagged = checks.every_path("communities", _communities, "64500:50")

@@ -150,7 +150,7 @@ async def _typo(walk: Walk) -> None:
 async def _late_peer(walk: Walk) -> None:
     walk.step("Mistake 4  A peer added later", "Every advertisement names its peers, so the new one gets nothing.")
     walk.apply("late-peer")
-    await walk.warned("the peer is warned of", "BGPPeer", "backup-router", "backup-router", "advertisement")
+    await walk.warned("the peer is warned of", "BGPPeer", "backup-router", "BGPAdvertisement", "no route")
     walk.delete(*HOWTO.objects("late-peer"))
 
 
