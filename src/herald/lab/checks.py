@@ -267,13 +267,25 @@ def warns(kind: str, name: str, *words: str) -> Check:
 
 
 def mentions(*words: str) -> Check:
-    """The output has a line, or a JSON object of a list, with all these words."""
+    """The output has all these words."""
 
     def check(result: Result) -> Seen:
-        is_json = result.stdout.lstrip().startswith(("{", "["))
-        parts = result.stdout.split("}") if is_json else result.stdout.splitlines()
-        found = any(all(word in part for word in words) for part in parts)
+        found = all(word in result.stdout for word in words)
         return Seen(found, "" if found else (result.stdout + result.stderr).strip())
+
+    return check
+
+
+def speaks_with(peer: str) -> Check:
+    """`herald show bgp summary -o json`: the speaker has an established session that goes by the name `peer`."""
+
+    def check(result: Result) -> Seen:
+        document = json.loads(result.stdout)
+        sessions = document["data"] if isinstance(document, dict) else document
+        states = {one["peer"]: one["state"] for one in sessions}
+        found = [state for names, state in states.items() if peer in names]
+        told = listed(f"{name} {state}" for name, state in states.items())
+        return Seen([state.lower() for state in found] == ["established"], told)
 
     return check
 

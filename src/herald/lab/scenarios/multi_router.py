@@ -291,7 +291,7 @@ async def _monitoring(walk: Walk) -> None:
     walk.step("Monitoring and troubleshooting")
     for router in ROUTERS:
         summary = walk.lab.show("node-1", "bgp", "summary")
-        check = checks.mentions(router, "Established")
+        check = checks.speaks_with(router)
         await walk.claim(f"node-1 tells of {router}", summary, f"{router} Established", check)
     await walk.logged("the speakers' log tells what is announced", "announcing")
     await walk.logged("and of sessions", "bgp|session")

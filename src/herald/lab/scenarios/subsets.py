@@ -131,7 +131,7 @@ async def _verify(walk: Walk) -> None:
     await walk.logged("the log tells which address is announced", "announce")
     for peer in ("internet-router", "internal-router"):
         summary = walk.lab.show("node-1", "bgp", "summary")
-        check = checks.mentions(peer, "Established")
+        check = checks.speaks_with(peer)
         await walk.claim(f"node-1 tells of its session with {peer}", summary, f"{peer} Established", check)
 
 
