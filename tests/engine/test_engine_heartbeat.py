@@ -1,0 +1,169 @@
+"""Who is alive: looks at the directory in virtual time, then a few real files."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from herald.engine.heartbeat import DEAD_AFTER, DEAD_SAMPLES, SAMPLE_EVERY, WRITE_EVERY, Heartbeat, Liveness, read_beats
+
+
+class Directory:
+    """A scripted directory that one reader looks at each 50 ms of its own time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.beats: dict[str, str] = {}
+        self.liveness = Liveness("me")
+
+    def look(self, after: float = SAMPLE_EVERY) -> set[str]:
+        self.now += after
+        return set(self.liveness.look(self.beats, self.now))
+
+    def beat(self, node: str, count: int) -> set[str]:
+        self.beats[node] = f"abc {count}"
+        return self.look()
+
+    def alive(self, node: str) -> None:
+        self.beat(node, 1)
+        assert node in self.beat(node, 2)
+
+
+def test_this_node_is_always_a_member() -> None:
+    assert Directory().look() == {"me"}
+
+
+def test_a_node_is_alive_once_its_counter_is_seen_to_advance() -> None:
+    directory = Directory()
+    assert directory.beat("other", 41) == {"me"}
+    assert directory.look() == {"me"}
+    assert directory.beat("other", 42) == {"me", "other"}
+
+
+def test_a_file_that_a_dead_speaker_left_behind_is_never_taken_for_a_member() -> None:
+    directory = Directory()
+    directory.beats["dead"] = "abc 99"
+    assert all(directory.look() == {"me"} for _ in range(100))
+
+
+def test_a_node_whose_counter_stands_still_is_gone_after_600_ms_and_not_before() -> None:
+    directory = Directory()
+    directory.alive("other")
+    since = directory.now
+    while "other" in directory.look():
+        assert directory.now - since < DEAD_AFTER
+    assert directory.now - since == pytest.approx(DEAD_AFTER, abs=SAMPLE_EVERY)
+
+
+@pytest.mark.parametrize("content", ["left", None])
+def test_a_node_that_says_farewell_or_whose_file_disappears_is_gone_at_once(content: str | None) -> None:
+    directory = Directory()
+    directory.alive("other")
+    del directory.beats["other"]
+    if content is not None:
+        directory.beats["other"] = content
+    assert directory.look() == {"me"}
+
+
+def test_a_node_that_left_is_back_when_it_beats_again() -> None:
+    directory = Directory()
+    directory.alive("other")
+    directory.beats["other"] = "left"
+    assert directory.look() == {"me"}
+    assert directory.beat("other", 1) == {"me", "other"}
+
+
+def test_a_reader_that_was_held_up_does_not_declare_the_others_dead() -> None:
+    directory = Directory()
+    directory.alive("other")
+    directory.look(after=3600.0)
+    for _ in range(DEAD_SAMPLES - 2):
+        assert directory.look() == {"me", "other"}
+    assert directory.beat("other", 3) == {"me", "other"}
+
+
+def test_a_reader_that_was_held_up_still_notices_a_death_soon_after() -> None:
+    directory = Directory()
+    directory.alive("other")
+    directory.look(after=3600.0)
+    for _ in range(DEAD_SAMPLES):
+        directory.look()
+    assert directory.look() == {"me"}
+
+
+@given(st.lists(st.sampled_from(["beat", "look", "left", "gone"]), max_size=60))
+def test_a_node_is_a_member_only_if_it_was_seen_to_beat_within_the_last_looks(script: list[str]) -> None:
+    directory, count = Directory(), 0
+    unchanged = 1000
+    for step in script:
+        match step:
+            case "beat":
+                count += 1
+                directory.beats["other"] = f"abc {count}"
+            case "left":
+                directory.beats["other"] = "left"
+            case "gone":
+                directory.beats.pop("other", None)
+        unchanged = 0 if step == "beat" else unchanged + 1
+        if "other" in directory.look():
+            assert unchanged * SAMPLE_EVERY < DEAD_AFTER + SAMPLE_EVERY
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true")
+
+
+async def test_two_heartbeats_see_each_other_and_a_farewell(tmp_path: Path) -> None:
+    changes: list[str] = []
+    first = Heartbeat(tmp_path / "members", "n1", lambda: changes.append("n1"))
+    second = Heartbeat(tmp_path / "members", "n2", lambda: changes.append("n2"))
+    await until(lambda: first.members() == second.members() == {"n1", "n2"})
+    await second.leave()
+    assert read_beats(tmp_path / "members")["n2"] == "left"
+    await until(lambda: first.members() == {"n1"})
+    await first.leave()
+    assert changes.count("n1") == 2
+
+
+async def test_a_speaker_whose_loop_is_stuck_does_not_beat(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path, "n1", lambda: None)
+    await until(lambda: "n1" in read_beats(tmp_path))
+    assert len(beats_while_the_loop_stands_still(tmp_path)) <= 2, "one was answered before the loop stood still"
+    await heartbeat.leave()
+
+
+def beats_while_the_loop_stands_still(directory: Path) -> set[str]:
+    seen = set()
+    for _ in range(10):
+        seen.add(read_beats(directory)["n1"])
+        time.sleep(WRITE_EVERY / 2)
+    return seen
+
+
+async def test_a_directory_that_goes_away_leaves_the_node_alone_and_it_beats_again_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    members = tmp_path / "members"
+    first = Heartbeat(members, "n1", lambda: None)
+    second = Heartbeat(members, "n2", lambda: None)
+    await until(lambda: first.members() == {"n1", "n2"})
+    members.rename(tmp_path / "elsewhere")
+    await until(lambda: first.members() == {"n1"})
+    (tmp_path / "elsewhere").rename(members)
+    await until(lambda: first.members() == {"n1", "n2"})
+    await first.leave()
+    await second.leave()
+
+
+@pytest.mark.parametrize("node", ["", ".hidden", "a/b"])
+async def test_a_name_that_cannot_be_a_file_is_refused(tmp_path: Path, node: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a heartbeat file"):
+        Heartbeat(tmp_path, node, lambda: None)

@@ -1,0 +1,180 @@
+"""The link as control and engine use it: parts and their assembly, a real connection, who may talk."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from herald.bgp.route import Route
+from herald.engine.control_link import ControlLink
+from herald.engine.link import (
+    LARGEST_MESSAGE,
+    Apply,
+    Assembly,
+    Channel,
+    Downward,
+    Facts,
+    Leave,
+    PeerRoutes,
+    Ready,
+    Upward,
+    connect,
+    parts,
+)
+from herald.engine.wish import Wish
+from herald.layer2.holding import Holding
+
+HOLDINGS = tuple(Holding(ip_address(f"10.0.{n // 250}.{n % 250}")) for n in range(600))
+ROUTES = tuple(Route(ip_network(f"10.1.{n // 250}.{n % 250}/32")) for n in range(600))
+READY = Ready("n1", 4711)
+
+
+@pytest.mark.parametrize(
+    ("apply", "count"),
+    [
+        pytest.param(Apply(), 1, id="nothing is one message"),
+        pytest.param(Apply(reset=True), 1, id="an empty whole wish is one message"),
+        pytest.param(Apply(holdings=HOLDINGS[:100]), 1, id="little"),
+        pytest.param(Apply(holdings=HOLDINGS), 3, id="much"),
+        pytest.param(
+            Apply(
+                reset=True,
+                holdings=HOLDINGS,
+                holdings_dropped=(HOLDINGS[0].address,),
+                routes=(
+                    PeerRoutes("a", ROUTES, replace=True),
+                    PeerRoutes("b", ROUTES[:1], (ROUTES[1].prefix,)),
+                    PeerRoutes("c", replace=True),
+                ),
+            ),
+            11,
+            id="of everything",
+        ),
+    ],
+)
+def test_an_apply_travels_in_parts_and_means_the_same_when_put_together(apply: Apply, count: int) -> None:
+    pieces = list(parts(apply, size=250))
+    assert len(pieces) == count
+    assert [piece.complete for piece in pieces] == [False] * (count - 1) + [True]
+    assembly = Assembly()
+    whole = [assembly.add(piece) for piece in pieces]
+    assert whole[:-1] == [None] * (count - 1)
+    assert whole[-1] is not None
+    one, other = Wish(), Wish()
+    one.apply(apply)
+    other.apply(whole[-1])
+    assert (one.holdings, one.peers, one.routes) == (other.holdings, other.peers, other.routes)
+
+
+class Engine:
+    """The engine's end, with what it was told."""
+
+    def __init__(self) -> None:
+        self.applied: list[Apply] = []
+        self.left: list[str] = []
+        self.facts = Facts(members=frozenset({"n1"}))
+        self.link = ControlLink(READY, facts=lambda: self.facts, on_apply=self._apply, on_leave=self.left.append)
+
+    async def _apply(self, message: Apply) -> None:
+        self.applied.append(message)
+
+
+@asynccontextmanager
+async def an_engine(path: Path) -> AsyncIterator[Engine]:
+    engine = Engine()
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.bind(str(path))
+    server = await engine.link.start(listening)
+    telling = asyncio.create_task(engine.link.tell_facts())
+    try:
+        yield engine
+    finally:
+        telling.cancel()
+        engine.link.close()
+        server.close()
+
+
+async def receive(channel: Channel[Downward, Upward]) -> Upward | None:
+    async with asyncio.timeout(5):
+        return await channel.receive()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not come true")
+
+
+async def test_control_is_greeted_told_the_facts_and_heard(tmp_path: Path) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        channel = await connect(tmp_path / "link")
+        assert await receive(channel) == READY
+        assert await receive(channel) == engine.facts
+        await channel.send(Apply(reset=True, holdings=HOLDINGS))
+        await channel.send(Leave("drained"))
+        await until(lambda: bool(engine.left))
+        assert engine.applied == [Apply(reset=True, holdings=HOLDINGS)]
+        assert engine.left == ["drained"]
+
+
+async def test_facts_are_told_when_they_change_and_only_then(tmp_path: Path) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        channel = await connect(tmp_path / "link")
+        assert await receive(channel) == READY
+        assert await receive(channel) == engine.facts
+        engine.link.note_change()  # a false alarm
+        await asyncio.sleep(0.05)
+        engine.facts = Facts(members=frozenset({"n1", "n2"}))
+        engine.link.note_change()
+        assert await receive(channel) == engine.facts
+
+
+async def test_the_newest_connection_counts_and_the_one_before_is_closed(tmp_path: Path) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        first = await connect(tmp_path / "link")
+        assert [await receive(first), await receive(first)] == [READY, engine.facts]
+        second = await connect(tmp_path / "link")
+        assert [await receive(second), await receive(second)] == [READY, engine.facts]
+        assert await receive(first) is None
+        await second.send(Leave("by the second"))
+        await until(lambda: engine.left == ["by the second"])
+
+
+async def test_what_was_told_in_part_only_is_never_acted_upon(tmp_path: Path) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        first = await connect(tmp_path / "link")
+        await receive(first)
+        await first.send(Apply(reset=True, holdings=HOLDINGS[:1], complete=False))
+        first.close()
+        second = await connect(tmp_path / "link")
+        await receive(second)
+        await second.send(Apply(holdings=HOLDINGS[1:2]))
+        await until(lambda: bool(engine.applied))
+        assert engine.applied == [Apply(holdings=HOLDINGS[1:2])]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"\0\0\0\3abc", id="no message"),
+        pytest.param(struct.pack("!I", LARGEST_MESSAGE + 1), id="a message larger than any"),
+        pytest.param(b"\0\0", id="cut short"),
+    ],
+)
+async def test_who_talks_garbage_is_dropped_and_the_next_is_served(tmp_path: Path, garbage: bytes) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "link")
+        writer.write(garbage)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            await reader.read()
+        channel = await connect(tmp_path / "link")
+        assert [await receive(channel), await receive(channel)] == [READY, engine.facts]
+        assert engine.applied == []
