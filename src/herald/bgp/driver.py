@@ -216,7 +216,8 @@ class _Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self._peering.happened(self, Closed("the peer closed the connection"))
-        return False
+        self._limit_lingering()
+        return False  # the transport closes once it has written what it holds
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._peering.happened(self, Closed(_lost_text(exc)))
@@ -247,11 +248,15 @@ class _Connection(asyncio.BufferedProtocol):
             self._transport.write_eof()
         except OSError:  # the peer has reset the connection, and `connection_lost` is on its way
             self._transport.abort()
-        self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+        self._limit_lingering()
 
     def abort(self) -> None:
         assert self._transport is not None
         self._transport.abort()
+
+    def _limit_lingering(self) -> None:
+        if self._cut_off is None:
+            self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
 
 
 def host_addresses() -> list[local_address.HostAddress]:
