@@ -1,4 +1,4 @@
-"""The how-tos come true: every scenario is run as a user runs it, and every claim of it holds. Nothing is left behind."""
+"""The how-tos come true: every scenario is run as a user runs it, and every claim holds. Nothing is left behind."""
 
 import json
 import secrets
