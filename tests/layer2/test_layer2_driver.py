@@ -1,0 +1,192 @@
+"""The shell of Layer 2 over pairs of datagram sockets in the place of packet sockets."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from herald.layer2 import arp
+from herald.layer2.driver import FRAMES_PER_WAKEUP, Layer2Driver
+from herald.layer2.holding import Holding
+from herald.layer2.link import Exclusion, Link, Verdict
+from herald.net.interface import BROADCAST_MAC, Interface, LinkFlag, Mac
+
+CLIENT = Mac(bytes.fromhex("02000000000a"))
+STRANGER = Mac(bytes.fromhex("0200000000cc"))
+VIP = IPv4Address("192.168.1.200")
+UP = LinkFlag.UP | LinkFlag.BROADCAST
+ETH0 = Interface(2, "eth0", UP, Mac(bytes.fromhex("0200000000b1")))
+ETH1 = Interface(3, "eth1", UP, Mac(bytes.fromhex("0200000000b2")))
+ASK = arp.encode(
+    arp.Frame(BROADCAST_MAC, CLIENT, arp.Packet(1, CLIENT, IPv4Address("192.168.1.9"), Mac(bytes(6)), VIP))
+)
+
+
+class Cables:
+    """Opens a socket for a link and keeps its other end; a link in `refused` cannot be opened."""
+
+    def __init__(self) -> None:
+        self.ends: dict[str, socket.socket] = {}
+        self.refused: set[str] = set()
+        self.opened: list[str] = []
+        self.changes = 0
+        self.troubles = 0
+        self._all: list[socket.socket] = []
+
+    def open(self, link: Link) -> socket.socket:
+        if link.name in self.refused:
+            raise PermissionError(1, "Operation not permitted")
+        ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for end in (ours, other):
+            end.setblocking(False)
+        self.ends[link.name] = other
+        self.opened.append(link.name)
+        self._all += [ours, other]
+        return ours
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def trouble(self) -> None:
+        self.troubles += 1
+
+    def driver(self) -> Layer2Driver:
+        return Layer2Driver(self.open, exclusion=Exclusion(), on_change=self.changed, on_trouble=self.trouble)
+
+    def close(self) -> None:
+        for end in self._all:
+            end.close()
+
+    async def frames(self, name: str, count: int) -> list[arp.Frame]:
+        """The next frames that leave on the link."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(5):
+            return [arp.decode(await loop.sock_recv(self.ends[name], 2048)) for _ in range(count)]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if true():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it did not come true")
+
+
+@pytest.fixture
+def cables() -> Iterator[Cables]:
+    made = Cables()
+    yield made
+    made.close()
+
+
+async def test_a_new_address_is_announced_on_every_link_and_requests_are_answered(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0, ETH1])
+    driver.apply((Holding(VIP),), ())
+    for interface in (ETH0, ETH1):
+        assert interface.mac is not None
+        assert await cables.frames(interface.name, 2) == list(arp.gratuitous(VIP, interface.mac))
+    cables.ends["eth1"].send(ASK)
+    (answer,) = await cables.frames("eth1", 1)
+    assert answer == arp.reply(arp.decode(ASK).packet, ETH1.mac or b"")
+    driver.close()
+
+
+async def test_telling_the_same_interfaces_and_the_same_address_again_changes_nothing(cables: Cables) -> None:
+    driver = cables.driver()
+    for _ in range(3):
+        driver.set_interfaces([ETH0])
+        driver.apply((Holding(VIP),), ())
+    await cables.frames("eth0", 2)
+    assert cables.opened == ["eth0"]
+    with pytest.raises(BlockingIOError):
+        cables.ends["eth0"].recv(100)
+    driver.close()
+
+
+async def test_a_new_mac_is_used_without_opening_the_socket_anew(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    await cables.frames("eth0", 2)
+    driver.set_interfaces([replace(ETH0, mac=STRANGER)])
+    assert await cables.frames("eth0", 2) == list(arp.gratuitous(VIP, STRANGER))
+    assert cables.opened == ["eth0"]
+    driver.close()
+
+
+async def test_a_flood_is_answered_completely_in_turns(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    await cables.frames("eth0", 2)
+    sent = 0
+    answered: list[arp.Frame] = []
+    while len(answered) < FRAMES_PER_WAKEUP * 3:
+        while sent < len(answered) + 8:
+            cables.ends["eth0"].send(ASK)
+            sent += 1
+        answered += await cables.frames("eth0", 8)
+    assert {frame.packet.operation for frame in answered} == {2}
+    driver.close()
+
+
+async def test_a_link_that_cannot_be_opened_spoils_no_other_and_is_tried_again(cables: Cables) -> None:
+    cables.refused = {"eth0"}
+    driver = cables.driver()
+    driver.apply((Holding(VIP),), ())
+    driver.set_interfaces([ETH0, ETH1])
+    assert cables.opened == ["eth1"]
+    assert [(one.interface.name, one.verdict, one.reading) for one in driver.interfaces()] == [
+        ("eth0", Verdict.ELIGIBLE, False),
+        ("eth1", Verdict.ELIGIBLE, True),
+    ]
+    cables.refused = set()
+    await until(lambda: "eth0" in cables.opened)
+    assert (await cables.frames("eth0", 1))[0].packet.sender_ip == VIP
+    driver.close()
+
+
+async def test_a_socket_that_fails_is_given_up_and_opened_anew(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    cables.ends["eth0"].close()  # what is sent now fails
+    driver.set_interfaces([replace(ETH0, mac=STRANGER)])
+    await until(lambda: cables.troubles > 0)
+    assert driver.snapshot().send_failures > 0
+    assert [one.reading for one in driver.interfaces()] == [False]
+    driver.set_interfaces([replace(ETH0, mac=STRANGER)])
+    assert cables.opened == ["eth0", "eth0"]
+    driver.close()
+
+
+async def test_a_link_that_is_no_longer_eligible_is_closed_and_the_address_told_as_not_answered(
+    cables: Cables,
+) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    assert driver.unanswered() == ()
+    changes = cables.changes
+    driver.set_interfaces([replace(ETH0, flags=LinkFlag.BROADCAST)])
+    assert [address for address, _ in driver.unanswered()] == [VIP]
+    assert cables.changes > changes
+    driver.close()
+
+
+async def test_a_foreign_claim_is_told(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    changes = cables.changes
+    cables.ends["eth0"].send(arp.encode(arp.gratuitous(VIP, STRANGER)[1]))
+    await until(lambda: driver.conflicts() != ())
+    assert [(one.address, one.interface, one.mac) for one in driver.conflicts()] == [(VIP, "eth0", STRANGER)]
+    assert cables.changes == changes + 1
+    driver.apply((), (VIP,))
+    assert driver.conflicts() == ()
+    driver.close()
