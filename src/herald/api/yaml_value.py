@@ -67,6 +67,8 @@ def documents(text: str) -> Iterator[tuple[int, Any]]:
                 return
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
+        # Where something is missing at the end, the parser points behind it.
+        line = min(line, text.rstrip().count("\n") + 1)
         raise YAMLError(_parser_message(error), line) from error
     except yaml.YAMLError as error:
         # A reader error: characters that YAML does not allow. It has no line.
