@@ -13,8 +13,11 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from herald.engine.link import Apply, Channel, Downward, Facts, Ready, Upward, connect
+
+T = TypeVar("T")
 
 ETH_P_ARP = 0x0806
 CLIENT_ADDRESS = "192.168.1.9/24"
@@ -107,23 +110,32 @@ async def answers(host: str, address: str, expected: set[str], interface: str = 
     raise AssertionError(f"{address}: {sorted(seen)} answer, expected {sorted(expected)}")
 
 
-def arp_socket(host: str, interface: str = "eth0") -> socket.socket:
-    """A non-blocking raw ARP socket inside the namespace; made in a thread that enters it and ends."""
-    made: list[socket.socket] = []
+def inside(host: str, make: Callable[[], T]) -> T:
+    """What `make` gives inside the namespace; it runs in a thread that enters it and ends."""
+    made: list[T] = []
 
-    def make() -> None:
+    def enter_and_make() -> None:
         with Path(f"/run/netns/{host}").open("rb") as namespace:
             if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
-        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP))
-        opened.bind((interface, ETH_P_ARP))
-        opened.setblocking(False)
-        made.append(opened)
+        made.append(make())
 
-    thread = threading.Thread(target=make)
+    thread = threading.Thread(target=enter_and_make)
     thread.start()
     thread.join()
     return made[0]
+
+
+def arp_socket(host: str, interface: str = "eth0") -> socket.socket:
+    """A non-blocking raw ARP socket inside the namespace."""
+
+    def make() -> socket.socket:
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP))
+        opened.bind((interface, ETH_P_ARP))
+        opened.setblocking(False)
+        return opened
+
+    return inside(host, make)
 
 
 def drain(opened: socket.socket) -> list[bytes]:
