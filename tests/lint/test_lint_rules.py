@@ -1,4 +1,4 @@
-"""Every rule that manifests can decide: hit in its bad fixture, exactly as the fixture says, and silent in its good one."""
+"""Every rule that manifests can decide: hit in its bad fixture as the fixture says, and silent in its good one."""
 
 import re
 from pathlib import Path

@@ -42,13 +42,14 @@ def _add_foreign_of_pool(
     foreign = [part for prefix in prefixes for part in foreign_ranges(prefix, own)]
     if not foreign:
         return
+    longest = entries[0].first.max_prefixlen
     enough = max(entry.shortest_prefix_length for entry in entries)
     found.add(
         "HL101",
         f"spec.{field}",
         f'{field} {length} announces {_listed(map(str, prefixes))} for pool "{pool}" '
         f"({_listed(entry.text for entry in wide)}) and so attracts {_listed(part.text for part in foreign)} as well; "
-        f"{enough} or longer stays within the pool's entries",
+        f"{longest} attracts nothing else, and MetalLB would accept {enough} or longer",
     )
 
 

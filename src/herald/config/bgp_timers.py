@@ -15,8 +15,9 @@ def resolve_timers(hold: str | None, keepalive: str | None, found: Findings) -> 
     One alone gives the other: keepalive is a third of hold. Exact values are kept; what BGP can say is whole seconds,
     so a hold time below one second means 0.
     """
+    earlier = len(found.problems)
     hold_ns, keepalive_ns = _nanoseconds("holdTime", hold, found), _nanoseconds("keepaliveTime", keepalive, found)
-    if found.fatal:
+    if len(found.problems) > earlier:
         return None, None
     if hold_ns is None and keepalive_ns is not None:
         hold_ns = keepalive_ns * 3

@@ -15,10 +15,10 @@ from herald.config.problem import Problem
 from herald.net.ip_family import IPFamily
 
 
-def preference(advertisement: BGPAdvertisement) -> tuple[int, int]:
-    """Sorts the most preferred first: highest localPref (not set counts as 0), then fewest prepends."""
-    prepends = advertisement.prepend.count if advertisement.prepend else 0
-    return (-(advertisement.local_pref or 0), prepends)
+def preference(advertisement: BGPAdvertisement) -> tuple[int, int, int]:
+    """Sorts the most preferred first: highest localPref (not set: 0), then fewest prepends, then lowest ASN."""
+    prepend = advertisement.prepend
+    return (-(advertisement.local_pref or 0), *((prepend.count, prepend.asn or 0) if prepend else (0, 0)))
 
 
 def conflict(one: BGPAdvertisement, other: BGPAdvertisement, families: frozenset[IPFamily]) -> bool:

@@ -113,4 +113,5 @@ def _settle_one(
 def _with(found: Problem, consequence: str) -> Problem:
     if found.severity is not Severity.ERROR:
         return found
-    return replace(found, message=f"{found.message.rstrip('.')}. {consequence}")
+    end = "" if found.message.endswith(("?", ".")) else "."
+    return replace(found, message=f"{found.message}{end} {consequence}")

@@ -58,6 +58,8 @@ def _nodes_undone(
 ) -> Iterator[Problem]:
     if not narrow.spec.node_selectors or wide.spec.node_selectors or narrow.value.nodes == wide.value.nodes:
         return
+    if not narrow.value.nodes:  # Its selectors match nothing, which HL080 says.
+        return
     yield problem(
         "HL081",
         narrow.key,

@@ -29,7 +29,7 @@ def cannot_share(facts: Facts) -> Iterator[Problem]:
     for service in facts.services:
         outcome = facts.inputs.assignments.services[service.key]
         if outcome.refusal is not None and outcome.refusal.reason in _SHARING:
-            yield problem("HL061", service_key(service), _FIELD, str(outcome.refusal))
+            yield problem("HL061", service_key(service), _FIELD, outcome.refusal.message)
     for group in _by_key(facts).values():
         yield from _silently_apart(facts, group)
 
