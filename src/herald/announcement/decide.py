@@ -156,15 +156,24 @@ def _layer2(service: Service, addresses: Addresses, readiness: Readiness, reach:
 
 def common_reason(excluded: Mapping[NodeName, Reason], protocol: Protocol) -> Reason:
     """Why no node at all announces: the one reason they all have, or a summary by reason."""
-    reasons = [_of_nodes(reason, excluded) for reason in excluded.values()]
+    reasons = [of_nodes(reason, excluded) for reason in excluded.values()]
     if reasons and all(reason == reasons[0] for reason in reasons):
         return reasons[0]
     return because(Code.NO_CANDIDATE, protocol, nodes=summary(excluded))
 
 
-def _of_nodes(reason: Reason, nodes: Iterable[NodeName]) -> Reason:
+def of_nodes(reason: Reason, nodes: Iterable[NodeName]) -> Reason:
+    """The reason of one node said of several."""
     arguments = tuple((name, _some(sorted(nodes)) if name == "node" else text) for name, text in reason.arguments)
     return replace(reason, arguments=arguments)
+
+
+def by_reason(excluded: Mapping[NodeName, Reason]) -> tuple[tuple[tuple[NodeName, ...], Reason], ...]:
+    """Nodes that are kept out for the same reason, by name, with the reason said of all of them."""
+    nodes_of: dict[Reason, list[NodeName]] = {}
+    for node in sorted(excluded):
+        nodes_of.setdefault(of_nodes(excluded[node], ()), []).append(node)
+    return tuple((tuple(nodes), of_nodes(excluded[nodes[0]], nodes)) for nodes in nodes_of.values())
 
 
 def summary(excluded: Mapping[NodeName, Reason]) -> str:

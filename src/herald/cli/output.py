@@ -1,19 +1,18 @@
 """How answers reach people and programs: tables, JSON or YAML on standard output, progress on standard error."""
 
 import json
+import os
+import shutil
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, assert_never
 
 import click
 
-from herald.report.table import Note, Piece, Table, Tone, plain
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from herald.report.table import Piece, Tone, draw, plain
 
 PATIENCE_S = 1.0
 """After so long somebody at a terminal is told that work goes on."""
@@ -36,8 +35,6 @@ output_option = click.option(
     help="How to print the answer.",
 )
 
-_STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.WARNING: "yellow", Tone.BAD: "red", Tone.FAINT: "dim"}
-
 
 def show(output: Format, pieces: Iterable[Piece], document: dict[str, Any]) -> None:
     """Print the answer in the format that was asked for; colour only on a terminal."""
@@ -47,7 +44,7 @@ def show(output: Format, pieces: Iterable[Piece], document: dict[str, Any]) -> N
         case Format.YAML:
             click.echo(_yaml(document), nl=False)
         case Format.TABLE if sys.stdout.isatty():
-            _draw(pieces)
+            click.echo(_draw(pieces), nl=False)
         case Format.TABLE:
             click.echo(plain(pieces), nl=False)
 
@@ -59,36 +56,29 @@ def _yaml(document: dict[str, Any]) -> str:
     return text
 
 
-def _draw(pieces: Iterable[Piece]) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=False)
-    first = True
-    for piece in pieces:
-        if isinstance(piece, Table) and not (piece.rows or piece.empty):
-            continue
-        if not first:
-            console.print()
-        first = False
-        _draw_piece(console, piece)
+def _draw(pieces: Iterable[Piece]) -> str:
+    return draw(pieces, shutil.get_terminal_size().columns, _bare if os.environ.get("NO_COLOR") else _coloured)
 
 
-def _draw_piece(console: "Console", piece: Piece) -> None:
-    from rich import box, table, text
+def _bare(text: str, tone: Tone) -> str:
+    return text
 
-    if isinstance(piece, Note):
-        console.print(text.Text(piece.text, style=_STYLES[piece.tone]))
-        return
-    console.print(text.Text(piece.title, style="bold"))
-    if not piece.rows:
-        console.print(f"  {piece.empty}", markup=False)
-        return
-    drawn = table.Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=True, header_style="dim")
-    for title in piece.header:
-        drawn.add_column(title, overflow="fold")
-    for cells in piece.rows:
-        drawn.add_row(*(text.Text(cell.text, style=_STYLES[cell.tone]) for cell in cells))
-    console.print(drawn)
+
+def _coloured(text: str, tone: Tone) -> str:
+    match tone:
+        case Tone.PLAIN:
+            return text
+        case Tone.TITLE:
+            return click.style(text, bold=True)
+        case Tone.FAINT:
+            return click.style(text, dim=True)
+        case Tone.GOOD:
+            return click.style(text, fg="green")
+        case Tone.WARNING:
+            return click.style(text, fg="yellow")
+        case Tone.BAD:
+            return click.style(text, fg="red")
+    assert_never(tone)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import Any
 from herald.announcement.eligibility import BGP, L2
 from herald.announcement.reason import Reason
 from herald.announcement.sessions import Session, parameters
-from herald.bgp.parameters import PeerParameters
 from herald.cluster.meta import NodeName, PeerName, PoolName
 from herald.config.config import Config
 from herald.config.nearest import suggestion
@@ -43,12 +42,12 @@ def explain_pool(plan: Plan, name: PoolName) -> Explanation:
     if not covering:
         verdict = Verdict(State.NOT_ANNOUNCED, "no L2Advertisement or BGPAdvertisement covers the pool")
     elif unheard:
-        first = unheard[0]
-        verdict = Verdict(
-            State.DEGRADED, f"{len(unheard)} of {len(holders)} Services are not: {first.service}, {first.silence}"
-        )
+        first, state = unheard[0], State.DEGRADED if len(unheard) < len(holders) else State.NOT_ANNOUNCED
+        silent = f"{len(unheard)} of {count(len(holders), 'Service')} with an address of it"
+        verdict = Verdict(state, f"nobody announces {silent}: {first.service}, {first.silence}")
     else:
-        verdict = Verdict(State.ANNOUNCED, f"advertised by {names(ad for _, ad in covering)}; {len(holders)} Services")
+        services = count(len(holders), "Service")
+        verdict = Verdict(State.ANNOUNCED, f"advertised by {names(ad for _, ad in covering)}; {services}")
     return Explanation("pool", name, f"IPAddressPool {name}", sections, verdict, facts, problems)
 
 
@@ -87,7 +86,7 @@ def explain_peer(plan: Plan, name: PeerName) -> Explanation:
     session_lines, opened = _session_lines(name, sessions)
     sections = (
         Section("SESSIONS", session_lines or ("on no node: nodeSelectors match none",)),
-        Section("ROUTES", tuple(f"{count} from {node}" for node, count in sorted(routes.items())) or ("none",)),
+        Section("ROUTES", tuple(_by_count(routes)) or ("none",)),
         Section("ADVERTISED", tuple(_reaching(config, sessions)) or ("no BGPAdvertisement is meant for it",)),
     )
     facts = {"nodes": sorted(sessions), "routes": dict(sorted(routes.items())), "names": _all_names(sessions)}
@@ -112,19 +111,29 @@ def _heard(plan: Plan, sessions: dict[NodeName, Session]) -> dict[NodeName, int]
 
 
 def _session_lines(name: PeerName, sessions: dict[NodeName, Session]) -> tuple[tuple[str, ...], Reason | None]:
-    """A line for each node, and why the sessions cannot be opened, if so."""
-    lines, refused = [], None
+    """What kind of session which nodes keep, and why it cannot be opened, if so."""
+    nodes_of: dict[str, list[NodeName]] = {}
+    refused = None
     for node, session in sorted(sessions.items()):
         answer = parameters(session)
         others = sorted(session.names - {name})
         shared = f"; the same session as {', '.join(others)}" if others else ""
         under = "" if session.name == name else f", with the values of {session.name}, which is older"
-        if isinstance(answer, PeerParameters):
-            lines.append(f"{node}{shared}{under}")
-        else:
+        if isinstance(answer, Reason):
             refused = answer
-            lines.append(f"{node}{shared}{under}; cannot be opened. {answer}")
-    return tuple(lines), refused
+            under += f"; cannot be opened. {answer}"
+        nodes_of.setdefault(shared + under, []).append(node)
+    return tuple(f"from {names(nodes)}{kind}" for kind, nodes in nodes_of.items()), refused
+
+
+def _by_count(routes: dict[NodeName, int]) -> Iterable[str]:
+    for number in sorted(set(routes.values())):
+        yield f"{number} from {names(node for node, found in routes.items() if found == number)}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 route`, `2 routes`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _all_names(sessions: dict[NodeName, Session]) -> list[str]:
@@ -157,10 +166,10 @@ def _peer_verdict(sessions: dict[NodeName, Session], routes: dict[NodeName, int]
         return Verdict(State.NOT_ANNOUNCED, str(refused))
     if not routes:
         return Verdict(State.NOT_ANNOUNCED, "it hears no route from anybody")
-    total = f"{sum(routes.values())} routes from {names(routes)}"
+    total = f"{count(sum(routes.values()), 'route')} from {names(routes)}"
     silent = sorted(sessions.keys() - routes.keys())
     if silent:
-        return Verdict(State.DEGRADED, f"{total}; {names(silent)} keeps a session and sends nothing")
+        return Verdict(State.DEGRADED, f"{total}; no route from {names(silent)}, though there is a session")
     return Verdict(State.ANNOUNCED, total)
 
 
@@ -191,7 +200,8 @@ def explain_node(plan: Plan, name: NodeName) -> Explanation:
     if reason is not None:
         verdict = Verdict(State.NOT_ANNOUNCED, str(reason))
     elif owned or routes:
-        verdict = Verdict(State.ANNOUNCED, f"{len(owned)} addresses in Layer 2, {len(routes)} routes by BGP")
+        held = f"{len(owned)} address{'' if len(owned) == 1 else 'es'}"
+        verdict = Verdict(State.ANNOUNCED, f"answers for {held}, sends {count(len(routes), 'route')}")
     else:
         verdict = Verdict(
             State.NOT_ANNOUNCED, "nothing is left to this node: it is elected for no address, and sends no route"
@@ -204,10 +214,10 @@ def routes_to(plan: Plan, node: NodeName, session: Session) -> int:
     return sum(1 for row in plan.bgp if row.node == node and row.peer == session.name)
 
 
-def _node_session(session: Session, count: int) -> str:
+def _node_session(session: Session, number: int) -> str:
     answer = parameters(session)
     closed = f"; cannot be opened. {answer}" if isinstance(answer, Reason) else ""
-    return f"{count} routes to {', '.join(sorted(session.names))}{closed}"
+    return f"{count(number, 'route')} to {', '.join(sorted(session.names))}{closed}"
 
 
 def _left_out(plan: Plan, kind: str, word: str, name: str, known: list[str]) -> Explanation:

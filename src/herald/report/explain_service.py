@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 from herald.allocator.allocation import Refusal
 from herald.allocator.request import requested_addresses, requested_pool
-from herald.announcement.decide import Decision
+from herald.announcement.decide import Decision, by_reason
 from herald.announcement.reason import Code, Reason
 from herald.announcement.sessions import parameters
 from herald.bgp.route import Route
@@ -168,7 +167,7 @@ def _layer2_lines(decision: Decision) -> Iterable[str]:
         yield f"{layer2.owner} answers on {interfaces}"
         candidates = ", ".join(map(_scored(decision), layer2.candidates))
         yield f"candidates, in the order in which they take over: {candidates}"
-    yield from excluded_lines(layer2.excluded)
+    yield from excluded_lines(layer2.excluded, layer2.reason)
 
 
 def _scored(decision: Decision) -> Callable[[NodeName], str]:
@@ -180,13 +179,12 @@ def _scored(decision: Decision) -> Callable[[NodeName], str]:
     return text
 
 
-def excluded_lines(excluded: Mapping[NodeName, Reason]) -> Iterable[str]:
-    """One line per reason: which nodes it keeps out."""
-    ordered = sorted(excluded.items(), key=lambda item: (item[1].code.value, item[0]))
-    for _, group in groupby(ordered, key=lambda item: item[1].code):
-        entries = list(group)
-        nodes = [node for node, _ in entries]
-        yield f"not {entries[0][1]}" if len(nodes) == 1 else f"not {names(nodes)}: {entries[0][1].code.value}"
+def excluded_lines(excluded: Mapping[NodeName, Reason], said: Reason | None) -> Iterable[str]:
+    """One line per reason: which nodes it keeps out. Nothing if all have the reason that was `said` already."""
+    if said is not None and all(reason.code is said.code for reason in excluded.values()):
+        return
+    for nodes, reason in by_reason(excluded):
+        yield f"not {names(nodes)}. {reason}"
 
 
 def _bgp_lines(decision: Decision) -> Iterable[str]:
@@ -206,7 +204,7 @@ def _bgp_lines(decision: Decision) -> Iterable[str]:
         yield f"{route.prefix} → {peer} from {', '.join(sorted(nodes))}; attributes: {attributes(route)}"
     yield from (f"{peer}: the session cannot be opened. {why}" for peer, why in sorted(closed.items()))
     if bgp.announcing or bgp.unadvertised is None:
-        yield from excluded_lines(bgp.excluded)
+        yield from excluded_lines(bgp.excluded, bgp.reason)
 
 
 def _verdict(plan: Plan, decision: Decision) -> Verdict:
@@ -235,9 +233,8 @@ def _faults(plan: Plan, decision: Decision) -> Iterable[str]:
         yield f"nobody answers in Layer 2: {layer2.reason}"
     if not bgp.announcing and bgp.unadvertised is None:
         yield f"nobody announces it by BGP: {bgp.reason}"
-    for reason in dict.fromkeys((*layer2.excluded.values(), *(bgp.excluded.values() if bgp.announcing else ()))):
-        if reason.code in FAULTS:
-            yield str(reason)
+    excluded = (*by_reason(layer2.excluded), *(by_reason(bgp.excluded) if bgp.announcing else ()))
+    yield from dict.fromkeys(str(reason) for _, reason in excluded if reason.code in FAULTS)
     for address in decision.addresses if bgp.announcing else ():
         if not any(address in route.prefix for _, routes in _all_routes(decision) for route in routes):
             yield f"no session carries a route for {address}"
