@@ -128,11 +128,17 @@ async def test_an_object_is_deleted_with_its_file_and_with_its_folder(tmp_path: 
     (tmp_path / "sub").mkdir()
     (tmp_path / "web.yaml").write_text(service("web"))
     (tmp_path / "sub" / "api.yaml").write_text(service("api"))
-    async with mirror(tmp_path) as seen:
+    async with mirror(tmp_path, Access.KEEP) as seen:
         (tmp_path / "web.yaml").unlink()
         await seen.until(lambda: WEB not in seen.objects)
         (tmp_path / "sub").rename(tmp_path.parent / f"{tmp_path.name}-away")
         await seen.until(lambda: not seen.objects)
+
+
+async def test_an_empty_folder_without_records_proves_nothing(tmp_path: Path) -> None:
+    async with mirror(tmp_path) as seen:
+        assert not seen.is_complete
+        assert seen.rules() == ["HL200"]
 
 
 async def test_a_cut_file_deletes_nothing_and_is_reported_with_its_line(tmp_path: Path) -> None:

@@ -78,7 +78,6 @@ class Folder:
         self._settling = Settling()
         self._signatures: dict[Path, Signature] = {}
         self._first_seen_read = (0, 0)
-        self._had_records = False
 
     def deadline(self) -> float | None:
         """When `take_over` has something to do, or None."""
@@ -107,10 +106,9 @@ class Folder:
             self._trouble(f"{error.strerror or error}: {error.filename or self._layout.directory}")
             return
         if self._is_blank(found):
-            self._trouble("empty, and its records in .herald are gone too: is it unmounted?")
+            self._trouble("it is empty, without even the records in .herald: is it mounted?")
             return
         self._picture.put_trouble(None)
-        self._had_records = self._had_records or self._layout.records.is_dir()
         for path in found.keys() | self._signatures.keys():
             if self._signatures.get(path) != found.get(path):
                 if self._layout.is_status(path):
@@ -192,8 +190,8 @@ class Folder:
         self._picture.put_since(first_seen.decode(whole))
 
     def _is_blank(self, found: Collection[Path] | Mapping[Path, Signature]) -> bool:
-        """Nothing is left, not even our records: the folder was not edited, it is gone."""
-        return not found and self._had_records and bool(self._signatures) and not self._layout.records.is_dir()
+        """Nothing is there, not even our records: such a folder was not emptied by an edit, it is not the folder."""
+        return not found and not self._layout.records.is_dir()
 
     def _held_below(self, path: Path) -> bool:
         return any(known.is_relative_to(path) for known in self._signatures)

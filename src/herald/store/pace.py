@@ -13,7 +13,12 @@ class Pace:
         self._slice_s = slice_s
         self._since = monotonic()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the slice is used up."""
+        return monotonic() - self._since >= self._slice_s
+
     async def breathe(self) -> None:
-        if monotonic() - self._since >= self._slice_s:
+        if self.is_due:
             await asyncio.sleep(0)
             self._since = monotonic()

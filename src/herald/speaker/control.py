@@ -1,0 +1,250 @@
+"""The control process of a speaker: `python -m herald.speaker.control`, started by `herald.speaker.supervisor`.
+
+    store ──batches──▶ ┐                                       ┌ draft ──Apply──▶ engine
+    engine ──Facts───▶ ┴ inputs ─▶ decider (no I/O) ─changes──▶┴ narrator ─▶ log
+
+It holds no network rights. What it wished last stays in force in the engine while it is gone, while the store is gone,
+and until it knows enough to wish anew: on every connection it tells the whole wish once, then changes. While a part of
+the store cannot be read the whole wish is told without `reset`, so that it adds and withdraws nothing it cannot know.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TypeAlias
+
+from herald import __version__
+from herald.cluster.meta import NodeName
+from herald.config.compile import DEFAULT_NAMESPACE
+from herald.engine.link import Apply, Channel, Downward, Facts, LinkError, Ready, Upward, connect
+from herald.observe import log
+from herald.observe.problems import ProblemLog
+from herald.speaker.decider import Decider, Options
+from herald.speaker.draft import Draft, whole
+from herald.speaker.narrator import Narrator
+from herald.speaker.roll_call import RollCall
+from herald.store.directory import Access, DirectoryStore
+from herald.store.pace import Pace
+from herald.store.store import KINDS, Changes, Store
+
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+_INPUTS = 64
+
+_log = logging.getLogger("herald.speaker")
+
+EngineChannel: TypeAlias = Channel[Downward, Upward]
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The engine at the other end of `channel` is ready for the wish."""
+
+    channel: EngineChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """That connection is over."""
+
+    channel: EngineChannel
+
+
+Input: TypeAlias = Changes | Connected | Lost | Facts
+
+
+class Control:
+    """The control process on a store and a link. `run` until it is cancelled."""
+
+    def __init__(self, store: Store, link: Path, options: Options) -> None:
+        self._store = store
+        self._link = link
+        self._decider = Decider(options)
+        self._narrator = Narrator(self._decider, _log)
+        self._problems = ProblemLog(_log)
+        self._roll_call = RollCall()
+        self._facts = Facts()
+        self._draft = Draft()
+        self._channel: EngineChannel | None = None
+        self._told_whole = False
+        self._told_reset = False
+        self._inputs: asyncio.Queue[Input] = asyncio.Queue(_INPUTS)
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_store())
+            tasks.create_task(self._keep_link())
+            tasks.create_task(self._decide())
+
+    async def _watch_store(self) -> None:
+        async with aclosing(self._store.watch(KINDS)) as watch:
+            async for batch in watch:
+                await self._inputs.put(batch)
+
+    async def _keep_link(self) -> None:
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                channel = await connect(self._link)
+                await self._listen(channel)
+                wait_s = FIRST_RETRY_S
+            except (OSError, LinkError) as error:
+                extra = {"event": "engineLost", "error": str(error)}
+                _log.warning("no connection to the engine, trying again: %s", error, extra=extra)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_RETRY_S)
+
+    async def _listen(self, channel: EngineChannel) -> None:
+        try:
+            while (message := await channel.receive()) is not None:
+                match message:
+                    case Ready():
+                        extra = {"event": "engineConnected", "pid": message.pid}
+                        _log.info("connected to the engine of %s", message.node, extra=extra)
+                        await self._inputs.put(Connected(channel))
+                    case Facts():
+                        await self._inputs.put(message)
+        finally:
+            channel.close()
+            await self._inputs.put(Lost(channel))
+
+    async def _decide(self) -> None:
+        """The one task that decides and sends; whatever comes in is looked at between two steps of long work."""
+        pace = Pace()
+        while True:
+            while not self._inputs.empty():
+                self._take(self._inputs.get_nowait())
+            if self._decider.has_work:
+                self._step()
+            elif await self._send():
+                pass
+            elif self._narrator.has_more:
+                self._narrator.tell_more()
+            else:
+                await self._wait()
+            if pace.is_due:
+                await self._send()
+                await pace.breathe()
+
+    async def _wait(self) -> None:
+        deadline = self._roll_call.deadline()
+        timeout_s = None if deadline is None else max(0.0, deadline - monotonic())
+        try:
+            async with asyncio.timeout(timeout_s):
+                self._take(await self._inputs.get())
+        except TimeoutError:
+            self._see()
+
+    def _take(self, item: Input) -> None:
+        match item:
+            case Connected(channel):
+                self._channel = channel
+                self._told_whole = self._told_reset = False
+                self._roll_call.connected(monotonic())
+            case Lost(channel):
+                if channel is self._channel:
+                    self._channel = None
+            case Facts():
+                self._facts = item
+                self._roll_call.report(item.members)
+                self._narrator.note_unanswered(item.holdings)
+                self._see()
+            case _:
+                self._decider.take(item)
+                self._problems.tell(self._decider.problems)
+
+    def _see(self) -> None:
+        members = self._roll_call.members(monotonic())
+        if members is not None:
+            names = frozenset(each.name for each in self._facts.interfaces if not each.excluded)
+            self._decider.see(frozenset(map(NodeName, members)), names)
+
+    def _step(self) -> None:
+        step = self._decider.step()
+        self._draft.add(step.change)
+        self._narrator.note(step)
+
+    async def _send(self) -> bool:
+        """Tell the engine what it has not been told; False if there is nothing to tell or nobody to tell it to."""
+        message = self._message() if self._channel is not None else None
+        if message is None or self._channel is None:
+            return False
+        try:
+            await self._channel.send(message)
+        except ConnectionError:
+            self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
+        return True
+
+    def _message(self) -> Apply | None:
+        """The whole wish once per connection, and again when the store is complete at last; otherwise what changed.
+
+        The whole wish waits for the end of the work at hand: what is not decided yet would be missing in it.
+        """
+        is_complete = self._decider.is_complete
+        if self._told_whole and (self._told_reset or not is_complete):
+            return self._draft.take()
+        if not self._decider.is_ready or self._decider.has_work:
+            return None
+        self._draft.clear()
+        self._told_whole, self._told_reset = True, is_complete
+        return whole(self._decider.desired(), reset=is_complete)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of this process. `herald speaker` has the friendly ones."""
+    arguments = argparse.ArgumentParser(prog="python -m herald.speaker.control", description="decides for one node")
+    arguments.add_argument("--node-name", required=True, help="name of this node")
+    arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
+    arguments.add_argument("--link", required=True, type=Path, help="Unix socket of the engine")
+    arguments.add_argument("--config", required=True, type=Path, help="folder of manifests")
+    arguments.add_argument("--namespace", default=DEFAULT_NAMESPACE, help="namespace of the custom resources")
+    arguments.add_argument("--lb-class", help="loadBalancerClass that is served; without it, services that have none")
+    arguments.add_argument("--ignore-exclude-lb", action="store_true", help="announce from excluded nodes as well")
+    arguments.add_argument("--assume-node", action="store_true", help="without any Node object, this host is the node")
+    arguments.add_argument(
+        "--endpoints",
+        choices=("assumed", "required"),
+        default="required",
+        help="assumed: a Service without any EndpointSlice is served by every node",
+    )
+    return arguments
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; gives the exit code."""
+    given = parser().parse_args(arguments)
+    log.setup(given.log_level)
+    options = Options(
+        NodeName(given.node_name),
+        given.namespace,
+        given.lb_class or None,
+        ignore_exclude_lb=given.ignore_exclude_lb,
+        assume_node=given.assume_node,
+        assume_ready=given.endpoints == "assumed",
+    )
+    extra = {"version": __version__, "config": str(given.config), "node": given.node_name}
+    _log.info("Herald speaker starting", extra=extra)
+    asyncio.run(_until_told(Control(DirectoryStore(given.config, Access.READ), given.link, options)))
+    return 0
+
+
+async def _until_told(control: Control) -> None:
+    running = asyncio.ensure_future(control.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        _log.info("Herald speaker control ends")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

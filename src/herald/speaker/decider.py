@@ -1,0 +1,169 @@
+"""What this node is to announce: batches of the store and facts of the engine in, changes of the wish out. No I/O.
+
+    batch ──▶ cache ──compile──▶ configuration ─┐
+    facts ──▶ members, interfaces ──────────────┴─▶ view ──▶ upkeep ──▶ changes
+
+Nothing comes out before the first batch *and* the first members are there, and the wish is not to be told before the
+first round over all services is over (`is_ready`): half a wish would withdraw the other half.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from herald.announcement.desired import Desired
+from herald.announcement.incremental import Change, Upkeep
+from herald.announcement.readiness import Slices
+from herald.announcement.view import View
+from herald.cluster.meta import NamespacedName, NodeName, ObjectMeta
+from herald.cluster.node import Node
+from herald.config.compile import DEFAULT_NAMESPACE, Compiled, compile_config
+from herald.config.config import Config
+from herald.config.problem import Problem
+from herald.config.resources import Resources
+from herald.store.cache import Cache, Touched
+from herald.store.store import Changes
+
+HOSTNAME_LABEL = "kubernetes.io/hostname"
+_NOT_COMPILED = Compiled(Config(), (), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`assume_node`: without any Node object this host is the node. `assume_ready`: see `Upkeep`."""
+
+    node: NodeName
+    namespace: str = DEFAULT_NAMESPACE
+    load_balancer_class: str | None = None
+    ignore_exclude_lb: bool = False
+    assume_node: bool = False
+    assume_ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a piece of work changed, and the services it was about.
+
+    If it is the view that changed, `services` is empty (all of them) and `view_before` is what was decided by before.
+    """
+
+    change: Change
+    services: tuple[NamespacedName, ...] = ()
+    view_before: View | None = None
+
+
+class Decider:
+    """The decisions of one node, kept up to date. Call `step` as long as it `has_work`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.cache = Cache()
+        self.slices = Slices()
+        self.upkeep = Upkeep(
+            options.node, load_balancer_class=options.load_balancer_class, assume_ready=options.assume_ready
+        )
+        self._compiled = _NOT_COMPILED
+        self._members: frozenset[NodeName] | None = None
+        self._interfaces: Mapping[NodeName, frozenset[str]] = {}
+        self._has_synced = False
+        self._view: View | None = None
+        self._view_before: View | None = None
+        self._round: Iterator[Change] | None = None
+        self._single: deque[Callable[[], Step]] = deque()
+        self.is_ready = False
+
+    @property
+    def view(self) -> View | None:
+        """What is decided by now; None before there is anything to decide by."""
+        return self._view
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong with the objects now."""
+        return (*self.cache.problems, *self._compiled.problems)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what the store does not have is really not there."""
+        return self.cache.is_complete
+
+    def desired(self) -> Desired:
+        """The whole wish; only once `is_ready`."""
+        assert self.is_ready
+        return self.upkeep.desired()
+
+    def take(self, batch: Changes) -> None:
+        """The store has told this."""
+        touched = self.cache.take(batch)
+        if self._has_synced:
+            self._queue(touched)
+        else:
+            self.upkeep.fill(self.cache.services.values(), self.cache.slices.values())
+            self.slices = Slices(self.cache.slices.values())
+            self._has_synced = True
+        if touched.configuration or self._compiled is _NOT_COMPILED:
+            before = self._compiled
+            resources = self._with_this_node(self.cache.resources())
+            self._compiled = compile_config(resources, namespace=self.options.namespace, last_good=before.accepted)
+            if before is _NOT_COMPILED or self._compiled.config != before.config:
+                self._look_again()
+
+    def see(self, members: frozenset[NodeName], interfaces: frozenset[str]) -> None:
+        """The engine sees these live speakers and interfaces of this node; no interfaces: it has not looked yet."""
+        known = {self.options.node: interfaces} if interfaces else {}
+        if members != self._members or known != self._interfaces:
+            self._members, self._interfaces = members, known
+            self._look_again()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `step` has something to do."""
+        return bool(self._single) or self._round is not None
+
+    def step(self) -> Step:
+        """Do a millisecond or two of the work there is, single changes first, and tell what it changes."""
+        if self._single:
+            return self._single.popleft()()
+        assert self._round is not None
+        change = next(self._round, None)
+        if change is None:
+            self._round = None
+            self.is_ready = True
+        return Step(change or Change(), view_before=self._view_before)
+
+    def _queue(self, touched: Touched) -> None:
+        for key in touched.services:
+            self._single.append(partial(self._decide_service, key))
+        for key in touched.slices:
+            self._single.append(partial(self._decide_slice, key))
+
+    def _decide_service(self, key: NamespacedName) -> Step:
+        service = self.cache.services.get(key)
+        change = self.upkeep.remove_service(key) if service is None else self.upkeep.put_service(service)
+        return Step(change, (key,))
+
+    def _decide_slice(self, key: NamespacedName) -> Step:
+        piece = self.cache.slices.get(key)
+        if piece is None:
+            return Step(self.upkeep.remove_slice(key), self.slices.remove(key))
+        return Step(self.upkeep.put_slice(piece), self.slices.put(piece))
+
+    def _look_again(self) -> None:
+        if not self._has_synced or self._members is None or self._compiled is _NOT_COMPILED:
+            return
+        self._view_before = self._view
+        self._view = View(
+            self._compiled.config,
+            members=self._members,
+            ignore_exclude_lb=self.options.ignore_exclude_lb,
+            interfaces=self._interfaces,
+        )
+        self._round = self.upkeep.look_again(self._view)
+
+    def _with_this_node(self, resources: Resources) -> Resources:
+        if resources.nodes or not self.options.assume_node:
+            return resources
+        name = self.options.node
+        node = Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name}))
+        return replace(resources, nodes=(node,))

@@ -1,0 +1,184 @@
+"""What a speaker tells people, in MetalLB's words: who announces what, who took over from whom, what nobody announces.
+
+What is cheap is told at once. Who led before, and whether anybody else announces a service, takes a decision over all
+nodes; that is kept for when there is nothing better to do (`has_more`, `tell_more`). What stands is told once.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from herald.announcement.decide import Decision, decide
+from herald.announcement.gate import class_reason, status_addresses
+from herald.announcement.incremental import Verdict
+from herald.announcement.readiness import ASSUMED, NONE
+from herald.announcement.reason import Code, Protocol, Reason
+from herald.announcement.view import View
+from herald.cluster.meta import NamespacedName, NodeName, PeerName
+from herald.cluster.service import Service
+from herald.engine.link import UnansweredHolding
+from herald.speaker.decider import Decider, Step
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """This node began or ceased to lead, maybe because `before` was replaced by `after`."""
+
+    verdict: Verdict
+    before: View | None
+    after: View
+
+
+class Narrator:
+    """Tells what `decider` came to, to `logger`."""
+
+    def __init__(self, decider: Decider, logger: logging.Logger) -> None:
+        self._decider = decider
+        self._logger = logger
+        self._node = decider.options.node
+        self._unseen = ASSUMED if decider.options.assume_ready else NONE
+        self._looked_at: View | None = None
+        self._moved: deque[_Moved] = deque()
+        self._to_check: dict[NamespacedName, None] = {}
+        self._silent: dict[NamespacedName, Reason] = {}
+        self._unanswered: frozenset[UnansweredHolding] = frozenset()
+        self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
+
+    def note(self, step: Step) -> None:
+        """The decider came to this."""
+        self._to_check.update(dict.fromkeys(step.services))
+        view = self._decider.view
+        if view is None:
+            return
+        for verdict in step.change.verdicts:
+            self._tell_verdict(verdict, view)
+            if verdict.protocol is Protocol.LAYER2:
+                self._moved.append(_Moved(verdict, step.view_before, view))
+        if view is not self._looked_at:
+            self._looked_at = view
+            self._to_check.update(dict.fromkeys(self._decider.cache.services))
+            self._tell_not_opened()
+
+    def note_unanswered(self, holdings: Iterable[UnansweredHolding]) -> None:
+        """The engine answers these on no interface."""
+        present = frozenset(holdings)
+        for one in sorted(present - self._unanswered, key=lambda one: str(one.address)):
+            text = f"{one.address} is answered on no interface of this node: {one.reason}"
+            self._logger.warning(text, extra={"event": "announceFailed", "ip": str(one.address), "reason": one.reason})
+        self._unanswered = present
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `tell_more` has something to do."""
+        return bool(self._moved or self._to_check)
+
+    def tell_more(self) -> None:
+        """Work out one thing that takes longer, and tell it."""
+        if self._moved:
+            self._tell_moved(self._moved.popleft())
+        elif self._to_check:
+            key = next(iter(self._to_check))
+            del self._to_check[key]
+            self._check_silence(key)
+
+    def _tell_verdict(self, verdict: Verdict, view: View) -> None:
+        ips = [str(address) for address in verdict.addresses]
+        pool = view.pool_of(verdict.addresses)
+        fields = {
+            "service": str(verdict.service),
+            "ips": ips,
+            "protocol": verdict.protocol.value,
+            "pool": pool.name if pool else None,
+            "node": self._node,
+        }
+        if verdict.reason is None:
+            text = f"announcing {_listed(ips)} of {verdict.service} from {self._node} by {verdict.protocol.value}"
+            self._logger.info(text, extra={**fields, "event": "serviceAnnounced"})
+        else:
+            reason = verdict.reason
+            text = (
+                f"no longer announcing {_listed(ips)} of {verdict.service} by {verdict.protocol.value}: {reason.words}"
+            )
+            extra = {**fields, "event": "serviceWithdrawn", "reason": reason.log_word, "why": str(reason)}
+            self._logger.info(text, extra=extra)
+
+    def _tell_not_opened(self) -> None:
+        present = frozenset(self._decider.upkeep.not_opened)
+        for peer, reason in sorted(present - self._not_opened, key=lambda entry: entry[0]):
+            text = f"no session to BGPPeer {peer}: {reason.words}"
+            self._logger.error(text, extra={"event": "sessionNotOpened", "peer": peer, "reason": reason.log_word})
+        self._not_opened = present
+
+    def _tell_moved(self, moved: _Moved) -> None:
+        ips = _listed(map(str, moved.verdict.addresses))
+        decision = self._decide(moved.verdict.service, moved.after)
+        owner = decision.layer2.owner if decision else None
+        before = self._owner_before(moved)
+        if owner is None or owner == before:
+            return
+        if before is None:
+            text = f"leader of {ips} is {owner}"
+        else:
+            why = self._why_not(before, moved.after, decision)
+            text = f"failover: leader of {ips} moved from {before} to {owner}{why}"
+        extra = {
+            "event": "leaderChanged",
+            "service": str(moved.verdict.service),
+            "ips": [str(address) for address in moved.verdict.addresses],
+            "leader": owner,
+            "previousLeader": before,
+            "protocol": Protocol.LAYER2.value,
+        }
+        self._logger.info(text, extra=extra)
+
+    def _owner_before(self, moved: _Moved) -> NodeName | None:
+        if moved.verdict.reason is not None:
+            return self._node
+        decision = self._decide(moved.verdict.service, moved.before) if moved.before else None
+        return decision.layer2.owner if decision else None
+
+    def _why_not(self, node: NodeName, view: View, decision: Decision | None) -> str:
+        if not view.landscape.is_live(node):
+            return f" ({node} is gone)"
+        reason = decision.layer2.reason_of(node) if decision else None
+        return f" ({reason.words})" if reason is not None and reason.code is not Code.NOT_ELECTED else ""
+
+    def _check_silence(self, key: NamespacedName) -> None:
+        service, view = self._decider.cache.services.get(key), self._decider.view
+        reason = self._silence(service, view) if service is not None and view is not None else None
+        told = self._silent.pop(key, None)
+        if reason is None:
+            return
+        self._silent[key] = reason
+        if reason != told:
+            # All speakers come to the same; one of them says it where people look.
+            level = logging.WARNING if self._speaks_for_all(view) else logging.DEBUG
+            text = f"{key} is announced by nobody: {reason.words}"
+            extra = {"event": "serviceNotAnnounced", "service": str(key), "reason": reason.log_word, "why": str(reason)}
+            self._logger.log(level, text, extra=extra)
+
+    def _silence(self, service: Service, view: View) -> Reason | None:
+        """Why nobody announces the service; None if somebody does, or it is none of ours."""
+        if class_reason(service, self._decider.options.load_balancer_class) is not None:
+            return None
+        layer2 = self._decider.upkeep.why_not(service.key, Protocol.LAYER2)
+        if layer2 is None or layer2.code is Code.NOT_ELECTED:
+            return None
+        decision = self._decide(service.key, view)
+        return decision.silence if decision else None
+
+    def _decide(self, key: NamespacedName, view: View) -> Decision | None:
+        service = self._decider.cache.services.get(key)
+        if service is None:
+            return None
+        readiness = self._decider.slices.readiness(key, self._unseen)
+        return decide(service, status_addresses(service), readiness, view)
+
+    def _speaks_for_all(self, view: View | None) -> bool:
+        members = view.landscape.members if view else None
+        return not members or self._node == min(members)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(texts)

@@ -1,0 +1,40 @@
+"""Who is alive, as the engine reports it, without mistaking the first moments of an engine for the truth.
+
+An engine that has just started has heard of nobody yet. Were it believed at once, this node would take every address
+for a moment and give most of them back. So for `SETTLE_S` after a connection nobody is missed: at the very first
+nothing is concluded at all, later those who were known before are taken to be alive still.
+"""
+
+SETTLE_S = 0.6
+"""Longer than a speaker needs to be seen alive by heartbeat."""
+
+
+class RollCall:
+    """The live speakers. No clock: `now` is given in, in seconds."""
+
+    def __init__(self) -> None:
+        self._reported: frozenset[str] | None = None
+        self._remembered: frozenset[str] = frozenset()
+        self._settled_at: float | None = None
+
+    def connected(self, now: float) -> None:
+        """An engine is there, perhaps a new one."""
+        self._remembered |= self._reported or frozenset()
+        self._settled_at = now + SETTLE_S
+
+    def report(self, members: frozenset[str]) -> None:
+        """The engine sees these."""
+        self._reported = members
+
+    def deadline(self) -> float | None:
+        """When `members` may be different without a report, or None."""
+        return self._settled_at
+
+    def members(self, now: float) -> frozenset[str] | None:
+        """Those to be taken for alive, or None while nothing can be said."""
+        if self._reported is None:
+            return None
+        if self._settled_at is not None and now < self._settled_at:
+            return self._reported | self._remembered if self._remembered else None
+        self._settled_at, self._remembered = None, frozenset()
+        return self._reported

@@ -1,0 +1,58 @@
+"""The engine's end of the real link, recording what control tells it."""
+
+import asyncio
+from pathlib import Path
+
+from herald.engine.link import Apply, Assembly, Channel, Downward, Facts, Ready, Upward, accepted
+
+PATIENCE_S = 20.0
+
+
+class FakeEngine:
+    """Listens at `path`; says `Ready` and the facts to whoever connects."""
+
+    def __init__(self, path: Path, facts: Facts) -> None:
+        self._path = path
+        self._facts = facts
+        self._server: asyncio.Server | None = None
+        self._channel: Channel[Upward, Downward] | None = None
+        self._applied: asyncio.Queue[Apply] = asyncio.Queue()
+
+    async def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self._path)
+
+    async def stop(self) -> None:
+        """Die: whoever is connected loses the connection."""
+        assert self._server is not None
+        self._server.close()
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = None
+
+    async def say(self, facts: Facts) -> None:
+        """The facts are these from now on."""
+        self._facts = facts
+        if self._channel is not None:
+            await self._channel.send(facts)
+
+    async def applied(self) -> Apply:
+        """The next whole `Apply`."""
+        return await asyncio.wait_for(self._applied.get(), PATIENCE_S)
+
+    async def hears_nothing_for(self, seconds: float) -> bool:
+        """Whether no `Apply` comes for so long."""
+        await asyncio.sleep(seconds)
+        return self._applied.empty()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._channel = channel = accepted(reader, writer)
+        assembly = Assembly()
+        await channel.send(Ready("node-1", 1))
+        await channel.send(self._facts)
+        while (message := await channel.receive()) is not None:
+            assert isinstance(message, Apply)
+            whole = assembly.add(message)
+            if whole is not None:
+                self._applied.put_nowait(whole)
+        channel.close()

@@ -1,0 +1,270 @@
+"""Control against the engine's end of the real link: what it tells, when, and above all when it tells nothing."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from fake_engine import FakeEngine
+
+from herald.api.bgp_advertisement import BGPAdvertisement, BGPAdvertisementSpec
+from herald.api.bgp_peer import BGPPeer, BGPPeerSpec
+from herald.api.ip_address_pool import IPAddressPool, IPAddressPoolSpec
+from herald.api.l2_advertisement import L2Advertisement, L2AdvertisementSpec
+from herald.cluster.endpoints import Endpoint, EndpointSlice
+from herald.cluster.meta import NodeName, ObjectMeta
+from herald.cluster.node import Node
+from herald.cluster.service import (
+    LoadBalancerIngress,
+    LoadBalancerStatus,
+    Service,
+    ServicePort,
+    ServiceSpec,
+    ServiceStatus,
+)
+from herald.config.findings import ObjectKey
+from herald.engine.link import Facts, InterfaceFact, UnansweredHolding
+from herald.net.ip_family import parse_address
+from herald.speaker.control import Control
+from herald.speaker.decider import Options
+from herald.store.memory import MemoryStore
+from herald.store.store import ClusterObject
+
+NAMESPACE = "metallb-system"
+QUIET_S = 0.1
+
+
+def meta(name: str, namespace: str = NAMESPACE, **labels: str) -> ObjectMeta:
+    return ObjectMeta(name=name, namespace=namespace, labels=labels, creation_timestamp="2026-01-01T00:00:00Z")
+
+
+def service(name: str, *ips: str) -> Service:
+    return Service(
+        metadata=meta(name, "default"),
+        spec=ServiceSpec(type="LoadBalancer", cluster_ips=("10.96.0.1",), ports=(ServicePort(port=80),)),
+        status=ServiceStatus(load_balancer=LoadBalancerStatus(ingress=tuple(LoadBalancerIngress(ip=ip) for ip in ips))),
+    )
+
+
+def endpoints(name: str, *nodes: str) -> EndpointSlice:
+    return EndpointSlice(
+        metadata=meta(f"{name}-1", "default", **{"kubernetes.io/service-name": name}),
+        endpoints=tuple(Endpoint(addresses=("10.1.0.1",), node_name=node) for node in nodes),
+    )
+
+
+POOL = IPAddressPool(metadata=meta("prod"), spec=IPAddressPoolSpec(addresses=("192.0.2.0/24", "10.0.0.0/16")))
+L2 = L2Advertisement(metadata=meta("l2"), spec=L2AdvertisementSpec())
+BGP = BGPAdvertisement(metadata=meta("bgp"), spec=BGPAdvertisementSpec())
+PEER = BGPPeer(metadata=meta("tor"), spec=BGPPeerSpec(my_asn=64500, peer_asn=64501, peer_address="192.168.1.1"))
+NODES = tuple(Node(metadata=meta(name, "")) for name in ("node-1", "node-2"))
+BASE: tuple[ClusterObject, ...] = (POOL, L2, *NODES)
+ETH0 = InterfaceFact("eth0", True, True, False, True, "answers ARP")
+
+
+def facts(*members: str) -> Facts:
+    return Facts(members=frozenset(members), interfaces=(ETH0,))
+
+
+def assigned(count: int) -> list[ClusterObject]:
+    names = [(f"s{n}", f"10.0.{n // 250}.{n % 250}") for n in range(count)]
+    return [item for name, ip in names for item in (service(name, ip), endpoints(name, "node-1"))]
+
+
+@asynccontextmanager
+async def control(store: MemoryStore, folder: Path, known: Facts) -> AsyncIterator[FakeEngine]:
+    engine = FakeEngine(folder / "engine.sock", known)
+    await engine.start()
+    running = asyncio.ensure_future(Control(store, folder / "engine.sock", Options(NodeName("node-1"))).run())
+    try:
+        yield engine
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+        await engine.stop()
+        if not running.cancelled():
+            running.result()
+
+
+def held(apply: object) -> list[str]:
+    return [str(holding.address) for holding in apply.holdings]  # type: ignore[attr-defined]  # an Apply
+
+
+async def test_the_whole_wish_comes_first_and_is_a_reset(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, PEER, BGP, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        whole = await engine.applied()
+        assert whole.reset
+        assert held(whole) == ["192.0.2.7"]
+        assert [peer.name for peer in whole.peers] == ["tor"]
+        assert [str(route.prefix) for routes in whole.routes for route in routes.upserts] == ["192.0.2.7/32"]
+        assert await engine.hears_nothing_for(QUIET_S)
+
+
+async def test_one_change_among_a_thousand_services_is_one_small_apply(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, *assigned(1000)])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        assert len(held(await engine.applied())) == 1000
+        store.put(service("s7", "192.0.2.7"))
+        change = await engine.applied()
+        assert not change.reset
+        assert held(change) == ["192.0.2.7"]
+        assert change.holdings_dropped == (parse_address("10.0.0.7"),)
+        assert await engine.hears_nothing_for(QUIET_S)
+
+
+async def test_an_endpoint_that_goes_withdraws_and_one_that_comes_announces(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        store.put(endpoints("web"))
+        assert (await engine.applied()).holdings_dropped == (parse_address("192.0.2.7"),)
+        store.put(endpoints("web", "node-2"))
+        assert held(await engine.applied()) == ["192.0.2.7"]
+        store.delete(ObjectKey("EndpointSlice", "default", "web-1"))
+        assert (await engine.applied()).holdings_dropped == (parse_address("192.0.2.7"),)
+
+
+async def test_a_change_that_changes_nothing_is_not_told(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        store.put(endpoints("web", "node-1", "node-2"), POOL, service("web", "192.0.2.7"))
+        await engine.say(facts("node-1"))
+        assert await engine.hears_nothing_for(QUIET_S)
+
+
+async def test_a_reconnection_is_one_reset(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, *assigned(600)])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        first = await engine.applied()
+        await engine.stop()
+        store.delete(ObjectKey("Service", "default", "s3"))
+        await engine.start()
+        again = await engine.applied()
+        assert again.reset
+        assert set(held(first)) - set(held(again)) == {"10.0.0.3"}
+        assert await engine.hears_nothing_for(QUIET_S)
+
+
+async def test_nothing_is_told_before_the_store_has_told_everything(tmp_path: Path) -> None:
+    class Mute(MemoryStore):
+        async def watch(self, kinds: object):  # type: ignore[no-untyped-def, override]  # a store that never syncs
+            await asyncio.Event().wait()
+            yield
+
+    async with control(Mute(), tmp_path, facts("node-1")) as engine:
+        assert await engine.hears_nothing_for(1.0)
+
+
+async def test_while_the_store_is_incomplete_everything_is_added_and_nothing_withdrawn(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    store.report(is_complete=False)
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        partial = await engine.applied()
+        assert not partial.reset
+        assert held(partial) == ["192.0.2.7"]
+        assert not any(routes.replace for routes in partial.routes)
+        store.put(service("late", "192.0.2.8"), endpoints("late", "node-1"))
+        store.report()
+        seen = [await engine.applied()]
+        while not seen[-1].reset:
+            seen.append(await engine.applied())
+        assert held(seen[-1]) == ["192.0.2.7", "192.0.2.8"]
+        assert not any(apply.holdings_dropped for apply in seen)
+
+
+async def test_a_new_engine_that_sees_nobody_yet_is_not_taken_at_its_word(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, *assigned(40)])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.say(facts("node-1", "node-2"))
+        share = held(await engine.applied())
+        assert 0 < len(share) < 40
+        await engine.stop()
+        await engine.say(facts("node-1"))
+        await engine.start()
+        assert held(await engine.applied()) == share
+        await engine.say(facts("node-1", "node-2"))
+        assert await engine.hears_nothing_for(1.0)
+
+
+async def test_a_dead_node_is_taken_over_and_the_log_says_from_whom(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    store = MemoryStore([*BASE, *assigned(40)])
+    async with control(store, tmp_path, facts("node-1", "node-2")) as engine:
+        share = held(await engine.applied())
+        await engine.say(facts("node-1"))
+        taken = held(await engine.applied())
+        while len(share) + len(taken) < 40:
+            taken += held(await engine.applied())
+        await asyncio.sleep(QUIET_S)
+    moved = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "leaderChanged"]
+    expected = {f"failover: leader of {ip} moved from node-2 to node-1 (node-2 is gone)" for ip in taken}
+    assert expected <= set(moved)
+    assert len(moved) == 40
+
+
+async def test_what_is_announced_and_withdrawn_is_logged_with_pool_and_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    store = MemoryStore([*BASE, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        store.put(endpoints("web"))
+        await engine.applied()
+        await asyncio.sleep(QUIET_S)
+    lines = {record.event: vars(record) for record in caplog.records if hasattr(record, "event")}
+    wanted = {"service": "default/web", "ips": ["192.0.2.7"], "pool": "prod", "protocol": "layer2"}
+    assert lines["serviceAnnounced"].items() >= wanted.items()
+    assert lines["serviceWithdrawn"].items() >= {**wanted, "reason": "notOwner"}.items()
+    assert lines["serviceNotAnnounced"]["why"].startswith("NoReadyEndpoint")
+
+
+async def test_a_silent_service_is_told_once_with_its_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    store = MemoryStore([POOL, *NODES, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        await asyncio.sleep(QUIET_S)
+        store.put(service("web", "192.0.2.7"), NODES[0], endpoints("web", "node-2"))
+        await engine.say(facts("node-1", "node-2"))
+        await asyncio.sleep(QUIET_S)
+    silent = [r for r in caplog.records if getattr(r, "event", "") == "serviceNotAnnounced"]
+    words = "default/web is announced by nobody: no L2Advertisement or BGPAdvertisement covers pool prod; "
+    (line,) = silent
+    assert line.getMessage().startswith(words)
+
+
+async def test_a_problem_is_told_when_it_comes_and_when_it_goes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    bad = IPAddressPool(metadata=meta("bad"), spec=IPAddressPoolSpec(addresses=("10.0.0.9-10.0.0.1",)))
+    store = MemoryStore([*BASE, bad])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        store.put(service("web", "192.0.2.7"), endpoints("web", "node-1"), NODES[0])
+        await engine.applied()
+        store.delete(ObjectKey.of(bad))
+        await asyncio.sleep(QUIET_S)
+    told = [(r.event, r.object) for r in caplog.records if getattr(r, "event", "").startswith("problem")]  # type: ignore[attr-defined]  # extras
+    assert told == [("problem", "bad"), ("problemGone", "bad")]
+
+
+async def test_an_address_that_no_interface_answers_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryStore([*BASE, service("web", "192.0.2.7"), endpoints("web", "node-1")])
+    dumb = Facts(frozenset({"node-1"}), (ETH0,), holdings=(UnansweredHolding(parse_address("192.0.2.7"), "no link"),))
+    async with control(store, tmp_path, dumb) as engine:
+        await engine.applied()
+        await engine.say(dumb)
+        await asyncio.sleep(QUIET_S)
+    assert [getattr(r, "ip", None) for r in caplog.records if getattr(r, "event", "") == "announceFailed"] == [
+        "192.0.2.7"
+    ]
