@@ -274,6 +274,7 @@ UNKNOWN = [
         "; did you mean namespace?",
     ),
     (raw("Community", {1: "x"}), "spec.1", "unknown field spec.1"),
+    (raw("Community", {10**5000: "x"}), "spec.a number of very many digits", "unknown field"),
 ]
 
 

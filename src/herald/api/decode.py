@@ -88,7 +88,7 @@ def _decode_kind(raw: dict[Any, Any], kind: scheme.Kind, source: str) -> Decoded
     body = {key: value for key, value in raw.items() if key not in _TYPE_FIELDS}
     body["metadata"] = _metadata(raw.get("metadata"), kind, report)
     value = structural.check(body, kind.type, "", report)
-    unknown = report.unknown_fields if kind.is_custom else []
+    unknown = [field.complaint() for field in report.unknown_fields] if kind.is_custom else []
     findings = [Finding(Fault.SCHEMA, *identity, c.path, c.message) for c in report.violations]
     findings += [Finding(Fault.UNKNOWN_FIELD, *identity, c.path, c.message) for c in unknown]
     if report.violations:

@@ -29,12 +29,28 @@ class Complaint:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownField:
+    """A field `name` at `path` that is not among `known`. The nearest is sought only when somebody asks: it is slow."""
+
+    path: str
+    name: object
+    known: Iterable[str]
+
+    def complaint(self) -> Complaint:
+        """What to say of it, with the nearest known field if one is near."""
+        name = _cut(self.name) if isinstance(self.name, str) else shown(self.name)
+        near = _nearest(name, self.known)
+        hint = f"; did you mean {near}?" if near else ""
+        return Complaint(join(self.path, name), f"unknown field {join(self.path, name)}{hint}")
+
+
 @dataclass(slots=True)
 class Report:
     """`violations` spoil the value; `unknown_fields` were pruned and do not."""
 
     violations: list[Complaint] = field(default_factory=list)
-    unknown_fields: list[Complaint] = field(default_factory=list)
+    unknown_fields: list[UnknownField] = field(default_factory=list)
 
     def violation(self, path: str, message: str) -> None:
         self.violations.append(Complaint(path, message))
@@ -44,6 +60,13 @@ class Report:
 def type_of(struct: type[msgspec.Struct]) -> inspect.Type:
     """msgspec's description of a struct type; they are walked so often that they are kept."""
     return inspect.type_info(struct)
+
+
+@cache
+def _fields_of(struct: type[msgspec.Struct]) -> dict[str, inspect.Field]:
+    described = type_of(struct)
+    assert isinstance(described, inspect.StructType)
+    return {field.encode_name: field for field in described.fields}
 
 
 def check(raw: object, struct: type[msgspec.Struct], path: str, report: Report) -> Any:
@@ -97,11 +120,11 @@ def _check_struct(raw: object, wanted: inspect.StructType, path: str, report: Re
     if not isinstance(raw, dict):
         report.violation(path, f"{named(raw, secret)}, an object is needed")
         return raw
-    fields = {f.encode_name: f for f in wanted.fields}
+    fields = _fields_of(wanted.cls)
     value = {}
     for name, item in raw.items():
         if not isinstance(name, str) or name not in fields:
-            report.unknown_fields.append(unknown_field(path, name, fields))
+            report.unknown_fields.append(UnknownField(path, name, fields))
         elif item is not None:
             value[name] = _check(item, fields[name].type, join(path, name), report, secret=secret)
     for name, wanted_field in fields.items():
@@ -172,14 +195,6 @@ def _choice(values: Iterable[object]) -> str:
 def join(path: str, name: str) -> str:
     """The path of field `name` below `path`."""
     return f"{path}.{name}" if path else name
-
-
-def unknown_field(path: str, name: object, known: Iterable[str]) -> Complaint:
-    """The complaint about a field that is not among `known`, with the nearest of them if one is near."""
-    text = str(name)[:_SHOWN_CHARACTERS]
-    near = _nearest(text, known)
-    hint = f"; did you mean {near}?" if near else ""
-    return Complaint(join(path, text), f"unknown field {join(path, text)}{hint}")
 
 
 def _nearest(text: str, known: Iterable[str]) -> str | None:
