@@ -1,0 +1,95 @@
+"""Answers of a speaker as tables. Their documents are described in `herald.engine.show`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from herald.report.table import Cell, Note, Piece, Table, Tone, row
+
+Document = dict[str, Any]
+_UP = "established"
+
+
+def bgp_summary(sessions: list[Document]) -> Iterable[Piece]:
+    """One row per session; what went wrong stands last."""
+    header = ("PEER", "ADDRESS", "AS", "STATE", "SINCE", "HOLD/KEEPALIVE", "SENT", "PENDING", "FLAPS", "LAST ERROR")
+    rows = tuple(_session(each) for each in sessions)
+    yield Table("BGP sessions", header, rows, "none: no BGPPeer selects this node")
+
+
+def _session(each: Document) -> tuple[Cell, ...]:
+    established = str(each["state"]).lower() == _UP
+    families = each["families"]
+    return row(
+        each["peer"],
+        each["endpoint"],
+        _text(each["remoteASN"]),
+        Cell(each["state"], Tone.GOOD if established else Tone.BAD),
+        duration(each["since"]),
+        f"{_text(each['holdTime'])}/{_text(each['keepaliveTime'])}",
+        str(sum(family["advertised"] for family in families)),
+        str(sum(family["pending"] for family in families)),
+        str(each["flaps"]),
+        _text(each["pinnedError"] or each["lastError"]),
+    )
+
+
+def bgp_routes(routes: list[Document]) -> Iterable[Piece]:
+    """One row per peer and prefix."""
+    header = ("PEER", "PREFIX", "LOCAL PREF", "PREPEND", "SESSION", "COMMUNITIES")
+    yield Table("BGP routes", header, tuple(_route(each) for each in routes), "none: nothing is announced by BGP here")
+
+
+def _route(each: Document) -> tuple[Cell, ...]:
+    communities = [*each["communities"], *each["largeCommunities"]]
+    return row(
+        each["peer"],
+        each["prefix"],
+        _text(each["localPref"]),
+        " ".join(map(str, each["prepend"])) or "-",
+        Cell("up", Tone.GOOD) if each["established"] else Cell("down", Tone.BAD),
+        " ".join(communities) or "-",
+    )
+
+
+def layer2(answer: Document) -> Iterable[Piece]:
+    """The addresses answered for, and whoever else claims one of them."""
+    rows = tuple(_holding(each) for each in answer["holdings"])
+    header = ("ADDRESS", "WANTED ON", "ANSWERED ON", "REQUESTS", "WHY NOT")
+    yield Table("Addresses this node answers for", header, rows, "none: another node leads, or nothing is announced")
+    conflicts = tuple(row(Cell(each["ip"], Tone.BAD), each["interface"], each["mac"]) for each in answer["conflicts"])
+    yield Table("Also claimed by somebody else", ("ADDRESS", "INTERFACE", "MAC"), conflicts)
+
+
+def _holding(each: Document) -> tuple[Cell, ...]:
+    wanted = each["interfaces"]
+    answered = " ".join(each["answeredOn"])
+    return row(
+        each["ip"],
+        "all" if wanted is None else " ".join(wanted),
+        Cell(answered, Tone.GOOD) if answered else Cell("nowhere", Tone.BAD),
+        str(each["requests"]),
+        _text(each["reason"]),
+    )
+
+
+def members(names: list[str]) -> Iterable[Piece]:
+    """One name a line."""
+    yield Table("Live speakers", ("NODE",), tuple(row(name) for name in names))
+    yield Note(f"{len(names)} alive, as this node sees it.", Tone.FAINT)
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: `3d 4h`, `5m 6s`, `0.4s`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m {whole % 60}s" if minutes else f"{whole}s"
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)
