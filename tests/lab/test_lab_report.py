@@ -65,7 +65,7 @@ def test_no_colour_and_no_passing_lines_where_there_is_no_terminal() -> None:
     report = Report(out, width=100)
     report.section("Step 1", "a note")
     report.trying("served", YES)
-    report.act("kubectl apply")
+    report.act("$ kubectl apply")
     assert "\033" not in out.getvalue()
     assert out.getvalue() == "\nStep 1\n  a note\n  $ kubectl apply\n"
 

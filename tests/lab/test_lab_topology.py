@@ -80,6 +80,19 @@ def test_cables_of_a_segment_have_different_names(scenario: Scenario) -> None:
     assert all(len(name) <= LONGEST_INTERFACE_NAME for name in ports)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("via 10.0.0.1, 192.0.2.2", "via router, far"),
+        ("10.0.0.10 and 10.0.0.1", "10.0.0.10 and router"),
+        ("10.0.0.1/32 via 2001:db8::2", "10.0.0.1/32 via far"),
+        ("hold 90 s, 1.5 s, node-1 (8a:49:ec:07:b6:ce)", "hold 90 s, 1.5 s, node-1 (8a:49:ec:07:b6:ce)"),
+    ],
+)
+def test_addresses_of_hosts_are_told_by_name(text: str, told: str) -> None:
+    assert SMALL.named(text) == told
+
+
 def test_only_hosts_that_forward_are_told_to() -> None:
     assert SMALL.host("router").sysctls()["net.ipv4.ip_forward"] == "1"
     assert "net.ipv4.ip_forward" not in SMALL.host("far").sysctls()

@@ -150,9 +150,8 @@ def every_path(title: str, part: Callable[[dict[str, Any]], Any], wanted: Any) -
 
     def check(result: Result) -> Seen:
         found = [part(path) for path in paths(result.stdout)]
-        return Seen(
-            bool(found) and all(one == wanted for one in found), f"{title} {listed(sorted(set(map(str, found))))}"
-        )
+        told = listed(sorted({str(one) for one in found if one not in (None, "")}))
+        return Seen(bool(found) and all(one == wanted for one in found), f"{title} {told}")
 
     return check
 
@@ -215,7 +214,8 @@ def bird_routes(wanted: Mapping[str, Collection[str]]) -> Check:
     def check(result: Result) -> Seen:
         table = bird.routes(result.stdout)
         told = listed(f"{prefix} via {' '.join(hops)}" for prefix, hops in sorted(table.items()))
-        return Seen(table == {prefix: sorted(hops) for prefix, hops in wanted.items()}, told)
+        holds = table == {prefix: sorted(hops) for prefix, hops in wanted.items()}
+        return Seen(holds, listed(sorted(table)) if holds else told)
 
     return check
 
@@ -285,7 +285,8 @@ def speaks_with(peer: str) -> Check:
         states = {one["peer"]: one["state"] for one in sessions}
         found = [state for names, state in states.items() if peer in names]
         told = listed(f"{name} {state}" for name, state in states.items())
-        return Seen([state.lower() for state in found] == ["established"], told)
+        holds = [state.lower() for state in found] == ["established"]
+        return Seen(holds, "" if holds else told)
 
     return check
 

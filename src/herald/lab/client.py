@@ -14,7 +14,7 @@ from pathlib import Path
 
 from herald.lab.place import Place
 from herald.lab.poller import READY
-from herald.lab.process import Process
+from herald.lab.process import PROMPT, Process
 from herald.lab.proof import Command
 
 REPLY = re.compile(r"^Unicast reply from (\S+) \[([0-9A-Fa-f:]{17})\]", re.MULTILINE)
@@ -51,7 +51,7 @@ class Tally:
         told = f"{self.requests:,} requests, {self.failed:,} failed"
         if self.repeated:
             told += f", {self.repeated} repeated after a reset"
-        told += f", longest wait for an answer {self.longest_gap_ms:.0f} ms"
+        told += f", longest wait {self.longest_gap_ms:.0f} ms"
         if self.errors:
             told += " (" + ", ".join(f"{count} × {why}" for why, count in self.errors.items()) + ")"
         return told
@@ -73,7 +73,7 @@ class Poller:
         """Start to poll `url` from `host` and wait until the first request is on its way."""
         name = f"poller-{host}"
         log = _fresh(place, name)
-        argv = [sys.executable, "-m", "herald.lab.poller", url]
+        argv = [*PROMPT, sys.executable, "-m", "herald.lab.poller", url]
         argv += ["--every-ms", f"{every_ms:g}", "--timeout-ms", f"{timeout_ms:g}"]
         process = Process.start(name, argv, log=log, namespace=place.namespace(host))
         place.record_process(name, process.pid)

@@ -108,6 +108,9 @@ async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, 
         report.say(scenario.title)
         report.say()
         report.say(scenario.picture)
+        report.say()
+        report.say("Every line is a claim, the command that proves it, and a time: from the last change (an address, a")
+        report.say("route, a session, a neighbour) until the command showed it, or what the command took by itself.")
     proof = Proof(Silence() if as_json_text else report, list)
     await _take(scenario, place)
     lab: DataCentre | None = None

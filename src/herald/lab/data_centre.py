@@ -70,7 +70,9 @@ class DataCentre:
         self.node_by_mac = {await self._mac(node): node for node in blueprint.nodes}
         for node in blueprint.nodes:
             ports = [word for port in WEB_PORTS for word in ("--port", str(port))]
-            self._start(f"web-{node}", [sys.executable, "-m", "herald.lab.web", "--name", node, *ports], node)
+            self._start(
+                f"web-{node}", [*process.PROMPT, sys.executable, "-m", "herald.lab.web", "--name", node, *ports], node
+            )
         proxy = [sys.executable, "-m", "herald.lab.kube_proxy", "--config", str(place.config), "--prefix", place.prefix]
         self._start("kube-proxy", proxy)
         routers = await asyncio.gather(*(Frr.start(router, place) for router in blueprint.frr))

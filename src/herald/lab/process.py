@@ -14,6 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PROMPT = ("nice", "-n", "-10")
+"""Before the command of a process that stands for a machine of its own, like a client, and must not wait for others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

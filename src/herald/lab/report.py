@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from herald.lab.proof import Command, Outcome, Proof
 
 NARROWEST, WIDEST = 80, 150
-TITLE_SHARE = 0.55
+TITLE_SHARE = 0.6
 TIME_COLUMNS = 8
 LONGEST_SEEN_LINES = 30
 
@@ -64,7 +64,7 @@ class Report:
 
     def act(self, text: str) -> None:
         """Something that was done."""
-        self.say(self._paint(DIM, f"  $ {text}"))
+        self.say(self._paint(DIM, f"  {text}"))
 
     def trying(self, title: str, command: Command) -> None:
         """On a terminal: the claim being checked, until its outcome takes the line over."""

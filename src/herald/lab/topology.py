@@ -8,6 +8,7 @@
 Nothing here touches the kernel: `commands` says what `ip -batch` has to be told, `namespace.py` tells it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
@@ -16,6 +17,9 @@ BRIDGE = "br0"
 """The name of the bridge inside a segment's namespace."""
 
 LONGEST_INTERFACE_NAME = 15
+
+ADDRESS = re.compile(r"(?<![\w.:])[0-9a-f]*[.:][0-9a-f.:]*[0-9a-f](?![\w.:/])")
+"""What may be an address in a text; prefixes are not."""
 
 COMMON_SYSCTLS = {
     "net.ipv4.conf.all.rp_filter": "0",
@@ -101,6 +105,13 @@ class Topology:
     def names(self) -> tuple[str, ...]:
         """Names of all namespaces: segments first, then hosts."""
         return (*self.segments, *(host.name for host in self.hosts))
+
+    def named(self, text: str) -> str:
+        """`text` with the name of a host wherever one of its addresses stands; prefixes stay as they are."""
+        names = {
+            str(address.ip): host.name for host in self.hosts for one in host.interfaces for address in one.addresses
+        }
+        return ADDRESS.sub(lambda found: names.get(found[0], found[0]), text)
 
     def host(self, name: str) -> Host:
         """The host called `name`; KeyError when there is none."""

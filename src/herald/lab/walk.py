@@ -15,7 +15,7 @@ from herald.lab.cluster import Object
 from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
 from herald.lab.process import Result
-from herald.lab.proof import Check, Command, Proof
+from herald.lab.proof import Check, Command, Proof, Seen
 
 METALLB = "metallb-system"
 
@@ -36,40 +36,44 @@ class Walk:
         self.proof.section(title, note)
 
     def did(self, text: str) -> None:
-        """Something was changed, told as the command a user would type; times are measured from here on."""
+        """Something was changed; times are measured from here on."""
         self.proof.act(text)
         self.changed_at = time.monotonic()
+
+    def kubectl(self, words: str) -> None:
+        """Something was changed as `kubectl` would have changed it."""
+        self.did(f"$ kubectl {words}")
 
     def apply(self, *files: str) -> None:
         """`kubectl apply -f` for files of the how-to."""
         for file in files:
             self.lab.cluster.apply(self.howto.text(file))
-            self.did(f"kubectl apply -f {file}.yaml")
+            self.kubectl(f"apply -f {file}.yaml")
 
     def apply_one(self, file: str, name: str) -> None:
         """`kubectl apply` for one object of a file."""
         document = self.howto.object(file, name)
         self.lab.cluster.put(document)
-        self.did(f"kubectl apply -f {file}.yaml  (its {document['kind']} {name})")
+        self.kubectl(f"apply -f {file}.yaml  (its {document['kind']} {name})")
 
     def delete(self, *objects: Object) -> None:
         """`kubectl delete` for objects as they were applied."""
         for document in objects:
             kind, metadata = document["kind"], document["metadata"]
             self.lab.cluster.delete(kind, metadata.get("namespace", "default"), metadata["name"])
-            self.did(f"kubectl delete {kind.lower()} {metadata['name']}")
+            self.kubectl(f"delete {kind.lower()} {metadata['name']}")
 
     def label_node(self, node: str, key: str, value: str) -> None:
         """`kubectl label node`."""
         self.lab.cluster.label("Node", None, node, {key: value})
-        self.did(f"kubectl label node {node} {key}={value}")
+        self.kubectl(f"label node {node} {key}={value}")
 
     def patch_peer(self, name: str, field_name: str, value: Any) -> None:
         """`kubectl patch bgppeer --type=json` with one replacement in its spec."""
         operation = {"op": "replace", "path": f"/spec/{field_name}", "value": value}
         self.lab.cluster.patch("BGPPeer", METALLB, name, [operation])
         told = f"[{{op: replace, path: /spec/{field_name}, value: {value}}}]"
-        self.did(f"kubectl patch bgppeer {name} --type=json -p='{told}'")
+        self.kubectl(f"patch bgppeer {name} --type=json -p='{told}'")
 
     # What is claimed
 
@@ -83,8 +87,13 @@ class Walk:
         within: float = 15.0,
         since: float | None = None,
     ) -> Result:
-        """Any claim; `since` as in `Proof.that`."""
-        return await self.proof.that(title, command, expected, check, within=within, since=since)
+        """Any claim; `since` as in `Proof.that`. What was seen is told with the names of hosts, not their addresses."""
+
+        def named(result: Result) -> Seen:
+            seen = check(result)
+            return Seen(True, self.lab.blueprint.topology.named(seen.text)) if seen.holds else seen
+
+        return await self.proof.that(title, command, expected, named, within=within, since=since)
 
     async def follows(self, title: str, command: Command, expected: str, check: Check, *, within: float = 15.0) -> None:
         """A claim of what the last change brings about: its time runs from that change."""
@@ -120,7 +129,7 @@ class Walk:
     ) -> None:
         """An FRR router uses exactly these next hops for a prefix; none means that it does not know the prefix."""
         wanted = sorted(via)
-        question = self.lab.vtysh(router, f"show bgp ipv4 unicast {prefix} json")
+        question = self.lab.vtysh(router, f"show ip bgp {prefix} json")
         check = checks.route_via(wanted) if wanted else checks.no_route
         expected = f"next hops {', '.join(wanted)}" if wanted else "no path"
         await self.follows(title, question, expected, check, within=within)

@@ -109,7 +109,7 @@ async def _crash(walk: Walk) -> None:
     leader, others = await _leader(walk)
     pollers = [await walk.poll(host, URL) for host in CLIENTS]
     await walk.lab.speakers[leader].crash()
-    walk.did(f"kill -KILL the speaker of {leader}")
+    walk.did(f"› kill -KILL the speaker of {leader}")
     await walk.kernel_route("the router stops using its route", "router", PREFIX, others.values())
     await walk.neighbour_moves("the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN)
     await walk.arp_owner("and it alone answers ARP", "client", ADDRESS, others)
@@ -123,7 +123,7 @@ async def _death(walk: Walk) -> None:
     leader, others = await _leader(walk)
     poller = await walk.poll("client", URL)
     await walk.lab.power_off(leader)
-    walk.did(f"power off {leader}")
+    walk.did(f"› power off {leader}")
     await walk.neighbour_moves("the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN)
     await walk.arp_owner("and it alone answers ARP", "client", ADDRESS, others)
     await walk.served("the local client is served by it", "client", URL, others)
@@ -134,7 +134,7 @@ async def _death(walk: Walk) -> None:
     expected = f"less than {TAKEOVER_WITHIN:.0f} s"
     walk.proof.measured("the local client was without an answer", poller.command, expected, fine, gap)
     await walk.lab.plug(leader)
-    walk.did(f"plug the cable of {leader} in again")
+    walk.did(f"› plug the cable of {leader} in again")
     await _back_to_normal(walk, leader)
 
 
@@ -143,7 +143,7 @@ async def _leave(walk: Walk) -> None:
     leader, others = await _leader(walk)
     pollers = [await walk.poll(host, URL) for host in CLIENTS]
     await walk.lab.stop_speaker(leader)
-    walk.did(f"kill -TERM the speaker of {leader}")
+    walk.did(f"› kill -TERM the speaker of {leader}")
     await walk.neighbour_moves("another node takes the address over", "client", ADDRESS, others, within=TAKEOVER_WITHIN)
     await walk.arp_owner("and it alone answers ARP", "client", ADDRESS, others)
     await walk.kernel_route("the router stops using its route", "router", PREFIX, others.values())
@@ -160,26 +160,26 @@ async def _leader(walk: Walk) -> tuple[str, dict[str, str]]:
 
 async def _back_to_normal(walk: Walk, leader: str) -> None:
     walk.lab.start_speaker(leader)
-    walk.did(f"start the speaker of {leader}")
+    walk.did(f"› start the speaker of {leader}")
     await walk.arp_owner(f"{leader} leads again", "client", ADDRESS, {leader}, since=walk.changed_at)
     await walk.kernel_route("the router has all routes again", "router", PREFIX, NODES.values())
 
 
 async def _bgp_breaks(walk: Walk) -> None:
-    walk.step("The BGP sessions break", "The router drops what comes to TCP port 179 and resets every session.")
+    walk.step("The BGP sessions break", "The local client finds the service by ARP, and should not even notice.")
     leader, _ = await _leader(walk)
     poller = await walk.poll("client", URL)
     router = walk.lab.place.namespace("router")
     await must(["nft", "-f", "-"], namespace=router, text=CUT_BGP)
     await must(walk.lab.frr["router"].asking("clear bgp *"))
-    walk.did("router$ nft … tcp dport 179 drop; router# clear bgp *")
+    walk.did("› the router drops TCP port 179 (nft) and resets all sessions (clear bgp *)")
     await walk.bgp_route("the router has lost its routes", "router", PREFIX, via=())
     await walk.arp_owner("the leader is the same", "client", ADDRESS, {leader})
     await walk.served("the local client is served", "client", URL, {leader})
     await walk.served("the remote one too: its router now asks by ARP", "remote", URL, {leader})
     await walk.noticed_nothing("the local client noticed nothing", poller)
     await must(["nft", "delete", "table", "inet", "cut_bgp"], namespace=router)
-    walk.did("router$ nft delete table …")
+    walk.did("› the router lets TCP port 179 through again")
     await walk.sessions_up("the sessions come back", "router", NODES.values(), within=60)
     await walk.bgp_route("and so do the routes", "router", PREFIX, NODES.values())
     await walk.logged("the log tells of it", "failover|leader|bgp")

@@ -8,6 +8,7 @@
 The routers are FRR in AS 64501; router-3 wants a TCP MD5 password of 192.168.1.10, and of nobody else.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +30,9 @@ UPLINKS = {"router-1": "10.255.1.1", "router-2": "10.255.2.1", "router-3": "10.2
 PASSWORD = "bgp-shared-secret"  # noqa: S105 (the how-to's)
 HOWTO = HowTo("multi_router")
 URL = f"http://{CRITICAL}"
+
+LINGER = 1.5
+"""Seconds for which the failover test polls on after each change has taken effect."""
 
 FAILED_AT_MOST = 0.02
 """The share of requests that may fail while a path moves; what was measured is shown."""
@@ -125,7 +129,7 @@ async def _routers(walk: Walk, what: str, prefix: str, via: Iterable[str], route
 
 
 async def _paths(walk: Walk, router: str, prefix: str, title: str, check: Check, expected: str) -> None:
-    question = walk.lab.vtysh(router, f"show bgp ipv4 unicast {prefix} json")
+    question = walk.lab.vtysh(router, f"show ip bgp {prefix} json")
     await walk.follows(title, question, expected, check)
 
 
@@ -166,19 +170,23 @@ async def _advertisements(walk: Walk) -> None:
     await _routers(walk, "has the development pool as one /24", AGGREGATE, first, ("router-1", "router-2"))
     await walk.bgp_route("router-3, not among its peers, does not", "router-3", AGGREGATE, via=())
     await walk.bgp_route("nobody sees the address inside the aggregate", "router-1", f"{PREVIEW}/32", via=())
-    attracted = ("aggregationLength", "192.168.2.0-192.168.2.239")
-    await walk.warned("Herald tells what else it attracts", "BGPAdvertisement", "development-advertisement", *attracted)
     tagged = checks.every_path("communities", _communities, "64500:100")
     await _paths(walk, "router-1", f"{CRITICAL}/32", "production routes are tagged", tagged, "64500:100")
     tagged = checks.every_path("communities", _communities, "64500:50")
     await _paths(walk, "router-1", AGGREGATE, "development routes too", tagged, "64500:50")
     unset = checks.every_path("local preference", lambda path: path.get("locPrf"), None)
-    await _paths(walk, "router-1", f"{CRITICAL}/32", "localPref does not cross the AS border", unset, "none")
-    await walk.warned("Herald says so", "BGPAdvertisement", "production-advertisement", "localPref")
-    await walk.manifests_accepted()
+    await _paths(
+        walk, "router-1", f"{CRITICAL}/32", "localPref does not cross the AS border", unset, "no local preference"
+    )
     await _core_shares(walk, "the core shares traffic between the routers", f"{CRITICAL}/32", ROUTERS)
     await walk.served("the remote client is served", "remote", URL, {"node-1"})
     await walk.served("also inside the aggregate", "remote", f"http://{PREVIEW}", {"node-1"})
+    await walk.warned(
+        "Herald says that localPref has no effect here", "BGPAdvertisement", "production-advertisement", "localPref"
+    )
+    await walk.manifests_accepted()
+    attracted = ("aggregationLength", "192.168.2.0-192.168.2.239")
+    await walk.warned("Herald tells what else it attracts", "BGPAdvertisement", "development-advertisement", *attracted)
 
 
 async def _failover_test(walk: Walk) -> None:
@@ -188,9 +196,11 @@ async def _failover_test(walk: Walk) -> None:
     await walk.bgp_route("router-1 has lost the route", "router-1", f"{CRITICAL}/32", via=())
     await _core_shares(walk, "the core uses the other two", f"{CRITICAL}/32", ("router-2", "router-3"))
     await walk.served("the remote client is served", "remote", URL, {"node-1"})
+    await asyncio.sleep(LINGER)
     walk.patch_peer("router-1", "peerAddress", ROUTERS["router-1"])
     await walk.sessions_up("router-1 has its session again", "router-1", [NODES["node-1"]], within=40)
     await _core_shares(walk, "the core uses all three again", f"{CRITICAL}/32", ROUTERS)
+    await asyncio.sleep(LINGER)
     tally = await poller.stop()
     seen = Seen(tally.failed <= FAILED_AT_MOST * tally.requests, str(tally))
     expected = f"at most {FAILED_AT_MOST:.0%} of the requests fail"
@@ -235,9 +245,9 @@ async def _graceful(walk: Walk) -> None:
 async def _bfd(walk: Walk) -> None:
     walk.step("BFD for fast failover", "A second BGPPeer for router-1: one session, two names.")
     walk.apply("bfd-profile")
-    await walk.warned("Herald tells that it is the same session", "BGPPeer", "router-1-bfd", "router-1", "same session")
     await walk.sessions_up("router-1 has one session per node", "router-1", NODES.values())
     await walk.bgp_route("and its routes", "router-1", f"{CRITICAL}/32", NODES.values())
+    await walk.warned("Herald tells that it is the same session", "BGPPeer", "router-1-bfd", "router-1", "same session")
     walk.delete(HOWTO.object("bfd-profile", "router-1-bfd"))
 
 

@@ -139,9 +139,9 @@ async def _typo(walk: Walk) -> None:
     walk.step("Mistake 1  A wrong peer name", "MetalLB says nothing; Herald names the peer that was meant.")
     walk.apply("typo")
     words = ("internal-routr", "internal-router")
-    await walk.warned("the advertisement is warned of", "BGPAdvertisement", "internal-advert", *words)
     await _internal_has(walk, "its route is announced to nobody", {f"{SHOP}/32": NODES.values()})
     await _internet_has(walk, "and everything else stays as it was", [f"{SHOP}/32"])
+    await walk.warned("the advertisement is warned of", "BGPAdvertisement", "internal-advert", *words)
     walk.apply_one("bgp-advertisements", "internal-advert")
     both = {f"{PAYROLL}/32": NODES.values(), f"{SHOP}/32": NODES.values()}
     await _internal_has(walk, "put right, it is back", both)
