@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from herald.bgp.family import Prefix
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
-from herald.engine.link import Apply, PeerRoutes, parts
-from herald.engine.wish import Difference, RouteDifference, Wish
+from herald.engine.link import PART, Apply, PeerRoutes, parts
+from herald.engine.wish import STEP, Difference, RouteDifference, Wish
 from herald.layer2.holding import Address, Holding
 
 VIP, OTHER = ip_address("192.0.2.1"), ip_address("2001:db8::1")
@@ -22,9 +22,26 @@ R1, R2 = Route(ip_network("192.0.2.1/32")), Route(ip_network("192.0.2.2/32"))
 START = Apply(reset=True, holdings=(Holding(VIP),), peers=(A,), routes=(PeerRoutes("a", (R1,)),))
 
 
+def follow(wish: Wish, *parts: Apply) -> Difference:
+    """All steps of a message as one."""
+    held, released, peers, dropped = [], [], [], []
+    upserts: dict[str, list[Route]] = {}
+    withdrawn: dict[str, list[Prefix]] = {}
+    for step in wish.follow(parts):
+        held += step.held
+        released += step.released
+        peers += step.peers
+        dropped += step.peers_dropped
+        for name, change in step.routes.items():
+            upserts.setdefault(name, []).extend(change.upserts)
+            withdrawn.setdefault(name, []).extend(change.withdrawn)
+    routes = {name: RouteDifference(tuple(upserts[name]), tuple(withdrawn[name])) for name in upserts}
+    return Difference(tuple(held), tuple(released), tuple(peers), tuple(dropped), routes)
+
+
 def started() -> Wish:
     wish = Wish()
-    wish.apply(START)
+    follow(wish, START)
     return wish
 
 
@@ -53,7 +70,7 @@ def started() -> Wish:
         ),
         pytest.param(
             Apply(peers_dropped=("a", "nobody")),
-            Difference(peers_dropped=("a",), routes={"a": RouteDifference((), (R1.prefix,))}),
+            Difference(peers_dropped=("a",)),
             id="a peer dropped takes its routes along",
         ),
         pytest.param(
@@ -72,28 +89,26 @@ def started() -> Wish:
             id="other attributes",
         ),
         pytest.param(
-            Apply(routes=(PeerRoutes("a", (R2,)), PeerRoutes("a", withdrawn=(R2.prefix,)))),
-            Difference(),
-            id="come and gone within one message",
+            Apply(routes=(PeerRoutes("a", (R2,), (R2.prefix,)),)), Difference(), id="a withdrawal beats an upsert"
         ),
         pytest.param(Apply(routes=(PeerRoutes("a", withdrawn=(R2.prefix,)),)), Difference(), id="never there"),
         pytest.param(
             Apply(reset=True),
-            Difference(released=(VIP,), peers_dropped=("a",), routes={"a": RouteDifference((), (R1.prefix,))}),
+            Difference(released=(VIP,), peers_dropped=("a",)),
             id="the whole wish is empty",
         ),
     ],
 )
 def test_a_message_changes_exactly_what_is_different(message: Apply, difference: Difference) -> None:
     wish = started()
-    assert wish.apply(message) == difference
-    assert wish.apply(replace(message, reset=False)) == Difference(), "a second time it changes nothing"
+    assert follow(wish, message) == difference
+    assert follow(wish, message) == Difference(), "a second time it changes nothing"
 
 
 def test_routes_for_a_peer_that_is_not_known_are_kept_until_it_comes() -> None:
     wish = Wish()
-    wish.apply(Apply(routes=(PeerRoutes("b", (R1,)),)))
-    assert wish.apply(Apply(peers=(B,))) == Difference(peers=(B,))
+    follow(wish, Apply(routes=(PeerRoutes("b", (R1,)),)))
+    assert follow(wish, Apply(peers=(B,))) == Difference(peers=(B,))
     assert wish.routes == {"b": {R1.prefix: R1}}
 
 
@@ -128,6 +143,7 @@ class Follower:
         self.holdings.update((one.address, one) for one in difference.held)
         for name in difference.peers_dropped:
             del self.peers[name]
+            self.routes.pop(name, None)
         self.peers.update((one.name, one) for one in difference.peers)
         for name, change in difference.routes.items():
             table = self.routes.setdefault(name, {})
@@ -144,7 +160,8 @@ def filled(routes: dict[str, dict[Prefix, Route]]) -> dict[str, dict[Prefix, Rou
 def test_who_follows_the_differences_has_the_wish(script: list[Apply]) -> None:
     wish, follower = Wish(), Follower()
     for message in script:
-        follower.follow(wish.apply(message))
+        for step in wish.follow([message]):
+            follower.follow(step)
     assert (follower.holdings, follower.peers) == (wish.holdings, wish.peers)
     assert filled(follower.routes) == filled(wish.routes)
 
@@ -153,10 +170,8 @@ def test_who_follows_the_differences_has_the_wish(script: list[Apply]) -> None:
 def test_a_message_in_parts_makes_the_same_wish(script: list[Apply], size: int) -> None:
     whole, parted = Wish(), Wish()
     for message in script:
-        whole.apply(message)
-        pieces = list(parts(message, size))
-        united = replace(message, routes=tuple(one for piece in pieces for one in piece.routes))
-        parted.apply(united)
+        follow(whole, message)
+        follow(parted, *parts(message, size))
     assert (whole.holdings, whole.peers, filled(whole.routes)) == (parted.holdings, parted.peers, filled(parted.routes))
 
 
@@ -164,7 +179,19 @@ def test_a_message_in_parts_makes_the_same_wish(script: list[Apply], size: int) 
 def test_telling_the_whole_of_what_is_wished_changes_nothing(script: list[Apply]) -> None:
     wish = Wish()
     for message in script:
-        wish.apply(message)
+        follow(wish, message)
     tables = tuple(PeerRoutes(name, tuple(table.values()), replace=True) for name, table in wish.routes.items())
     whole = Apply(True, tuple(wish.holdings.values()), (), tuple(wish.peers.values()), (), tables)
-    assert wish.apply(whole) == Difference()
+    assert follow(wish, whole) == Difference()
+    assert follow(wish, *parts(whole, 2)) == Difference()
+
+
+def test_no_step_of_a_large_message_is_larger_than_a_part_or_a_batch() -> None:
+    many = tuple(Route(ip_network((0x0A000000 + number, 32))) for number in range(1000))
+    held = tuple(Holding(ip_address(0x0A000000 + number)) for number in range(1000))
+    wish = Wish()
+    for message in (Apply(True, held, (), (A,), (), (PeerRoutes("a", many),)), Apply(reset=True, peers=(A,))):
+        for step in wish.follow(list(parts(message))):
+            moved = [len(change.upserts) + len(change.withdrawn) for change in step.routes.values()]
+            assert len(step.held) + len(step.released) + sum(moved) <= max(PART, STEP)
+    assert (wish.holdings, wish.routes) == ({}, {"a": {}})

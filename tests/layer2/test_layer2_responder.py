@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from herald.layer2 import arp
 from herald.layer2.conflict import Conflict, ConflictLedger
 from herald.layer2.event import ClearConflict, FrameReceived, HoldingsChanged, LinksChanged, ReportConflict, SendFrame
-from herald.layer2.holding import Holding, differences
+from herald.layer2.holding import Holding
 from herald.layer2.link import Link
 from herald.layer2.responder import Drop, Responder, Unanswered
 from herald.net.interface import BROADCAST_MAC, Mac
@@ -178,23 +178,3 @@ def test_fuzz_no_frame_makes_the_responder_raise_or_send_more_than_it_got(frames
     for index, data in frames:
         effects = responder.handle(FrameReceived(index, data), 1.0)
         assert sum(isinstance(effect, SendFrame) for effect in effects) <= 1
-
-
-HELD = {VIP: Holding(VIP), ONLY_ETH1: Holding(ONLY_ETH1, frozenset({"eth1"}))}
-
-
-@pytest.mark.parametrize(
-    ("wanted", "dropped", "whole", "changed", "released"),
-    [
-        pytest.param([Holding(VIP)], [], False, (), (), id="the same again"),
-        pytest.param([Holding(FOREIGN)], [], False, (Holding(FOREIGN),), (), id="one more"),
-        pytest.param([Holding(ONLY_ETH1)], [], False, (Holding(ONLY_ETH1),), (), id="other interfaces"),
-        pytest.param([], [VIP, FOREIGN], False, (), (VIP,), id="only what is held is released"),
-        pytest.param([Holding(VIP)], [VIP], False, (), (), id="wanted beats dropped"),
-        pytest.param([Holding(VIP)], [], True, (), (ONLY_ETH1,), id="the whole wish releases the rest"),
-        pytest.param(list(HELD.values()), [], True, (), (), id="the whole wish, unchanged"),
-        pytest.param([], [VIP, VIP], False, (), (VIP,), id="dropped twice is released once"),
-    ],
-)
-def test_the_difference_between_wish_and_holdings(wanted, dropped, whole, changed, released) -> None:
-    assert differences(HELD, wanted, dropped, whole) == (changed, released)

@@ -36,10 +36,10 @@ class ControlLink:
         ready: Ready,
         *,
         facts: Callable[[], Facts],
-        on_apply: Callable[[Apply], Awaitable[None]],
+        on_apply: Callable[[tuple[Apply, ...]], Awaitable[None]],
         on_leave: Callable[[str], None],
     ) -> None:
-        """`on_apply` gets whole `Apply` messages, one at a time; `facts` gives the present ones."""
+        """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
         self._ready = ready
         self._facts = facts
         self._on_apply = on_apply
@@ -115,7 +115,7 @@ class ControlLink:
                 case Leave(reason):
                     self._on_leave(reason)
                 case Apply():
-                    whole = assembly.add(message)
-                    if whole is not None:
-                        await self._on_apply(whole)
+                    parts = assembly.add(message)
+                    if parts is not None:
+                        await self._on_apply(parts)
             await asyncio.sleep(0)  # parts that wait in the buffer must not keep requests for an address waiting

@@ -39,8 +39,8 @@ from herald.engine.codec import Codec, DecodeError
 from herald.layer2.conflict import Conflict
 from herald.layer2.holding import Address, Holding
 
-PART: Final = 250
-"""Holdings, routes and withdrawals in one part of an `Apply`."""
+PART: Final = 100
+"""Holdings, routes and withdrawals in one part of an `Apply`; the engine takes in each in a millisecond or two."""
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
 
 _LENGTH: Final = struct.Struct("!I")
@@ -240,25 +240,14 @@ def _batches(items: tuple[Any, ...], size: int) -> Iterator[tuple[Any, ...]]:
 
 @dataclass(slots=True)
 class Assembly:
-    """Puts the parts of an `Apply` together again. One per connection: what is unfinished dies with it."""
+    """Collects the parts of an `Apply`. One per connection: what is unfinished dies with it."""
 
     _parts: list[Apply] = field(default_factory=list)
 
-    def add(self, part: Apply) -> Apply | None:
-        """The whole, if `part` completes it."""
+    def add(self, part: Apply) -> tuple[Apply, ...] | None:
+        """All parts, if this one completes the message."""
         self._parts.append(part)
         if not part.complete:
             return None
         collected, self._parts = self._parts, []
-        return collected[0] if len(collected) == 1 else _united(collected)
-
-
-def _united(collected: list[Apply]) -> Apply:
-    return Apply(
-        reset=collected[0].reset,
-        holdings=tuple(one for part in collected for one in part.holdings),
-        holdings_dropped=tuple(one for part in collected for one in part.holdings_dropped),
-        peers=tuple(one for part in collected for one in part.peers),
-        peers_dropped=tuple(one for part in collected for one in part.peers_dropped),
-        routes=tuple(one for part in collected for one in part.routes),
-    )
+        return tuple(collected)

@@ -27,20 +27,26 @@ class Peers:
         self._rng = rng
         self._on_change = on_change
         self._peers: dict[str, _Peer] = {}
+        self._new: dict[str, _Peer] = {}
 
     def apply(self, difference: Difference, routes: Mapping[str, RouteTable]) -> None:
-        """Follow the changed wish; `routes` are all that is wished for now, by peer."""
+        """Follow one step of the wish; `routes` are all that is wished for so far, by peer."""
         for name in difference.peers_dropped:
             self._drop(name)
-        known = frozenset(self._peers)
         for parameters in difference.peers:
-            if parameters.name in known:
+            if parameters.name in self._peers:
                 self._peers[parameters.name].peering.update(parameters)
             else:
                 self._add(parameters, routes.get(parameters.name, {}))
         for name, change in difference.routes.items():
-            if name in known:
+            if name in self._peers:
                 self._peers[name].peering.apply_routes(change.upserts, change.withdrawn)
+
+    def start_new(self) -> None:
+        """Let the peers added since the last call connect. They wait for it, so that their first routes are all."""
+        new, self._new = self._new, {}
+        for peer in new.values():
+            peer.peering.start()
 
     def snapshots(self) -> tuple[SessionSnapshot, ...]:
         """Every session, by name of the peer."""
@@ -57,14 +63,14 @@ class Peers:
 
     def _add(self, parameters: PeerParameters, routes: RouteTable) -> None:
         peer = _Peer(parameters, self._dial, self._rng, self._on_change)
-        self._peers[parameters.name] = peer
+        self._peers[parameters.name] = self._new[parameters.name] = peer
         peer.peering.replace_routes(tuple(routes.values()))
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
         _log.info("BGP peer %s configured", parameters.name, extra={"event": "peerAdded", **fields})
-        peer.peering.start()
 
     def _drop(self, name: str) -> None:
         peer = self._peers.pop(name)
+        self._new.pop(name, None)
         _log.info("BGP peer %s no longer configured", name, extra={"event": "peerRemoved", "peer": name})
         self._tasks.create_task(peer.peering.stop("peer removed from the configuration"))
         self._on_change()

@@ -17,8 +17,6 @@ import os
 import random
 import signal
 import socket
-from functools import partial
-from itertools import islice
 from typing import Final
 
 from herald.engine import show
@@ -38,7 +36,6 @@ from herald.layer2.link import Exclusion, Verdict
 from herald.observe import log
 
 LEAVE_SECONDS: Final = 0.9
-_SLICE: Final = 500
 
 _log: Final = logging.getLogger("herald.engine")
 
@@ -60,11 +57,11 @@ class _Engine:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        leaving: asyncio.Future[str] = loop.create_future()
+        self._leaving: asyncio.Future[str] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _resolve, leaving, signal.Signals(number).name)
+            loop.add_signal_handler(number, self._leave_for, signal.Signals(number).name)
         async with asyncio.TaskGroup() as tasks:
-            self._start(tasks, leaving)
+            self._start(tasks)
             servers = [await self._link.start(socket.socket(fileno=self._options.link_fd))]
             if self._options.show_socket is not None:
                 servers.append(await self._show().start(show.bind(self._options.show_socket)))
@@ -72,19 +69,19 @@ class _Engine:
             _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
             gc.collect()
             gc.freeze()  # what was imported stays for ever; no collection need walk it again
-            reason = await leaving
+            reason = await self._leaving
             for server in servers:
                 server.close()
             await self._leave(reason)
             telling.cancel()
             self._link.close()
 
-    def _start(self, tasks: asyncio.TaskGroup, leaving: asyncio.Future[str]) -> None:
+    def _start(self, tasks: asyncio.TaskGroup) -> None:
         self._link = ControlLink(
             Ready(self._options.node, os.getpid()),
             facts=self._facts,
             on_apply=self._apply,
-            on_leave=partial(_resolve, leaving),
+            on_leave=self._leave_for,
         )
         changed = self._link.note_change
         self._membership = self._join()
@@ -103,6 +100,10 @@ class _Engine:
             return Alone(self._options.node)
         return Heartbeat(self._options.members_dir, self._options.node, self._link.note_change)
 
+    def _leave_for(self, reason: str) -> None:
+        if not self._leaving.done():
+            self._leaving.set_result(reason)
+
     async def _leave(self, reason: str) -> None:
         _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
         try:
@@ -114,18 +115,17 @@ class _Engine:
         except TimeoutError:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
 
-    async def _apply(self, message: Apply) -> None:
-        """Follow the wish. Holdings go in slices: the first minutes of a busy node must not hold up its answers."""
+    async def _apply(self, parts: tuple[Apply, ...]) -> None:
+        """Follow the wish in small steps: even the whole wish of a busy node must not hold up its answers."""
         async with self._applying:
-            difference = self._wish.apply(message)
-            self._peers.apply(difference, self._wish.routes)
-            _log_holdings(difference.held, difference.released)
-            self._layer2.apply((), difference.released)
-            remaining = iter(difference.held)
-            while batch := tuple(islice(remaining, _SLICE)):
-                self._layer2.apply(batch, ())
+            for difference in self._wish.follow(parts):
+                self._peers.apply(difference, self._wish.routes)
+                _log_holdings(difference.held, difference.released)
+                self._layer2.apply(difference.held, difference.released)
                 await asyncio.sleep(0)
-            self._link.note_change()
+                if self._leaving.done():
+                    return
+            self._peers.start_new()
 
     def _facts(self) -> Facts:
         return Facts(
@@ -148,11 +148,6 @@ class _Engine:
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
             },
         )
-
-
-def _resolve(leaving: "asyncio.Future[str]", reason: str) -> None:
-    if not leaving.done():
-        leaving.set_result(reason)
 
 
 def _interface_fact(one: JudgedInterface) -> InterfaceFact:

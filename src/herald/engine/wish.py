@@ -1,34 +1,47 @@
 """Wish: what control last wanted of the engine, and what each new message changes in it.
 
 The engine acts on differences only. Whatever way a wish is told, in small changes or whole, once or ten times, what
-reaches the wire is the same; `Apply(reset=True)` with what is already wished gives an empty `Difference`.
+reaches the wire is the same; `Apply(reset=True)` with what is already wished gives no difference at all.
 
-A withdrawal beats an upsert of the same prefix in the same `PeerRoutes`, but an address or peer both named and dropped
-in one message stays: dropping is said of what the message does not name.
+A message may name 10,000 routes. It is followed in steps, none of which takes longer than a part of it does, so that
+the caller can do other work in between; the wish is followed when the last step is taken. First peers, then what is
+named, and in the end what is to be gone: what replaces something is there before the other is withdrawn.
+
+An address or peer both named and dropped in one message stays: dropping is said of what the message does not name.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, TypeVar
 
 from herald.bgp.family import Prefix
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
 from herald.engine.link import Apply, PeerRoutes
-from herald.layer2.holding import Address, Holding, differences
+from herald.layer2.holding import Address, Holding
 
 RouteTable = dict[Prefix, Route]
+T = TypeVar("T")
+
+STEP: Final = 100
+"""Things that go within one step at the end of a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteDifference:
-    """What changes towards one peer: both parts name each prefix at most once, and never the same."""
+    """What changes towards one peer; no prefix is in both parts."""
 
-    upserts: tuple[Route, ...]
-    withdrawn: tuple[Prefix, ...]
+    upserts: tuple[Route, ...] = ()
+    withdrawn: tuple[Prefix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What must be done so that the new wish holds. `peers` are new or changed ones."""
+    """One step: what must be done so that the wish holds a little more. `peers` are new or changed ones.
+
+    Routes of peers that are dropped go with them and are not named.
+    """
 
     held: tuple[Holding, ...] = ()
     released: tuple[Address, ...] = ()
@@ -45,60 +58,79 @@ class Wish:
         self.peers: dict[str, PeerParameters] = {}
         self.routes: dict[str, RouteTable] = {}
 
-    def apply(self, message: Apply) -> Difference:
-        """Take the message in and tell what it changes."""
-        held, released = differences(self.holdings, message.holdings, message.holdings_dropped, message.reset)
-        for address in released:
-            del self.holdings[address]
-        self.holdings.update((holding.address, holding) for holding in held)
-        peers, peers_dropped = self._apply_peers(message)
-        return Difference(held, released, peers, peers_dropped, self._apply_routes(message, peers_dropped))
+    def follow(self, parts: Sequence[Apply]) -> Iterator[Difference]:
+        """Take in a message, given in its parts, step by step. The caller takes every step before the next message."""
+        steps = (self._follow_peers(parts), self._follow_holdings(parts), self._follow_routes(parts))
+        return (difference for step in steps for difference in step if difference != _NOTHING)
 
-    def _apply_peers(self, message: Apply) -> tuple[tuple[PeerParameters, ...], tuple[str, ...]]:
-        named = {peer.name: peer for peer in message.peers}
-        changed = tuple(peer for name, peer in named.items() if self.peers.get(name) != peer)
-        candidates = self.peers if message.reset else dict.fromkeys(n for n in message.peers_dropped if n in self.peers)
-        dropped = tuple(name for name in candidates if name not in named)
-        for name in dropped:
+    def _follow_peers(self, parts: Sequence[Apply]) -> Iterator[Difference]:
+        named = {peer.name: peer for part in parts for peer in part.peers}
+        dropped: Iterable[str] = (
+            self.peers if parts[0].reset else [name for part in parts for name in part.peers_dropped]
+        )
+        gone = tuple(name for name in dict.fromkeys(dropped) if name in self.peers and name not in named)
+        for name in gone:
             del self.peers[name]
+            self.routes.pop(name, None)
+        changed = tuple(peer for name, peer in named.items() if self.peers.get(name) != peer)
         self.peers.update((peer.name, peer) for peer in changed)
-        return changed, dropped
+        yield Difference(peers=changed, peers_dropped=gone)
 
-    def _apply_routes(self, message: Apply, peers_dropped: tuple[str, ...]) -> dict[str, RouteDifference]:
-        """Also forgets the routes of peers that are gone, unless the message gives them anew."""
-        gone = list(self.routes) if message.reset else peers_dropped
-        touched: dict[str, _Touched] = {name: dict(self.routes.pop(name, {})) for name in gone}
-        for change in message.routes:
+    def _follow_holdings(self, parts: Sequence[Apply]) -> Iterator[Difference]:
+        stale = dict.fromkeys(self.holdings) if parts[0].reset else {}
+        for part in parts:
+            stale.update(dict.fromkeys(address for address in part.holdings_dropped if address in self.holdings))
+        for part in parts:
+            named = {holding.address: holding for holding in part.holdings}
+            changed = {address: one for address, one in named.items() if self.holdings.get(address) != one}
+            for address in named:
+                stale.pop(address, None)
+            self.holdings.update(changed)
+            yield Difference(held=tuple(changed.values()))
+        for batch in _batches(stale):
+            for address in batch:
+                del self.holdings[address]
+            yield Difference(released=batch)
+
+    def _follow_routes(self, parts: Sequence[Apply]) -> Iterator[Difference]:
+        stale = {peer: dict(table) for peer, table in self.routes.items()} if parts[0].reset else {}
+        for change in (change for part in parts for change in part.routes):
             table = self.routes.setdefault(change.peer, {})
-            _change(table, change, touched.setdefault(change.peer, {}))
-        compared = {name: _compare(before, self.routes.get(name, {})) for name, before in touched.items()}
-        return {name: found for name, found in compared.items() if found.upserts or found.withdrawn}
+            if change.replace:
+                stale[change.peer] = dict(table)
+            yield _routes(change.peer, _change(table, change, stale.get(change.peer, {})))
+        for peer, left in stale.items():
+            table = self.routes[peer]
+            for batch in _batches(left):
+                for prefix in batch:
+                    del table[prefix]
+                yield _routes(peer, RouteDifference(withdrawn=batch))
 
 
-_Touched = dict[Prefix, Route | None]
-"""What stood before the message, of the prefixes it touches: one route among 10,000 costs one comparison."""
+_NOTHING: Final = Difference()
 
 
-def _change(table: RouteTable, change: PeerRoutes, touched: _Touched) -> None:
-    if change.replace:
-        for prefix, route in table.items():
-            touched.setdefault(prefix, route)
-        table.clear()
-    for route in change.upserts:
-        touched.setdefault(route.prefix, table.get(route.prefix))
-        table[route.prefix] = route
+def _routes(peer: str, change: RouteDifference) -> Difference:
+    return Difference(routes={peer: change}) if change.upserts or change.withdrawn else _NOTHING
+
+
+def _change(table: RouteTable, change: PeerRoutes, stale: RouteTable) -> RouteDifference:
+    """Apply `change` to `table`, and take what it names off what is `stale`. A withdrawal beats an upsert beside it."""
+    named = {route.prefix: route for route in change.upserts}
+    upserts = {prefix: route for prefix, route in named.items() if table.get(prefix) != route}
+    for prefix in named:
+        stale.pop(prefix, None)
+    withdrawn = []
     for prefix in change.withdrawn:
-        touched.setdefault(prefix, table.pop(prefix, None))
-        table.pop(prefix, None)
-
-
-def _compare(before: _Touched, after: RouteTable) -> RouteDifference:
-    upserts: list[Route] = []
-    withdrawn: list[Prefix] = []
-    for prefix, was in before.items():
-        now = after.get(prefix)
-        if now is None and was is not None:
+        upserts.pop(prefix, None)
+        stale.pop(prefix, None)
+        if table.pop(prefix, None) is not None:
             withdrawn.append(prefix)
-        elif now is not None and now != was:
-            upserts.append(now)
-    return RouteDifference(tuple(upserts), tuple(withdrawn))
+    table.update(upserts)
+    return RouteDifference(tuple(upserts.values()), tuple(withdrawn))
+
+
+def _batches(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
+    remaining = iter(items)
+    while batch := tuple(islice(remaining, STEP)):
+        yield batch

@@ -98,7 +98,7 @@ class Layer2Driver:
         self._send_failures = 0
 
     def apply(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
-        """Follow a changed wish: `held` are new or different. See `herald.layer2.holding.differences`."""
+        """Follow a changed wish: `held` are new or different, `released` no longer wanted."""
         if held or released:
             self._tell(HoldingsChanged(held, released))
             self._on_change()

@@ -16,6 +16,7 @@ defends the address (RFC 5227 §2.1.1). Before the table, every well-formed pack
 
 import enum
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import assert_never
@@ -86,6 +87,7 @@ class Responder:
         self._links: dict[int, Link] = {}
         self._own_macs: frozenset[Mac] = frozenset()
         self._holdings: dict[Address, Holding] = {}
+        self._unanswered: dict[Address, Unanswered] = {}
         self._requests: Counter[Address] = Counter()
         self._dropped: Counter[Drop] = Counter()
         self._conflicts = conflicts or ConflictLedger()
@@ -98,10 +100,12 @@ class Responder:
             case HoldingsChanged(held, released):
                 effects = self._release(released)
                 self._holdings.update((holding.address, holding) for holding in held)
+                self._judge_holdings(held)
                 return effects
             case LinksChanged(links, own_macs):
                 self._links = {link.index: link for link in links}
                 self._own_macs = own_macs
+                self._judge_holdings(self._holdings.values())
                 return []
             case _:
                 assert_never(event)
@@ -127,8 +131,7 @@ class Responder:
 
     def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
         """The holdings that nobody here answers for, with the reason; sorted by family and value."""
-        found = ((address, self._why_unanswered(holding)) for address, holding in self._holdings.items())
-        return tuple(sorted(((a, why) for a, why in found if why), key=lambda e: (e[0].version, int(e[0]))))
+        return tuple(sorted(self._unanswered.items(), key=lambda one: (one[0].version, int(one[0]))))
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """The foreign claims that are open, sorted by address and MAC."""
@@ -173,12 +176,21 @@ class Responder:
         for address in addresses:
             self._holdings.pop(address, None)
             self._requests.pop(address, None)
+            self._unanswered.pop(address, None)
         return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
 
     def _holding_snapshot(self, holding: Holding) -> HoldingSnapshot:
-        why = self._why_unanswered(holding)
+        why = self._unanswered.get(holding.address)
         links = () if why else tuple(link.name for link in self._links.values() if holding.covers(link.name))
         return HoldingSnapshot(holding, links, why, self._requests[holding.address])
+
+    def _judge_holdings(self, holdings: Iterable[Holding]) -> None:
+        for holding in holdings:
+            why = self._why_unanswered(holding)
+            if why is None:
+                self._unanswered.pop(holding.address, None)
+            else:
+                self._unanswered[holding.address] = why
 
     def _why_unanswered(self, holding: Holding) -> Unanswered | None:
         if not isinstance(holding.address, IPv4Address):
