@@ -1,0 +1,122 @@
+"""`herald standalone` as a user starts it, in a network namespace: manifests in, an address held, and kept."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.netns
+
+HERALD = [sys.executable, "-m", "herald.cli.main"]
+PATIENCE_S = 60.0
+MANIFESTS = """\
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: prod, namespace: metallb-system}
+spec: {addresses: [192.0.2.200-192.0.2.210]}
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: {name: l2, namespace: metallb-system}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+"""
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    name = f"h{secrets.token_hex(4)}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    for words in ("link set lo up", "link add eth0 type veth peer name far", "link set far up", "link set eth0 up"):
+        subprocess.run(["ip", "-n", name, *words.split()], check=True)
+    try:
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+class Host:
+    """A host that runs `herald standalone`."""
+
+    def __init__(self, namespace: str, folder: Path) -> None:
+        self.config = folder / "config"
+        self.config.mkdir()
+        self.socket = folder / "show.sock"
+        self.log = folder / "log"
+        options = ["--config", str(self.config), "--node-name", "host-1", "--show-socket", str(self.socket)]
+        with self.log.open("wb") as log:
+            command = ["ip", "netns", "exec", namespace, *HERALD, "standalone", *options]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def show(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        command = [*HERALD, "show", *words, "--socket", str(self.socket), "-o", "json"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def answers_for(self) -> list[str]:
+        shown = self.show("l2")
+        return [each["ip"] for each in json.loads(shown.stdout)["data"]["holdings"]] if shown.returncode == 0 else []
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("event") == name]
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, self.log.read_text()
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def host(namespace: str, tmp_path: Path) -> Iterator[Host]:
+    running = Host(namespace, tmp_path)
+    try:
+        yield running
+    finally:
+        running.process.send_signal(signal.SIGTERM)
+        try:
+            running.process.wait(10)
+        finally:
+            running.process.kill()
+            running.process.wait()
+
+
+def test_a_plain_host_answers_for_the_address_and_keeps_it_whatever_dies(host: Host) -> None:
+    (host.config / "all.yaml").write_text(MANIFESTS)
+    host.until(lambda: host.answers_for() == ["192.0.2.200"])
+    assert [line["ips"] for line in host.events("serviceAnnounced")] == [["192.0.2.200"]]
+
+    control = int(str(host.events("controlStarted")[-1]["pid"]))
+    os.kill(control, signal.SIGKILL)
+    host.until(lambda: len(host.events("engineConnected")) == 2)
+    assert host.answers_for() == ["192.0.2.200"]
+    assert host.events("addressReleased") == []
+
+    (host.config / "all.yaml").write_text(MANIFESTS[:-30])
+    host.until(lambda: any(line["rule"] == "HL200" for line in host.events("problem")))
+    assert host.answers_for() == ["192.0.2.200"]
+
+    (host.config / "all.yaml").write_text(MANIFESTS.replace("LoadBalancer", "ClusterIP"))
+    host.until(lambda: host.answers_for() == [])
+    assert host.events("serviceWithdrawn")[-1]["protocol"] == "layer2"
+
+    host.process.send_signal(signal.SIGTERM)
+    assert host.process.wait(10) == 0
+
+
+def test_show_without_a_speaker_says_so_and_exits_2(tmp_path: Path) -> None:
+    command = [*HERALD, "show", "members", "--socket", str(tmp_path / "none.sock")]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert shown.returncode == 2
+    assert "no speaker runs behind" in shown.stderr
