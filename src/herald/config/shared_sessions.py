@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import combinations
 
-from herald.cluster.meta import NodeName
+from herald.cluster.meta import NodeName, PeerName
 from herald.cluster.node import Node
 from herald.config.findings import ObjectKey, problem
 from herald.config.peer import Peer
 from herald.config.problem import Problem
+from herald.config.selectors import selected_nodes
 
 # What does not describe the session itself, or what the endpoint says already.
 _NOT_COMPARED = frozenset({"name", "created", "node_selectors", "peer_address", "interface", "peer_port", "vrf"})
@@ -32,37 +33,39 @@ _SPELLINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A peer and the nodes that keep a session with it; with no node known, `nodes` is None: possibly any."""
+class _Places:
+    """Where peers keep their sessions; looked up only for peers that have something in common, and once."""
 
-    peer: Peer
-    nodes: frozenset[NodeName] | None
+    def __init__(self, nodes: Mapping[NodeName, Node]) -> None:
+        self._nodes = nodes
+        self._of: dict[PeerName, frozenset[NodeName]] = {}
+
+    def meet(self, one: Peer, other: Peer) -> bool:
+        """Whether some node keeps a session with both; with no node known, it is possible."""
+        return not self._nodes or not self._selected(one).isdisjoint(self._selected(other))
+
+    def _selected(self, peer: Peer) -> frozenset[NodeName]:
+        if peer.name not in self._of:
+            self._of[peer.name] = selected_nodes(peer.node_selectors, self._nodes)
+        return self._of[peer.name]
 
 
 def shared_sessions(peers: Iterable[Peer], nodes: Mapping[NodeName, Node], namespace: str) -> tuple[Problem, ...]:
-    """HL074 and HL076 about peers that share a node. Each peer is reported once per rule, against the oldest other."""
-    placed = [_Placed(peer, _nodes(peer, nodes)) for peer in sorted(peers, key=lambda peer: peer.age_order)]
-    return (*_duplicates(placed, namespace), *_identities(placed, namespace))
+    """HL074 about peers that share a session, on the younger, and one HL076 for each pair of identities on a node."""
+    oldest_first = sorted(peers, key=lambda peer: peer.age_order)
+    places = _Places(nodes)
+    return (*_duplicates(oldest_first, places, namespace), *_identities(oldest_first, places, namespace))
 
 
-def _nodes(peer: Peer, nodes: Mapping[NodeName, Node]) -> frozenset[NodeName] | None:
-    return frozenset(name for name, node in nodes.items() if peer.selects(node.labels)) if nodes else None
-
-
-def _meet(one: _Placed, other: _Placed) -> bool:
-    return one.nodes is None or other.nodes is None or not one.nodes.isdisjoint(other.nodes)
-
-
-def _duplicates(placed: Sequence[_Placed], namespace: str) -> Iterable[Problem]:
-    by_endpoint: dict[tuple[str, int, str], list[_Placed]] = defaultdict(list)
-    for entry in placed:
-        by_endpoint[entry.peer.endpoint].append(entry)
+def _duplicates(peers: Sequence[Peer], places: _Places, namespace: str) -> Iterable[Problem]:
+    by_endpoint: dict[tuple[str, int, str], list[Peer]] = defaultdict(list)
+    for peer in peers:
+        by_endpoint[peer.endpoint].append(peer)
     for same in by_endpoint.values():
         for number, younger in enumerate(same):
-            older = next((entry for entry in same[:number] if _meet(entry, younger)), None)
+            older = next((earlier for earlier in same[:number] if places.meet(earlier, younger)), None)
             if older is not None:
-                yield _duplicate(older.peer, younger.peer, namespace)
+                yield _duplicate(older, younger, namespace)
 
 
 def _duplicate(older: Peer, younger: Peer, namespace: str) -> Problem:
@@ -89,15 +92,16 @@ def _differing(older: Peer, younger: Peer) -> list[str]:
     ]
 
 
-def _identities(placed: Sequence[_Placed], namespace: str) -> Iterable[Problem]:
-    """Compares each peer with the first of those that share its value, so that 1,000 peers are no million of pairs."""
-    kinds: dict[tuple[object, ...], list[_Placed]] = defaultdict(list)
-    for entry in placed:
-        kinds[(entry.peer.vrf, entry.peer.my_asn, entry.peer.router_id)].append(entry)
-    for older_kind, younger_kind in combinations(kinds.values(), 2):
-        pair = next(((o, y) for y in younger_kind for o in older_kind if _meet(o, y)), None)
+def _identities(peers: Sequence[Peer], places: _Places, namespace: str) -> Iterable[Problem]:
+    """Compares identities, not peers: a thousand peers usually have one."""
+    identities: dict[tuple[object, ...], list[Peer]] = defaultdict(list)
+    for peer in peers:
+        identities[peer.vrf, peer.my_asn, peer.router_id].append(peer)
+    for one, other in combinations(identities.values(), 2):
+        pair = next(((o, y) for y in other for o in one if places.meet(o, y)), None)
         if pair is not None:
-            yield from _disagreement(pair[0].peer, pair[1].peer, namespace)
+            older, younger = sorted(pair, key=lambda peer: peer.age_order)
+            yield from _disagreement(older, younger, namespace)
 
 
 def _disagreement(older: Peer, younger: Peer, namespace: str) -> Iterable[Problem]:

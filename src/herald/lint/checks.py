@@ -28,9 +28,8 @@ CHECKS: tuple[Check, ...] = (
     peers.one_source_for_many_nodes,  # HL071
     peers.password_in_manifest,  # HL073
     peers.local_pref_toward_ebgp,  # HL078
-    selectors.matches_nothing,  # HL080
+    selectors.matches_nothing,  # HL080, HL082
     advertisements.restriction_undone,  # HL081
-    selectors.misspelt_label,  # HL082
     services.no_dual_stack_pool,  # HL090
     services.no_auto_assign_pool,  # HL091
     services.request_not_allowed,  # HL092

@@ -15,7 +15,7 @@ from herald.api import bgp_peer as peer_api
 from herald.api import ip_address_pool as pool_api
 from herald.api import l2_advertisement as l2_api
 from herald.cluster.endpoints import EndpointSlice
-from herald.cluster.meta import NamespacedName, NodeName, PoolName
+from herald.cluster.meta import NamespacedName, NodeName, PeerName, PoolName
 from herald.cluster.service import Service
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
 from herald.config.compile import Compiled
@@ -24,6 +24,7 @@ from herald.config.findings import ObjectKey
 from herald.config.peer import Peer
 from herald.config.pool import Pool
 from herald.config.resources import Resources
+from herald.config.selectors import selected_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,12 @@ class Facts:
             assert isinstance(resource, peer_api.BGPPeer)
             found.append(PeerEntry(value, resource.spec, key))
         return tuple(found)
+
+    @cached_property
+    def nodes_of_peers(self) -> Mapping[PeerName, frozenset[NodeName]]:
+        """The nodes that keep a session with each peer."""
+        nodes = self.config.nodes
+        return {entry.value.name: selected_nodes(entry.value.node_selectors, nodes) for entry in self.peers}
 
     @property
     def advertisements(self) -> tuple[L2Entry | BGPEntry, ...]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from herald.cluster.meta import NodeName, PeerName
+from herald.cluster.meta import PeerName
 from herald.config.findings import problem
 from herald.config.peer import Peer
 from herald.config.problem import Problem
@@ -28,31 +28,30 @@ def hears_nothing(facts: Facts) -> Iterator[Problem]:
 
 
 def _session_names(facts: Facts) -> Mapping[PeerName, frozenset[PeerName]]:
-    """All names under which the sessions of a peer go."""
-    names: dict[PeerName, frozenset[PeerName]] = defaultdict(frozenset)
-    for node in facts.config.nodes:
-        for session in facts.view.sessions(node):
-            for name in session.names:
-                names[name] |= session.names
-    return {entry.value.name: names[entry.value.name] | {entry.value.name} for entry in facts.peers}
+    """All names under which the sessions of a peer go: peers with one endpoint are one session where they meet."""
+    by_endpoint: dict[tuple[str, int, str], list[PeerName]] = defaultdict(list)
+    for entry in facts.peers:
+        by_endpoint[entry.value.endpoint].append(entry.value.name)
+    nodes = facts.nodes_of_peers
+    return {
+        name: frozenset(other for other in same if other == name or not nodes[name].isdisjoint(nodes[other]))
+        for same in by_endpoint.values()
+        for name in same
+    }
 
 
 def _is_reached(facts: Facts, peer: Peer, names: frozenset[PeerName]) -> bool:
-    nodes = _nodes(facts, peer)
+    nodes = facts.nodes_of_peers[peer.name]
     return any(
         entry.value.pools and entry.value.admits_peer(names) and (not nodes or not entry.value.nodes.isdisjoint(nodes))
         for entry in facts.bgp
     )
 
 
-def _nodes(facts: Facts, peer: Peer) -> frozenset[NodeName]:
-    return frozenset(name for name, node in facts.config.nodes.items() if peer.selects(node.labels))
-
-
 def one_source_for_many_nodes(facts: Facts) -> Iterator[Problem]:
     """HL071"""
     for entry in facts.peers:
-        source, nodes = entry.value.source_address, _nodes(facts, entry.value)
+        source, nodes = entry.value.source_address, facts.nodes_of_peers[entry.value.name]
         if source is not None and len(nodes) > 1:
             yield problem(
                 "HL071",

@@ -1,9 +1,12 @@
 """Pools that nobody announces, that contain somebody else's addresses, that are nearly full or open to all."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from ipaddress import ip_network
 
+from herald.cluster.meta import PoolName
 from herald.cluster.node import Node
+from herald.cluster.service import Service
 from herald.config.findings import problem
 from herald.config.nearest import nearest
 from herald.config.problem import Problem, Severity
@@ -40,17 +43,20 @@ def _closest(facts: Facts, pool: PoolEntry) -> str:
 
 def contains_node_address(facts: Facts) -> Iterator[Problem]:
     """HL020"""
-    owned = [(address, node.name) for node in facts.config.nodes.values() for address in _addresses(node)]
-    for entry in facts.pools:
-        inside = [f"{address} of node {name}" for address, name in owned if address in entry.value]
-        if inside:
-            yield problem(
-                "HL020",
-                entry.key,
-                "spec.addresses",
-                f"contains {listed(inside)}: once a Service gets such an address, traffic for the node goes astray; "
-                "leave it out of the pool",
-            )
+    inside: dict[PoolName, list[str]] = defaultdict(list)
+    for node in facts.config.nodes.values():
+        for address in _addresses(node):
+            pool = facts.view.pool_of((address,))
+            if pool is not None:
+                inside[pool.name].append(f"{address} of node {node.name}")
+    for name, found in inside.items():
+        yield problem(
+            "HL020",
+            facts.key("IPAddressPool", name),
+            "spec.addresses",
+            f"contains {listed(found)}: once a Service gets such an address, traffic for the node goes astray; "
+            "leave it out of the pool",
+        )
 
 
 def _addresses(node: Node) -> Iterator[IPAddress]:
@@ -64,23 +70,25 @@ def _addresses(node: Node) -> Iterator[IPAddress]:
 
 def overlaps_cluster_network(facts: Facts) -> Iterator[Problem]:
     """HL023"""
-    networks = [(cidr, node.name) for node in facts.config.nodes.values() for cidr in _pod_ranges(node)]
-    for entry in facts.pools:
-        found = [f"pod CIDR {cidr.text} of node {name}" for cidr, name in networks if _overlaps(entry, cidr)]
-        found += [
-            f"cluster IP {text} of Service {service.key}"
-            for service in facts.resources.services
-            for text in service.spec.cluster_ips or ()
-            if _holds(entry, text)
-        ]
-        if found:
-            yield problem(
-                "HL023",
-                entry.key,
-                "spec.addresses",
-                f"overlaps {listed(found)}: nodes route such an address into the cluster's own network, whoever "
-                "announces it; use a range outside of it",
-            )
+    overlapping: dict[PoolName, list[str]] = defaultdict(list)
+    for node in facts.config.nodes.values():
+        for cidr in _pod_ranges(node):
+            for pool in facts.config.pools.values():
+                if any(entry.overlaps(cidr) for entry in pool.ranges):
+                    overlapping[pool.name].append(f"pod CIDR {cidr.text} of node {node.name}")
+    for service in facts.resources.services:
+        for address in _cluster_ips(service):
+            holder = facts.view.pool_of((address,))
+            if holder is not None:
+                overlapping[holder.name].append(f"cluster IP {address} of Service {service.key}")
+    for name, found in overlapping.items():
+        yield problem(
+            "HL023",
+            facts.key("IPAddressPool", name),
+            "spec.addresses",
+            f"overlaps {listed(found)}: nodes route such an address into the cluster's own network, whoever "
+            "announces it; use a range outside of it",
+        )
 
 
 def _pod_ranges(node: Node) -> Iterator[AddressRange]:
@@ -91,15 +99,12 @@ def _pod_ranges(node: Node) -> Iterator[AddressRange]:
             continue  # Not ours to judge: the API server lets no such Node through.
 
 
-def _overlaps(pool: PoolEntry, other: AddressRange) -> bool:
-    return any(entry.overlaps(other) for entry in pool.value.ranges)
-
-
-def _holds(pool: PoolEntry, text: str) -> bool:
-    try:
-        return parse_address(text) in pool.value
-    except ValueError:
-        return False  # "None" of a headless service.
+def _cluster_ips(service: Service) -> Iterator[IPAddress]:
+    for text in service.spec.cluster_ips or ():
+        try:
+            yield parse_address(text)
+        except ValueError:
+            continue  # "None" of a headless service.
 
 
 def nearly_full(facts: Facts) -> Iterator[Problem]:

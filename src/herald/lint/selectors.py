@@ -39,29 +39,16 @@ class _Use:
 
 
 def matches_nothing(facts: Facts) -> Iterator[Problem]:
-    """HL080, unless HL082 says more."""
+    """HL082 where a similar label exists, else HL080"""
     for use in _uses(facts):
-        if use.matches_nothing and _misspelt(use) is None:
-            yield problem(
-                "HL080",
-                use.key,
-                use.field,
-                f"({use.selector}) matches none of the {len(use.choice.labels)} {use.choice.noun}: correct it, or "
-                "their labels",
-                use.choice.severity,
-            )
-
-
-def misspelt_label(facts: Facts) -> Iterator[Problem]:
-    """HL082"""
-    for use in _uses(facts):
-        if use.matches_nothing and (hint := _misspelt(use)) is not None:
-            yield problem(
-                "HL082",
-                use.key,
-                use.field,
-                f"({use.selector}) matches none of the {len(use.choice.labels)} {use.choice.noun}; {hint}",
-            )
+        if use.matches_nothing:
+            nothing = f"({use.selector}) matches none of the {len(use.choice.labels)} {use.choice.noun}"
+            hint = _misspelt(use)
+            if hint is None:
+                advice = "correct it, or their labels"
+                yield problem("HL080", use.key, use.field, f"{nothing}: {advice}", use.choice.severity)
+            else:
+                yield problem("HL082", use.key, use.field, f"{nothing}; {hint}")
 
 
 def _uses(facts: Facts) -> Iterator[_Use]:

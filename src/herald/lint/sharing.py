@@ -14,6 +14,7 @@ from herald.lint.facts import Facts, listed, service_key
 from herald.net.ip_family import IPAddress
 
 _FIELD = f"metadata.annotations[{PREFIX}{ALLOW_SHARED_IP}]"
+_MOST_COMPARED = 200  # Comparing thousands of keys with each other takes longer than the hint is worth.
 _SHARING = frozenset(
     {
         RefusalReason.PORT_IN_USE,
@@ -66,7 +67,7 @@ def key_used_once(facts: Facts) -> Iterator[Problem]:
     groups = _by_key(facts)
     for key, group in groups.items():
         if len(group) == 1:
-            others = [other for other in groups if other != key]
+            others = [other for other in groups if other != key] if len(groups) <= _MOST_COMPARED else []
             yield problem(
                 "HL062",
                 service_key(group[0]),
