@@ -59,11 +59,15 @@ class Wish:
         self.routes: dict[str, RouteTable] = {}
 
     def follow(self, parts: Sequence[Apply]) -> Iterator[Difference]:
-        """Take in a message, given in its parts, step by step. The caller takes every step before the next message."""
-        steps = (self._follow_peers(parts), self._follow_holdings(parts), self._follow_routes(parts))
-        return (difference for step in steps for difference in step if difference != _NOTHING)
+        """Take in a message, given in its parts, step by step. The caller takes every step before the next message.
 
-    def _follow_peers(self, parts: Sequence[Apply]) -> Iterator[Difference]:
+        A step in which nothing is different is given too: comparing takes its time as well.
+        """
+        yield self._follow_peers(parts)
+        yield from self._follow_holdings(parts)
+        yield from self._follow_routes(parts)
+
+    def _follow_peers(self, parts: Sequence[Apply]) -> Difference:
         named = {peer.name: peer for part in parts for peer in part.peers}
         dropped: Iterable[str] = (
             self.peers if parts[0].reset else [name for part in parts for name in part.peers_dropped]
@@ -74,7 +78,7 @@ class Wish:
             self.routes.pop(name, None)
         changed = tuple(peer for name, peer in named.items() if self.peers.get(name) != peer)
         self.peers.update((peer.name, peer) for peer in changed)
-        yield Difference(peers=changed, peers_dropped=gone)
+        return Difference(peers=changed, peers_dropped=gone)
 
     def _follow_holdings(self, parts: Sequence[Apply]) -> Iterator[Difference]:
         stale = dict.fromkeys(self.holdings) if parts[0].reset else {}
@@ -107,11 +111,8 @@ class Wish:
                 yield _routes(peer, RouteDifference(withdrawn=batch))
 
 
-_NOTHING: Final = Difference()
-
-
 def _routes(peer: str, change: RouteDifference) -> Difference:
-    return Difference(routes={peer: change}) if change.upserts or change.withdrawn else _NOTHING
+    return Difference(routes={peer: change} if change.upserts or change.withdrawn else {})
 
 
 def _change(table: RouteTable, change: PeerRoutes, stale: RouteTable) -> RouteDifference:
