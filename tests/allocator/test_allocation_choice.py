@@ -206,3 +206,15 @@ def test_an_allocation_follows_its_addresses_to_the_new_pools_or_is_released(nam
     assert released == (() if owner else (key("s"),))
     if owner is None:
         assert allocator.holders(ips("10.0.0.0")[0]) == ()
+
+
+def test_pools_that_overlap_each_count_the_address_and_the_first_by_name_owns_it() -> None:
+    wide, nested = pool("wide", "10.0.0.0/24"), pool("nested", "10.0.0.16/28")
+    allocator = Allocator(by_name(wide, nested))
+    behind, inside = ips("10.0.0.200"), ips("10.0.0.16")
+    assert allocator.register(service("a"), behind) == Allocation(wide.name, behind)
+    assert allocator.register(service("b"), inside) == Allocation(nested.name, inside)
+    assert [allocator.counters(each.name).assigned_ipv4 for each in (wide, nested)] == [2, 1]
+    assert allocator.allocate(service("c", from_pool="nested")) == Allocation(nested.name, ips("10.0.0.17"))
+    allocator.release(key("b"))
+    assert allocator.allocate(service("d", from_pool="nested")) == Allocation(nested.name, inside)

@@ -371,6 +371,14 @@ def test_a_service_waiting_for_a_port_gets_it_when_it_is_let_go() -> None:
     assert allocator.waiting() == ()
 
 
+def test_a_service_that_has_got_an_address_by_other_means_does_not_wait_any_more() -> None:
+    allocator = Allocator(by_name(A, M))
+    allocator.register(service("holder"), ips("10.0.0.0"))
+    assert converge(allocator, service(wants="10.0.0.0")).refusal is not None
+    assert texts(converge(allocator, service(status=["10.5.0.1"]))) == ["10.5.0.1"]
+    assert allocator.waiting() == ()
+
+
 def test_those_who_wait_are_listed_oldest_first() -> None:
     allocator = Allocator(by_name(pool("p", "10.0.0.0/32", "fd00::/128")))
     converge(allocator, service("holder"))

@@ -33,6 +33,6 @@ def counters(pool: Pool, assigned_ipv4: int, assigned_ipv6: int) -> PoolCounters
     return PoolCounters(
         assigned_ipv4,
         assigned_ipv6,
-        max(0, capacity(pool, IPFamily.IPV4) - assigned_ipv4),
-        max(0, capacity(pool, IPFamily.IPV6) - assigned_ipv6),
+        capacity(pool, IPFamily.IPV4) - assigned_ipv4,
+        capacity(pool, IPFamily.IPV6) - assigned_ipv6,
     )
