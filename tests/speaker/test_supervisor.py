@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from herald.speaker.supervisor import Restarts, listen
+from herald.speaker.supervisor import Restarts, listen, sweep
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,17 @@ def test_the_link_listens_where_only_its_owner_may_go(tmp_path: Path) -> None:
         assert path.parent.stat().st_mode & 0o777 == 0o700
         assert path.stat().st_mode & 0o777 == 0o600
         assert not listening.get_inheritable()
+
+
+def test_directories_of_supervisors_that_were_killed_are_swept_away_and_no_others(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (f"herald-speaker-{gone.pid}", f"herald-speaker-{os.getpid()}", "herald-speaker-x", "other"):
+        listening, _ = listen(tmp_path / name)
+        listening.close()
+    sweep(tmp_path)
+    left = {f"herald-speaker-{os.getpid()}", "herald-speaker-x", "other"}
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 RUNNING = """

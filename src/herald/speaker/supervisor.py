@@ -25,6 +25,7 @@ almost nothing: no asyncio, no logging. It waits in `sigtimedwait`, so no signal
 """
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -50,6 +51,9 @@ STABLE: Final = 30.0
 ENGINE_PATIENCE: Final = 1.2
 CONTROL_PATIENCE: Final = 0.6
 """Seconds a child has between SIGTERM and SIGKILL; both together fit into the 2 s grace period of the manifests."""
+
+DIRECTORY_PREFIX: Final = "herald-speaker-"
+SOCKET_NAME: Final = "engine.sock"
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _PR_SET_PDEATHSIG: Final = 1
@@ -217,13 +221,23 @@ def listen(directory: Path) -> tuple[socket.socket, Path]:
     """The listening end of the link, in a directory that only we may enter; the caller removes both."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
-    path = directory / "engine.sock"
+    path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(str(path))
     path.chmod(0o600)
     listening.listen(8)
     return listening, path
+
+
+def sweep(run_directory: Path) -> None:
+    """Remove what supervisors left behind that were killed; their processes are no more."""
+    for directory in run_directory.glob(f"{DIRECTORY_PREFIX}*"):
+        owner = directory.name.removeprefix(DIRECTORY_PREFIX)
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            (directory / SOCKET_NAME).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another speaker sweeps at the same time
+                directory.rmdir()
 
 
 def _children(options: argparse.Namespace, link_fd: int, link: Path) -> tuple[Child, Child]:
@@ -265,7 +279,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a speaker until it is told to end; gives the exit code."""
     options = parser().parse_args(arguments)
-    directory = Path(options.run_dir) / f"herald-speaker-{os.getpid()}"
+    sweep(Path(options.run_dir))
+    directory = Path(options.run_dir) / f"{DIRECTORY_PREFIX}{os.getpid()}"
     listening, path = listen(directory)
     try:
         return Supervisor(*_children(options, listening.fileno(), path)).run()
