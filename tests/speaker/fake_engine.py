@@ -52,7 +52,19 @@ class FakeEngine:
         await channel.send(self._facts)
         while (message := await channel.receive()) is not None:
             assert isinstance(message, Apply)
-            whole = assembly.add(message)
-            if whole is not None:
-                self._applied.put_nowait(whole)
+            collected = assembly.add(message)
+            if collected is not None:
+                self._applied.put_nowait(united(collected))
         channel.close()
+
+
+def united(collected: tuple[Apply, ...]) -> Apply:
+    """The message that travelled in parts."""
+    return Apply(
+        reset=collected[0].reset,
+        holdings=tuple(one for part in collected for one in part.holdings),
+        holdings_dropped=tuple(one for part in collected for one in part.holdings_dropped),
+        peers=tuple(one for part in collected for one in part.peers),
+        peers_dropped=tuple(one for part in collected for one in part.peers_dropped),
+        routes=tuple(one for part in collected for one in part.routes),
+    )

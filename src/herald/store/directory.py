@@ -23,7 +23,7 @@ from herald.store.folder import Folder, Layout
 from herald.store.picture import Picture
 from herald.store.store import KINDS, Changes, Claim, Event, StatusPatch, StoreError, service_key
 
-SWEEP_S = 10.0
+SWEEP_S = 60.0
 FORGET_AFTER_S = 1.0
 
 P = ParamSpec("P")
