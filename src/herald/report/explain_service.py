@@ -143,8 +143,8 @@ def _why_this_address(service: Service, addresses: tuple[IPAddress, ...]) -> str
         return "the Service has it already, and keeps it"
     pool = requested_pool(service)
     if pool is not None:
-        return f"the Service asks for pool {pool}; the lowest address that is free there"
-    return "the first pool, by priority, that may serve this Service; the lowest address that is free there"
+        return f"the Service asks for pool {pool}; its lowest free address"
+    return "the first pool, by priority, that may serve the Service; its lowest free address"
 
 
 def _endpoints(plan: Plan, key: NamespacedName) -> str:

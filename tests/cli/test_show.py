@@ -1,0 +1,101 @@
+"""`herald show` against the engine's real show socket."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from herald.cli.show_tables import duration
+from herald.engine.show import ShowSocket, bind
+
+SESSION: dict[str, Any] = {
+    "peer": "tor",
+    "endpoint": "192.168.1.1:179",
+    "state": "Established",
+    "since": 3723.0,
+    "remoteASN": 64501,
+    "holdTime": 90,
+    "keepaliveTime": 30,
+    "flaps": 2,
+    "lastError": None,
+    "pinnedError": None,
+    "families": [{"advertised": 3, "pending": 1}, {"advertised": 4, "pending": 0}],
+}
+ROUTE = {
+    "peer": "tor",
+    "prefix": "192.0.2.7/32",
+    "localPref": None,
+    "communities": ["64500:100"],
+    "largeCommunities": [],
+    "prepend": [64500, 64500],
+    "established": False,
+}
+LAYER2 = {
+    "holdings": [
+        {"ip": "192.0.2.7", "interfaces": None, "answeredOn": ["eth0"], "reason": None, "requests": 12},
+        {"ip": "192.0.2.8", "interfaces": ["eth9"], "answeredOn": [], "reason": "no such interface", "requests": 0},
+    ],
+    "conflicts": [{"ip": "192.0.2.7", "interface": "eth0", "mac": "02:00:00:00:00:09"}],
+}
+ANSWERS: dict[str, Callable[[], Any]] = {
+    "members": lambda: ["node-1", "node-2"],
+    "l2": lambda: LAYER2,
+    "bgp summary": lambda: [SESSION],
+    "bgp routes": lambda: [ROUTE],
+}
+
+
+async def herald_show(path: Path, *words: str) -> tuple[int | None, str, str]:
+    command = [sys.executable, "-m", "herald.cli.main", "show", *words, "--socket", str(path)]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("bgp", "summary"), ["tor", "192.168.1.1:179", "64501", "Established", "1h 2m", "90/30", " 7 "]),
+        (("bgp", "routes"), ["192.0.2.7/32", "64500 64500", "64500:100", "down"]),
+        (("l2",), ["192.0.2.7", "all", "eth0", "nowhere", "no such interface", "02:00:00:00:00:09"]),
+        (("members",), ["node-1", "node-2", "2 alive"]),
+    ],
+    ids=["bgp summary", "bgp routes", "l2", "members"],
+)
+async def test_answers_are_shown_as_a_table_and_as_json(
+    tmp_path: Path, words: tuple[str, ...], expected: list[str]
+) -> None:
+    path = tmp_path / "show.sock"
+    async with await ShowSocket("node-1", ANSWERS).start(bind(path)):
+        code, table, _ = await herald_show(path, *words)
+        assert code == 0
+        assert [text for text in expected if text not in table] == []
+        code, document, _ = await herald_show(path, *words, "-o", "json")
+        assert code == 0
+        assert json.loads(document) == {"node": "node-1", "show": " ".join(words), "data": ANSWERS[" ".join(words)]()}
+
+
+async def test_bfd_is_said_to_be_not_active(tmp_path: Path) -> None:
+    code, out, _ = await herald_show(tmp_path / "none.sock", "bfd")
+    assert (code, "not active in this version" in out) == (0, True)
+
+
+async def test_a_question_that_the_speaker_does_not_know_is_an_error_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "show.sock"
+    async with await ShowSocket("node-1", {"l2": lambda: LAYER2}).start(bind(path)):
+        code, _, error = await herald_show(path, "members")
+    assert code == 2
+    assert "cannot show members" in error
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.44, "0.4s"), (59, "59s"), (61, "1m 1s"), (3723, "1h 2m"), (90061, "1d 1h")],
+)
+def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
