@@ -350,3 +350,12 @@ def test_a_session_that_cannot_be_opened_has_a_reason_and_no_routes() -> None:
     found = upkeep.desired()
     assert (found.peers, found.routes) == ((), {})
     assert [(name, reason.code) for name, reason in found.not_opened] == [("r1", Code.VRF_NOT_SUPPORTED)]
+
+
+def test_a_node_that_the_membership_lacks_counts_itself_in() -> None:
+    upkeep = Upkeep(HERE, assume_ready=True)
+    upkeep.fill([service("web", "10.0.0.1")], [])
+    list(upkeep.look_again(View(DUAL, members=frozenset({NodeName("node-b")}))))
+    found = upkeep.desired()
+    assert [str(holding.address) for holding in found.holdings] == ["10.0.0.1"]
+    assert [str(route.prefix) for route in found.routes["r1"]] == ["10.0.0.1/32"]

@@ -299,7 +299,7 @@ def test_nodes_that_know_the_same_never_answer_both(
     web = service("web", ip, labels=labels, local=local)
     piece = slice_of("web", *((name, True, None) for name in endpoints))
     owners = []
-    for name in sorted({*known, *(members or ())}):
+    for name in sorted(known if members is None else members):
         upkeep = Upkeep(NodeName(name))
         upkeep.fill([web], [piece])
         list(upkeep.look_again(View(conf, members=members)))

@@ -124,9 +124,9 @@ class Upkeep:
 
         A round that another one overtakes ends early: the later one looks at everything anyway.
         """
-        self._view = view
+        self._view = view.seen_from(self._node)
         self._round += 1
-        self._openings = openings(view.sessions(self._node))
+        self._openings = openings(self._view.sessions(self._node))
         return self._rounds(self._round)
 
     def _rounds(self, mine: int) -> Iterator[Change]:

@@ -43,6 +43,18 @@ class View:
         self._patterns: dict[tuple[BGPReach, NodeName], Patterns] = {}
         self._distinct_patterns: dict[tuple[tuple[str, ...], tuple[frozenset[str], ...]], Patterns] = {}
 
+    def seen_from(self, node: NodeName) -> "View":
+        """The view of `node` itself, which knows that it lives, whatever the membership says at the moment."""
+        landscape = self.landscape
+        if landscape.is_live(node):
+            return self
+        return View(
+            self.config,
+            members=(landscape.members or frozenset()) | {node},
+            ignore_exclude_lb=landscape.ignore_exclude_lb,
+            interfaces=landscape.interfaces,
+        )
+
     def pool_of(self, addresses: Addresses) -> Pool | None:
         """The one pool that contains all of `addresses`, or None."""
         return self._pools.pool_of(addresses)
