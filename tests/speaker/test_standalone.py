@@ -62,9 +62,10 @@ class Host:
         command = [*HERALD, "show", *words, "--socket", str(self.socket), "-o", "json"]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    def answers_for(self) -> list[str]:
+    def answers_for(self) -> list[str] | None:
+        """None while nobody answers the question."""
         shown = self.show("l2")
-        return [each["ip"] for each in json.loads(shown.stdout)["data"]["holdings"]] if shown.returncode == 0 else []
+        return [each["ip"] for each in json.loads(shown.stdout)["data"]["holdings"]] if shown.returncode == 0 else None
 
     def events(self, name: str) -> list[dict[str, object]]:
         lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
@@ -99,7 +100,7 @@ def test_a_plain_host_answers_for_the_address_and_keeps_it_whatever_dies(host: H
 
     control = int(str(host.events("controlStarted")[-1]["pid"]))
     os.kill(control, signal.SIGKILL)
-    host.until(lambda: len(host.events("engineConnected")) == 2)
+    host.until(lambda: len(host.events("serviceAnnounced")) == 2)
     assert host.answers_for() == ["192.0.2.200"]
     assert host.events("addressReleased") == []
 

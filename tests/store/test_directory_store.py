@@ -212,6 +212,21 @@ async def test_a_folder_that_goes_away_deletes_nothing_and_says_so_until_it_is_b
         assert all(not batch.deleted for batch in seen.batches if isinstance(batch, Changed))
 
 
+async def test_a_folder_that_is_replaced_under_its_name_is_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(service("web"))
+    async with mirror(folder, Access.KEEP) as seen:
+        other = tmp_path / "other"
+        shutil.copytree(folder, other)
+        (other / "a.yaml").write_text(service("web", port=443))
+        folder.rename(tmp_path / "away")
+        other.rename(folder)
+        await seen.until(lambda: _port(seen.objects[WEB]) == 443)
+        (folder / "a.yaml").write_text(service("web", port=444))
+        await seen.until(lambda: _port(seen.objects[WEB]) == 444)
+
+
 async def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     async with mirror(folder) as seen:

@@ -44,7 +44,7 @@ class DirectoryStore:
         self._layout = Layout(directory.absolute())
         self._access = access
         self._picture = Picture(KINDS)
-        self._claimed: set[NamespacedName] = set()
+        self._orphans: frozenset[ObjectKey] = frozenset()
 
     async def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
         """See `Store.watch`. A folder that is not there yet is waited for."""
@@ -54,6 +54,7 @@ class DirectoryStore:
             await folder.sweep()
             await folder.take_all()
             await self._note_first_sight()
+            self._orphans = frozenset(key for key in self._orphans if not self._picture.holds(key))
             yield self._picture.synced()
             begun = swept = monotonic()
             while True:
@@ -81,7 +82,7 @@ class DirectoryStore:
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:
         """See `Store.read_claims`."""
         claims = await _perform(claim_file.read_all, self._layout.claims)
-        self._claimed = set(claims)
+        self._orphans = frozenset(map(service_key, claims))
         return claims
 
     async def write_claim(self, service: NamespacedName, claim: Claim) -> None:
@@ -89,10 +90,8 @@ class DirectoryStore:
         path = self._layout.claims / claim_file.file_name(service)
         if claim:
             await _perform(durable.write_whole, path, claim_file.encode(claim))
-            self._claimed.add(service)
         else:
             await _perform(durable.remove, path)
-            self._claimed.discard(service)
 
     async def record_event(self, event: Event) -> None:
         """See `Store.record_event`."""
@@ -105,8 +104,7 @@ class DirectoryStore:
             await self._note(dict.fromkeys(sorted(undated), now))
 
     def _gone(self) -> frozenset[ObjectKey]:
-        claimed = (key for key in map(service_key, self._claimed) if not self._picture.holds(key))
-        return self._picture.unseen.union(claimed)
+        return self._picture.unseen.union(key for key in self._orphans if not self._picture.holds(key))
 
     def _forget_at(self, begun: float) -> float:
         """When to forget what is gone. Never while a file cannot be read: the object may be in it."""
@@ -121,6 +119,7 @@ class DirectoryStore:
                 await self.write_claim(NamespacedName(key.namespace, key.name), ())
             await self._note({key: None})
             self._picture.forget((key,))
+        self._orphans = frozenset()
 
     async def _note(self, notes: Mapping[ObjectKey, str | None]) -> None:
         await _perform(durable.append, self._layout.first_seen, first_seen.encode(notes.items()))

@@ -11,7 +11,10 @@ from watchfiles import Change, awatch
 DEBOUNCE_MS = 50
 STEP_MS = 5
 RETRY_S = 1.0
+LOOK_S = 2.0
+"""How long it may go unnoticed that the folder is another one under the same name."""
 
+_log = logging.getLogger("herald.store")
 logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it reports every change at INFO
 
 
@@ -23,6 +26,8 @@ class FileEvents:
         self._concerns = concerns
         self._stream: AsyncGenerator[set[tuple[Change, str]], None] | None = None
         self._pending: asyncio.Future[set[tuple[Change, str]]] | None = None
+        self._identity: int | None = None
+        self._told = ""
 
     async def __aenter__(self) -> "FileEvents":
         await self._open()
@@ -34,7 +39,7 @@ class FileEvents:
         await self._close()
 
     async def wait(self, timeout_s: float) -> set[Path] | None:
-        """The files that changed, none after `timeout_s`; None if any file may have: events were lost.
+        """The files that changed, none after `timeout_s` at most; None if any file may have: events were lost.
 
         While the folder cannot be watched, None comes every `RETRY_S`.
         """
@@ -42,24 +47,31 @@ class FileEvents:
             await asyncio.sleep(RETRY_S)
             await self._open()
             return None
-        await asyncio.wait({self._pending}, timeout=max(0.0, timeout_s))
+        await asyncio.wait({self._pending}, timeout=min(max(0.0, timeout_s), LOOK_S))
+        if _identity(self._folder) != self._identity:
+            # inotify goes on with the folder that it knew, wherever that is now.
+            await self._close()
+            return None
         if not self._pending.done():
             return set()
         try:
             changes = self._pending.result()
-        except (OSError, StopAsyncIteration, RuntimeError):
-            # The folder is gone or inotify is exhausted. The sweep says which, in words for people.
+        except (OSError, StopAsyncIteration, RuntimeError) as error:
+            # The folder is gone, or inotify is exhausted: until it can be watched, it is looked at every RETRY_S.
+            self._tell(f"{self._folder} cannot be watched, looking at it every {RETRY_S:.0f} s: {error}")
             await self._close()
             return None
+        self._told = ""
         self._expect_more()
         return {Path(path) for _, path in changes}
 
-    async def restart(self) -> None:
-        """Watch anew: the folder is another one under the same name."""
-        await self._close()
-        await self._open()
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._told:
+            self._told = trouble
+            _log.warning(trouble, extra={"event": "folderNotWatched", "folder": str(self._folder)})
 
     async def _open(self) -> None:
+        self._identity = _identity(self._folder)
         self._stream = awatch(
             self._folder,
             watch_filter=lambda _, path: self._concerns(Path(path)),
@@ -83,3 +95,10 @@ class FileEvents:
             await asyncio.wait({pending})
         if stream is not None:
             await stream.aclose()
+
+
+def _identity(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None

@@ -92,7 +92,7 @@ class Folder:
             elif self._layout.is_status(path):
                 self._read_status(path)
             elif path.is_relative_to(self._layout.records) or not self._layout.is_manifest(path):
-                others = others or path.is_dir() or path.is_symlink() or self._held_below(path)
+                others = others or path.is_dir() or (not path.is_file() and self._held_below(path))
             else:
                 self._note(path, signature(path))
         if others:

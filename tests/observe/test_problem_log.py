@@ -1,0 +1,36 @@
+"""Problems are told when they come and when they go, and never in between."""
+
+import logging
+
+import pytest
+
+from herald.config.problem import Problem, Severity
+from herald.observe.problems import ProblemLog
+
+
+def problem(name: str, severity: Severity) -> Problem:
+    return Problem("HL001", severity, "IPAddressPool", "metallb-system", name, "spec", "Reason", "is wrong")
+
+
+A, B = problem("a", Severity.ERROR), problem("b", Severity.WARNING)
+
+
+def test_each_problem_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    log = ProblemLog(logging.getLogger("herald.test"))
+    for present in ([A], [A], [A, B], [B], [B], []):
+        log.tell(present)
+    told = [(record.levelname, vars(record)["event"], vars(record)["object"]) for record in caplog.records]
+    assert told == [
+        ("ERROR", "problem", "a"),
+        ("WARNING", "problem", "b"),
+        ("INFO", "problemGone", "a"),
+        ("INFO", "problemGone", "b"),
+    ]
+
+
+def test_a_line_names_rule_object_field_and_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    ProblemLog(logging.getLogger("herald.test")).tell([A])
+    (record,) = caplog.records
+    assert record.getMessage() == "IPAddressPool metallb-system/a: spec: is wrong"
+    assert vars(record)["rule"] == "HL001"
