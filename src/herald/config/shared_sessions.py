@@ -72,7 +72,8 @@ def _duplicate(older: Peer, younger: Peer, namespace: str) -> Problem:
     address, port, _ = older.endpoint
     differing = _differing(older, younger)
     if differing:
-        consequence = f'They disagree on {", ".join(differing)}: the values of the older "{older.name}" count.'
+        first = "the older" if older.created is not None else "first by name"
+        consequence = f'They disagree on {", ".join(differing)}: the values of "{older.name}", {first}, count.'
     else:
         consequence = "They agree on everything else."
     return problem(
