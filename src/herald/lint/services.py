@@ -75,7 +75,7 @@ def no_eligible_local_endpoint(facts: Facts) -> Iterator[Problem]:
     """HL060"""
     for service, pool in facts.placed:
         # A node that the input does not have may be all right; plan says that nodes are missing.
-        nodes = facts.readiness(service).nodes & frozenset(facts.config.nodes)
+        nodes = (facts.readiness(service).nodes or frozenset()) & frozenset(facts.config.nodes)
         if service.is_local and nodes and _is_reached(facts, service, pool) and not _may(facts, service, pool, nodes):
             yield problem(
                 "HL060",
