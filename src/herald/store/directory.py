@@ -50,7 +50,7 @@ class DirectoryStore:
         """See `Store.watch`. A folder that is not there yet is waited for."""
         self._picture = Picture(kinds)
         folder = Folder(self._layout, self._picture)
-        async with FileEvents(self._layout.directory, self._layout.concerns) as events:
+        async with FileEvents(self._layout.directory, self._layout.folders, self._layout.concerns) as events:
             await folder.sweep()
             await folder.take_all()
             await self._note_first_sight()

@@ -19,11 +19,17 @@ logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it reports every ch
 
 
 class FileEvents:
-    """An async context manager around one watch of `folder` and all below it. Survives the folder's absence."""
+    """An async context manager around one watch of `folder`. Survives the folder's absence.
 
-    def __init__(self, folder: Path, concerns: Callable[[Path], bool]) -> None:
+    `folders` lists those below it that are to be watched, each by itself: heartbeats, which others write beside the
+    records many times a second, wake nobody. `concerns` says whether a path matters.
+    """
+
+    def __init__(self, folder: Path, folders: Callable[[], list[Path]], concerns: Callable[[Path], bool]) -> None:
         self._folder = folder
+        self._folders = folders
         self._concerns = concerns
+        self._watched: frozenset[Path] = frozenset()
         self._stream: AsyncGenerator[set[tuple[Change, str]], None] | None = None
         self._pending: asyncio.Future[set[tuple[Change, str]]] | None = None
         self._identity: int | None = None
@@ -62,8 +68,14 @@ class FileEvents:
             await self._close()
             return None
         self._told = ""
+        paths = {Path(path) for _, path in changes}
+        if any(path in self._watched or path.is_dir() for path in paths):
+            # Folders come and go: watch those that there are now.
+            await self._close()
+            await self._open()
+            return None
         self._expect_more()
-        return {Path(path) for _, path in changes}
+        return paths
 
     def _tell(self, trouble: str) -> None:
         if trouble != self._told:
@@ -72,8 +84,12 @@ class FileEvents:
 
     async def _open(self) -> None:
         self._identity = _identity(self._folder)
+        folders = await asyncio.to_thread(self._folders)
+        self._watched = frozenset(folders)
         self._stream = awatch(
             self._folder,
+            *folders,
+            recursive=False,
             watch_filter=lambda _, path: self._concerns(Path(path)),
             debounce=DEBOUNCE_MS,
             step=STEP_MS,

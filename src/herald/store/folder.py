@@ -9,7 +9,7 @@ DIR/.herald/events.jsonl               events               (event_log.py)
 
 import asyncio
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -51,6 +51,12 @@ class Layout:
     @property
     def events(self) -> Path:
         return self.records / "events.jsonl"
+
+    def folders(self) -> list[Path]:
+        """Every folder below in which something that concerns us may change, as far as they can be read."""
+        visible = [Path(folder) for folder, _, _ in _walk(self.directory, onerror=None)]
+        records = [folder for folder in (self.records, self.statuses) if folder.is_dir()]
+        return [*visible[1:], *records]
 
     def is_manifest(self, path: Path) -> bool:
         parts = path.relative_to(self.directory).parts
@@ -226,7 +232,7 @@ def _read(path: Path) -> Reading:
 def _scan(layout: Layout) -> dict[Path, Signature]:
     """Every manifest and status file. Raises OSError if any folder cannot be read."""
     found = {}
-    for folder, _, names in _walk(layout.directory):
+    for folder, _, names in _walk(layout.directory, onerror=_raise):
         for name in names:
             path = Path(folder, name)
             if layout.is_manifest(path) and (seen := signature(path)) is not None:
@@ -238,8 +244,8 @@ def _scan(layout: Layout) -> dict[Path, Signature]:
     return found
 
 
-def _walk(directory: Path) -> Iterable[tuple[str, list[str], list[str]]]:
-    for folder, folders, names in os.walk(directory, onerror=_raise):
+def _walk(directory: Path, onerror: Callable[[OSError], None] | None) -> Iterable[tuple[str, list[str], list[str]]]:
+    for folder, folders, names in os.walk(directory, onerror=onerror):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield folder, folders, names
 
