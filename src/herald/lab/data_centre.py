@@ -155,11 +155,11 @@ class DataCentre:
         return Command(("grep", "-ihE", pattern, *files), shown)
 
     def evidence(self) -> list[str]:
-        """The last lines of Herald's logs, and any process that ended though it should not have."""
+        """The last lines of Herald's logs, oldest first in each."""
         lines = []
         for log in sorted([*self.place.logs.glob("speaker-*.log"), *self.place.logs.glob("controller.log")]):
             last = log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
-            lines += [f"{log.stem}: {line}" for line in last]
+            lines += [f"{log.stem}  {readable(line)}" for line in last]
         return lines
 
     async def _mac(self, node: str) -> str:
@@ -172,3 +172,12 @@ class DataCentre:
         started = Process.start(name, argv, log=self.place.log(name), namespace=inside)
         self.place.record_process(name, started.pid)
         return started
+
+
+def readable(line: str) -> str:
+    """A line of Herald's log for people: time of day, level, message. Any other line stays as it is."""
+    try:
+        entry = json.loads(line)
+        return f"{entry['ts'][11:23]}  {entry['level']:<5}  {entry['msg']}"
+    except (ValueError, LookupError, TypeError):
+        return line
