@@ -57,7 +57,7 @@ def _line(level: int, message: str, service: Service, **fields: Any) -> LogLine:
 
 
 def _allocated(service: Service, outcome: Convergence, has: tuple[str, ...]) -> LogLine:
-    text = "IP address assigned by controller"
+    text = f"IP address {', '.join(has)} assigned to {service.key} by controller"
     return _line(logging.INFO, text, service, event="ipAllocated", ip=list(has), pool=outcome.pool)
 
 

@@ -152,8 +152,10 @@ class Narrator:
             return
         self._silent[key] = reason
         if reason != told:
-            # All speakers come to the same; one of them says it where people look.
-            level = logging.WARNING if self._speaks_for_all(view) else logging.DEBUG
+            # All speakers come to the same; one of them says it where people look. That there is no address (yet) is
+            # the controller's to say, with the reason; every new Service is in that state for a moment.
+            speaks = self._speaks_for_all(view) and reason.code is not Code.NO_ADDRESS
+            level = logging.WARNING if speaks else logging.DEBUG
             text = f"{key} is announced by nobody: {reason.words}"
             extra = {"event": "serviceNotAnnounced", "service": str(key), "reason": reason.log_word, "why": str(reason)}
             self._logger.log(level, text, extra=extra)
