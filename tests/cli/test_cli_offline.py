@@ -213,3 +213,13 @@ def test_members_are_separated_by_commas(good: str) -> None:
     args = ("plan", "-f", good, "--assume-ready", "-o", "json", "--members")
     assert json.loads(herald_command(*args, "node-1, node-9").stdout)["layer2"]
     assert not json.loads(herald_command(*args, "node-9").stdout)["layer2"]
+
+
+def test_members_stand_for_the_nodes_if_the_input_has_none(tmp_path: Path) -> None:
+    documents = yaml.safe_load(GOOD)
+    documents["items"] = [item for item in documents["items"] if item["kind"] != "Node"]
+    (tmp_path / "repository.yaml").write_text(yaml.safe_dump(documents))
+    args = ("plan", "-f", str(tmp_path), "--assume-ready", "-o", "json")
+    assert not json.loads(herald_command(*args).stdout)["layer2"]
+    (row,) = json.loads(herald_command(*args, "--members", "a").stdout)["layer2"]
+    assert row["node"] == "a"

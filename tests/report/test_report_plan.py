@@ -78,9 +78,16 @@ def test_unready_services_are_assumed_ready_only_on_request_and_only_without_any
 
 
 BASE = (pool("p", "10.0.0.0/24"), service("web", "node-1"))
+OTHER_SLICE = """---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: other-1, namespace: default, labels: {kubernetes.io/service-name: other}}
+addressType: IPv4
+endpoints: []
+"""
 SILENCES = {
     "no advertisement": (BASE, {}, "NoAdvertisementForPool", "no L2Advertisement or BGPAdvertisement covers pool p"),
-    "no endpoint": ((BASE[0], l2("l"), service("web")), {}, "NoReadyEndpoint", "no endpoint"),
+    "no endpoint": ((BASE[0], l2("l"), service("web"), OTHER_SLICE), {}, "NoReadyEndpoint", "no endpoint"),
     "other services": (
         (*BASE, l2("l", "serviceSelectors: [{matchLabels: {a: b}}]")),
         {},
@@ -94,7 +101,6 @@ SILENCES = {
         "node-1, node-2, node-3",
     ),
     "nobody alive": ((*BASE, l2("l")), {"members": ""}, "SpeakerNotLive", "node-1, node-2, node-3"),
-    "no node": ((*BASE, l2("l")), {"cluster": "{}"}, "NoCandidate", "there is no Node"),
     "no peer": ((*BASE, bgp("b")), {}, "NoPeerOnNode", "no BGPPeer selects"),
     "peer misspelt": (
         (*BASE, bgp("b", "peers: [nope]"), peer("r1", "10.9.0.1")),
@@ -151,3 +157,50 @@ def test_the_table_hints_at_what_the_input_lacks(texts: tuple[str, ...], cluster
     lines = [line for line in text(planned(*texts, cluster=cluster)).splitlines() if line.startswith("Hint:")]
     assert len(lines) == len(hints)
     assert all(hint in line for hint, line in zip(hints, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("texts", "cluster", "expected"),
+    [
+        ((l2("l"),), CLUSTER, "expected: Layer 2 by node-1"),
+        ((l2("l"),), "{}", "expected: Layer 2"),
+        ((bgp("b"), peer("r1", "10.9.0.1")), "{}", "expected: BGP to r1"),
+        ((bgp("b", "peers: [r2]"), peer("r1", "10.9.0.1")), "{}", "by nobody: NoCandidate: no node is eligible"),
+        ((l2("l"), bgp("b"), peer("r1", "10.9.0.1")), "{}", "expected: Layer 2 and BGP to r1"),
+        ((l2("l", "nodeSelectors: [{matchLabels: {a: b}}]"),), CLUSTER, "by nobody: AdvertisementSelectsOtherNodes"),
+        ((), "{}", "by nobody: NoAdvertisementForPool"),
+    ],
+    ids=[
+        "no slice",
+        "no node",
+        "no node, BGP",
+        "no peer to send to",
+        "both ways",
+        "no node selected",
+        "not advertised",
+    ],
+)
+def test_where_the_input_lacks_nodes_or_endpoints_the_table_says_what_is_to_be_expected(
+    texts: tuple[str, ...], cluster: str, expected: str
+) -> None:
+    plan = planned(BASE[0], service("web"), *texts, cluster=cluster)
+    assert expected in text(plan)
+    assert (plan.layer2, plan.bgp) == ((), ())
+
+
+def test_without_a_service_the_pools_are_shown() -> None:
+    shown = text(
+        planned(
+            pool("p", "10.0.0.0/24"), pool("q", "10.1.0.0/24", "autoAssign: false"), bgp("b", "ipAddressPools: [p]")
+        )
+    )
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["p", "10.0.0.0/24", "automatically", "BGPAdvertisement", "b"] in rows
+    assert ["q", "10.1.0.0/24", "on", "request", "nothing"] in rows
+    assert "POOLS" not in text(planned(*BASE))
+
+
+def test_the_table_names_the_namespace_that_all_resources_are_in() -> None:
+    elsewhere = pool("p", "10.0.0.0/24").replace("metallb-system", "metal-lb")
+    assert "--namespace metal-lb" in text(planned(elsewhere)).splitlines()[-1]
+    assert "Hint:" not in text(planned(elsewhere, pool("q", "10.1.0.0/24")))

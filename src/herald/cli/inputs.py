@@ -1,7 +1,7 @@
 """The options that every offline command has, and the plan they lead to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,10 +11,12 @@ from herald.cli.output import progress
 
 if TYPE_CHECKING:
     from herald.allocator.assign import Claims
+    from herald.config.resources import Resources
     from herald.report.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_NAMESPACE = "metallb-system"
+HOSTNAME_LABEL = "kubernetes.io/hostname"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ _OPTIONS = (
     click.option(
         "--members",
         metavar="NODE,…",
-        help="Only these nodes run a live speaker. Without it, every Node in the input does.",
+        help="Only these nodes run a live speaker. Without it, every Node in the input does. If the input has no Node, "
+        "these are the nodes, with kubernetes.io/hostname as their only label.",
     ),
     click.option(
         "--lb-class", metavar="NAME", help="Serve Services of this loadBalancerClass instead of those without."
@@ -91,9 +94,10 @@ def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = 
 
     with progress("reading"):
         collected = collect(files.read(paths))
+    resources = _with_named_nodes(collected.resources, wanted.members or ())
     with progress(f"deciding about {len(collected.resources.services)} Services"):
         return plan(
-            collected.resources,
+            resources,
             namespace=wanted.namespace,
             members=None if wanted.members is None else frozenset(map(NodeName, wanted.members)),
             load_balancer_class=wanted.lb_class,
@@ -102,3 +106,14 @@ def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = 
             claims=claims or {},
             already=collected.problems,
         )
+
+
+def _with_named_nodes(resources: "Resources", members: Sequence[str]) -> "Resources":
+    """With a bare Node for each of `members`, if there is no Node at all: a repository of manifests rarely has any."""
+    from herald.cluster.meta import ObjectMeta
+    from herald.cluster.node import Node
+
+    if resources.nodes:
+        return resources
+    bare = (Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name})) for name in members)
+    return replace(resources, nodes=tuple(bare))

@@ -150,7 +150,8 @@ def _why_this_address(service: Service, addresses: tuple[IPAddress, ...]) -> str
 def _endpoints(plan: Plan, key: NamespacedName) -> str:
     ready = plan.study.readiness[key]
     if not ready.known:
-        return "assumed ready on every node: no EndpointSlice in the input" if ready.somewhere else "no EndpointSlice"
+        assumed = "assumed ready on every node" if ready.somewhere else "with --assume-ready it counts as ready"
+        return f"no EndpointSlice of it is in the input: {assumed}"
     if not ready.somewhere:
         return "none is ready"
     nodes = ready.nodes or frozenset()

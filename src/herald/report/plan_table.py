@@ -1,9 +1,15 @@
-"""The plan for people: services with what becomes of them, owners, routes, problems, and what may be missing."""
+"""The plan for people: services with what becomes of them, owners, routes, problems, and what may be missing.
+
+Without Nodes or EndpointSlices, as in most repositories, nothing is announced for certain; the table then says what is
+to be expected, and how to see more. The JSON knows no such middle.
+"""
 
 from collections.abc import Iterable
 from itertools import groupby
 
-from herald.announcement.decide import Decision
+from herald.announcement.decide import Decision, decide
+from herald.announcement.readiness import ASSUMED
+from herald.announcement.reason import Reason
 from herald.announcement.routes import communities_of, prefix_order
 from herald.bgp.route import Route
 from herald.config.problem import Problem, Severity
@@ -23,6 +29,7 @@ def plan_tables(plan: Plan) -> tuple[Piece, ...]:
             tuple(_service(plan, entry) for entry in plan.services),
             "no Service of type LoadBalancer",
         ),
+        *(() if plan.services else (_pools(plan),)),
         Table("LAYER 2", ("ADDRESS", "NODE", "INTERFACES", "SERVICE"), tuple(map(_owner, plan.layer2))),
         Table("BGP", ("PREFIX", "PEER", "NODES", "ATTRIBUTES", "SERVICES"), tuple(_routes(plan.bgp))),
         problem_table(plan.problems),
@@ -36,21 +43,35 @@ def problem_table(problems: Iterable[Problem]) -> Table:
 
 
 def hints(plan: Plan) -> tuple[Note, ...]:
-    """What the input lacks so that anything could be announced."""
-    resources = plan.study.resources
-    found: list[Note] = []
-    if plan.services and not resources.nodes:
-        found.append(_hint("no Node is in the input, and nodes are what announces: add `kubectl get nodes -o yaml`"))
-    if plan.services and not resources.endpoint_slices and not plan.study.circumstances.assume_ready:
-        found.append(_hint(f"no EndpointSlice is in the input, so no Service counts as ready: {_SLICES}"))
-    return tuple(found)
+    """What the input lacks, and how to see more. Manifests in a repository rarely hold Nodes and EndpointSlices."""
+    return tuple(Note(f"Hint: {text}.", Tone.WARNING) for text in _hints(plan))
 
 
-_SLICES = "add `kubectl get endpointslices -A -o yaml`, or use --assume-ready"
+def _hints(plan: Plan) -> Iterable[str]:
+    elsewhere = {problem.namespace for problem in plan.problems if problem.rule == "HL030"}
+    if len(elsewhere) == 1 and not plan.study.compiled.accepted:
+        yield f"every metallb.io object is in namespace {(name := elsewhere.pop())}: {_NAMESPACE} --namespace {name}"
+    if not plan.services:
+        return
+    if not plan.study.resources.nodes:
+        yield (
+            "no Node is in the input, so it is open who announces: name the nodes with --members NODE,…, or add "
+            "`kubectl get nodes -o yaml`"
+        )
+    if _lacks_endpoints(plan):
+        yield (
+            "no EndpointSlice is in the input, so it is open which Service is ready: use --assume-ready, or add "
+            "`kubectl get endpointslices -A -o yaml`"
+        )
 
 
-def _hint(text: str) -> Note:
-    return Note(f"Hint: {text}.", Tone.WARNING)
+_NAMESPACE = (
+    "if they are to be read there (MetalLB is installed in it, or kubectl, kustomize or Helm sets another), use"
+)
+
+
+def _lacks_endpoints(plan: Plan) -> bool:
+    return not plan.study.resources.endpoint_slices and not plan.study.circumstances.assume_ready
 
 
 def _service(plan: Plan, entry: ServiceRow) -> tuple[Cell, ...]:
@@ -59,8 +80,35 @@ def _service(plan: Plan, entry: ServiceRow) -> tuple[Cell, ...]:
         return row(name, Cell("-", Tone.BAD), "-", Cell(entry.reason, Tone.BAD))
     ips = ", ".join(map(str, entry.ips))
     if entry.silence is not None:
-        return row(name, ips, entry.pool or "-", Cell(f"by nobody: {entry.silence}", Tone.WARNING))
+        return row(name, ips, entry.pool or "-", Cell(_unheard(plan, entry, entry.silence), Tone.WARNING))
     return row(name, ips, entry.pool or "-", Cell(_announced(plan.study.decisions[entry.service]), Tone.GOOD))
+
+
+def _unheard(plan: Plan, entry: ServiceRow, silence: Reason) -> str:
+    """Why nobody announces the service; or, where that follows from what the input lacks, what is to be expected."""
+    if not plan.study.resources.nodes:
+        ways = " and ".join(_intended(plan, entry))
+        return f"expected: {ways}" if ways else f"by nobody: {silence}"
+    if not _lacks_endpoints(plan):
+        return f"by nobody: {silence}"
+    facts = plan.study
+    decision = decide(facts.services[entry.service], entry.ips, ASSUMED, facts.view)
+    if decision.silence is not None:
+        return f"by nobody: {decision.silence}"
+    return f"expected: {_announced(decision)}"
+
+
+def _intended(plan: Plan, entry: ServiceRow) -> Iterable[str]:
+    """How the advertisements mean the service to be announced, whatever the nodes are."""
+    if entry.pool is None:
+        return
+    config, labels = plan.study.compiled.config, plan.study.services[entry.service].metadata.labels
+    if plan.study.view.l2_reach(entry.pool, labels).advertisements:
+        yield "Layer 2"
+    advertisements = plan.study.view.bgp_reach(entry.pool, labels).advertisements
+    peers = [peer for peer in config.peers if any(ad.admits_peer(frozenset({peer})) for ad in advertisements)]
+    if peers:
+        yield f"BGP to {names(peers)}"
 
 
 def _announced(decision: Decision) -> str:
@@ -115,3 +163,16 @@ def _problem(problem: Problem) -> tuple[Cell, ...]:
     where = f"{problem.namespace}/{problem.name}" if problem.namespace else problem.name
     what = f"{problem.field}: {problem.message}" if problem.field else problem.message
     return row(Cell(problem.severity.value, _TONES[problem.severity]), problem.rule, f"{problem.kind} {where}", what)
+
+
+def _pools(plan: Plan) -> Table:
+    """What is there to be given, for an input that holds no Service to give it to."""
+    config = plan.study.compiled.config
+    rows = []
+    for pool in config.pools.values():
+        ways = [f"L2Advertisement {ad.name}" for ad in config.l2_advertisements if pool.name in ad.pools]
+        ways += [f"BGPAdvertisement {ad.name}" for ad in config.bgp_advertisements if pool.name in ad.pools]
+        given = "automatically" if pool.auto_assign else "on request"
+        addresses = ", ".join(entry.text for entry in pool.ranges)
+        rows.append(row(pool.name, addresses, given, names(ways) or Cell("nothing", Tone.WARNING)))
+    return Table("POOLS", ("POOL", "ADDRESSES", "GIVEN", "ADVERTISED BY"), tuple(rows))
