@@ -211,22 +211,42 @@ def test_holders_come_before_those_who_ask_and_these_before_the_others() -> None
         config(pool("p", "10.0.0.0/30")),
         [
             service("anything", created="2026-01"),
-            service("pool", from_pool="p", created="2026-02"),
+            service("pool", from_pool="p", created="2026-02"),  # a pool is no address: it waits its turn
             service("address", wants="10.0.0.0", created="2026-03"),
             service("holder", status=["10.0.0.1"], created="2026-04"),
         ],
     )
     assert addresses(assignments) == {
         key("address"): ["10.0.0.0"],
-        key("anything"): ["10.0.0.3"],
+        key("anything"): ["10.0.0.2"],
         key("holder"): ["10.0.0.1"],
-        key("pool"): ["10.0.0.2"],
+        key("pool"): ["10.0.0.3"],
     }
 
 
 def test_an_older_service_is_served_before_a_younger_one() -> None:
     mixed = [service("a"), service("b", created="2026-02"), service("c", created="2026-01")]
     assert [each.metadata.name for each in in_order(mixed)] == ["c", "b", "a"]
+
+
+def test_of_two_services_with_one_address_the_one_that_holds_two_keeps_it() -> None:
+    single = service("a", status=["10.0.0.0"], created="2026-01")
+    double = service("b", status=["10.0.0.0", "fd00::"], cluster_ips=DUAL, policy=PREFER, created="2026-02")
+    assignments = assign_all(config(pool("p", "10.0.0.0/30", "fd00::/126")), [single, double])
+    assert addresses(assignments) == {single.key: ["10.0.0.1"], double.key: ["10.0.0.0", "fd00::"]}
+
+
+def test_who_had_an_address_that_is_no_more_gets_a_new_one_before_those_who_never_had_one() -> None:
+    fresh, orphan = service("a", created="2026-01"), service("b", status=["9.9.9.9"], created="2026-02")
+    assignments = assign_all(config(pool("p", "10.0.0.0/30")), [fresh, orphan])
+    assert addresses(assignments) == {fresh.key: ["10.0.0.1"], orphan.key: ["10.0.0.0"]}
+
+
+def test_a_holder_gets_its_second_address_before_those_who_have_none() -> None:
+    fresh = service("a", cluster_ips=V6, created="2026-01")
+    half = service("b", status=["10.0.0.0"], cluster_ips=DUAL, policy=PREFER, created="2026-02")
+    assignments = assign_all(config(pool("p", "10.0.0.0/30", "fd00::/128")), [fresh, half])
+    assert addresses(assignments) == {fresh.key: [], half.key: ["10.0.0.0", "fd00::"]}
 
 
 def test_of_two_services_with_one_address_the_older_keeps_it_and_the_younger_is_told() -> None:

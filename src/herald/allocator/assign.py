@@ -2,9 +2,9 @@
 
 The order in which services come does not matter, and a second pass over the result changes nothing:
 
-1. Everybody registers what they hold, the oldest service first; nothing new is given before the last one has. Where two
-   hold one address that they may not share, the older keeps it.
-2. Then everybody is converged: those that ask for addresses, those that ask for a pool, the others; oldest first.
+1. Everybody registers what they hold; nothing new is given before the last one has. Where two hold one address that
+   they may not share, the one whose status has more entries keeps it, of equals the older.
+2. Then everybody is converged: those that ask for addresses first, then again by entries in the status and by age.
 
 The reference repeats its pass until nobody lets go of anything. Here all letting go is over when step 2 begins, and
 giving never helps those who wait: it takes free addresses, or joins others without changing the terms. So once is
@@ -20,7 +20,7 @@ from herald.allocator.allocation import Refusal, RefusalReason
 from herald.allocator.allocator import Allocator
 from herald.allocator.converge import converge, reclaim
 from herald.allocator.convergence import Convergence
-from herald.allocator.request import requested_addresses, requested_pool
+from herald.allocator.request import requested_addresses
 from herald.cluster.meta import NamespacedName
 from herald.cluster.service import Service
 from herald.config.config import Config
@@ -69,20 +69,24 @@ def converge_all(
 
     All must be of the handled class, and none may be missing. Nobody is given what another one's status holds.
     """
-    for service in sorted(services, key=lambda service: service.metadata.age_order):
+    for service in by_standing(services):
         reclaim(allocator, service, claims.get(service.key, ()))
     return {service.key: converge(allocator, service, claims.get(service.key, ())) for service in in_order(services)}
 
 
+def by_standing(services: Iterable[Service]) -> list[Service]:
+    """Dual-stack holders, those whose status has one entry, the rest; in each group the oldest first."""
+    return sorted(services, key=_standing)
+
+
 def in_order(services: Iterable[Service]) -> list[Service]:
-    """Those that ask for addresses, then those that ask for a pool, then the others; in each group oldest first."""
-    return sorted(services, key=lambda service: (_wish_rank(service), service.metadata.age_order))
+    """Those that ask for addresses, then the others; in both groups by standing."""
+    return sorted(services, key=lambda service: (requested_addresses(service) == (), _standing(service)))
 
 
-def _wish_rank(service: Service) -> int:
-    if requested_addresses(service) != ():
-        return 0
-    return 1 if requested_pool(service) is not None else 2
+def _standing(service: Service) -> tuple[int, tuple[str, str, str]]:
+    # Entries count whatever they hold, hostnames too, as they do for the reference.
+    return (-len(service.status.load_balancer.ingress), service.metadata.age_order)
 
 
 def _left_alone(service: Service) -> Convergence:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from herald.allocator.allocator import Allocator
-from herald.allocator.assign import in_order, is_handled
+from herald.allocator.assign import by_standing, in_order, is_handled
 from herald.allocator.converge import converge, converge_gone, reclaim
 from herald.allocator.convergence import Convergence, ServiceEvent, as_written
 from herald.api.ip_address_pool import IPAddressPool
@@ -171,7 +171,7 @@ class Assigner:
         self._allocator.set_pools(self._compiled.config.pools)
         services = self._cache.services
         handled = [each for each in services.values() if is_handled(each, self._options.load_balancer_class)]
-        for service in sorted(handled, key=lambda service: service.metadata.age_order):
+        for service in by_standing(handled):
             reclaim(self._allocator, service, self._claim(service.key))
         for key in sorted(self._claims.keys() - services.keys()):
             claimed = self._claim(key)
