@@ -121,7 +121,7 @@ UNSATISFIABLE: dict[str, Case] = {
             "it is in pool a (a: contains 10.0.0.1, but the service asks for pool d)"
         ),
     ),
-    "unknown pool": ((A, D), {"from_pool": "x"}, R.UNKNOWN_POOL, 'unknown pool "x": pools are a, d'),
+    "unknown pool": ((A, D), {"from_pool": "x"}, R.UNKNOWN_POOL, 'unknown pool "x"; there are: a, d'),
     "dual stack without policy": (
         (D,),
         {"cluster_ips": DUAL, "policy": SINGLE},
@@ -194,10 +194,7 @@ UNSATISFIABLE: dict[str, Case] = {
         (FULL,),
         SHARES | {"wants": "10.1.0.0"},
         R.PORT_IN_USE,
-        (
-            'port TCP/80 is already in use on "10.1.0.0": TCP/80 already taken by default/holder '
-            '(full: port TCP/80 is already in use on "10.1.0.0": TCP/80 already taken by default/holder)'
-        ),
+        'port TCP/80 is already in use on "10.1.0.0" by default/holder (full: 10.1.0.0 is in use)',
     ),
 }
 

@@ -78,7 +78,7 @@ MESSAGES: dict[str, tuple[dict[str, Any], dict[str, Any], RefusalReason, str]] =
         K80,
         K80,
         RefusalReason.PORT_IN_USE,
-        'port TCP/80 is already in use on "10.0.0.1": TCP/80 already taken by default/a',
+        'port TCP/80 is already in use on "10.0.0.1" by default/a',
     ),
     "holder does not share": (
         {"share": None},
@@ -119,7 +119,7 @@ def test_a_refusal_to_share_names_the_item_that_differs(name: str) -> None:
     _, answer = two_on_one(first, second)
     assert isinstance(answer, Refusal)
     assert (answer.reason, answer.message) == (reason, message)
-    assert [str(verdict) for verdict in answer.verdicts] == [f"p: {message}"]
+    assert [str(verdict) for verdict in answer.verdicts] == ["p: 10.0.0.1 is in use"]
 
 
 def test_the_only_tenant_may_change_its_terms_in_place() -> None:

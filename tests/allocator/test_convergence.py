@@ -465,7 +465,7 @@ MESSAGES: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]] = {
             (
                 "Warning",
                 "AllocationFailed",
-                'Failed to allocate IP for "default/s": unknown pool "x": pools are d, m',
+                'Failed to allocate IP for "default/s": unknown pool "x"; there are: d, m',
             )
         ],
     ),

@@ -137,3 +137,19 @@ def test_lint_says_the_same_in_any_order() -> None:
     forward = problems_of(collect([("case", "\n---\n".join(texts))]).resources)
     assert problems_of(collect([("case", "\n---\n".join(reversed(texts)))]).resources) == forward
     assert forward
+
+
+def test_an_address_that_somebody_has_is_a_wrong_request_unless_sharing_was_meant() -> None:
+    holder = "Service a {type: LoadBalancer, loadBalancerIP: 10.0.0.1, ports: [{port: 80}]}"
+    wants = "Service b {type: LoadBalancer, loadBalancerIP: 10.0.0.1, ports: [{port: 81}]}"
+    (problem,) = found("HL092", POOL, holder, wants)
+    assert (problem.name, problem.field) == ("b", "spec.loadBalancerIP")
+    assert found("HL061", POOL, holder, wants) == []
+
+
+def test_whatever_keeps_all_nodes_from_announcing_is_told_with_the_nodes() -> None:
+    cut_off = "conditions: [{type: NetworkUnavailable, status: 'True'}]"
+    node = f"{{apiVersion: v1, kind: Node, metadata: {{name: a}}, status: {{{cut_off}}}}}"
+    collected = collect([("case", "\n---\n".join((node, manifest(POOL), manifest("L2Advertisement l {}"))))])
+    (problem,) = (problem for problem in problems_of(collected.resources) if problem.rule == "HL010")
+    assert problem.message == "1 node matches, and none may announce: condition NetworkUnavailable is True on a."

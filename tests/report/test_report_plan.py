@@ -106,7 +106,7 @@ SILENCES = {
         (*BASE, bgp("b", "peers: [nope]"), peer("r1", "10.9.0.1")),
         {},
         "NoPeerForAdvertisement",
-        "names no peer of node-1, node-2, node-3, which has r1",
+        "none of the peers of node-1, node-2, node-3 (r1) is in spec.peers of BGPAdvertisement",
     ),
     "local without endpoint": (
         (
@@ -204,3 +204,14 @@ def test_the_table_names_the_namespace_that_all_resources_are_in() -> None:
     elsewhere = pool("p", "10.0.0.0/24").replace("metallb-system", "metal-lb")
     assert "--namespace metal-lb" in text(planned(elsewhere)).splitlines()[-1]
     assert "Hint:" not in text(planned(elsewhere, pool("q", "10.1.0.0/24")))
+
+
+def test_lint_knows_the_flags_that_herald_runs_with() -> None:
+    excluded = 'labels: {node.kubernetes.io/exclude-from-external-load-balancers: ""}'
+    alone = f"{{apiVersion: v1, kind: Node, metadata: {{name: node-1, {excluded}}}}}"
+    texts = (pool("p", "10.0.0.0/24"), l2("l"), service("web", "node-1", spec="loadBalancerClass: example.com/ours"))
+    found = planned(*texts, cluster=alone, load_balancer_class="example.com/ours", ignore_exclude_lb=True)
+    assert {problem.rule for problem in found.problems}.isdisjoint({"HL010", "HL052"})
+    assert [row.node for row in found.layer2] == ["node-1"]
+    plain = planned(*texts, cluster=alone)
+    assert {"HL010", "HL052"} <= {problem.rule for problem in plain.problems}

@@ -117,7 +117,7 @@ class Allocator:
         for address in addresses:
             refused = refusal(tenant, address, self._occupancies.get(address))
             if refused is not None:
-                return Refusal(refused.reason, refused.message, (verdict.sharing_refused(pool, refused),))
+                return Refusal(refused.reason, refused.message, (verdict.sharing_refused(pool, address),))
         return self._record(pool, tenant, tuple(addresses))
 
     def allocate(self, service: Service) -> Allocation | Refusal:
@@ -177,7 +177,7 @@ class Allocator:
     def _requested_pool(self, service: Service, demand: Demand, name: PoolName) -> Allocation | Refusal:
         pool = self.pools.get(name)
         if pool is None:
-            return Refusal(RefusalReason.UNKNOWN_POOL, f'unknown pool "{name}": pools are {_listed(self.pools)}')
+            return Refusal(RefusalReason.UNKNOWN_POOL, f'unknown pool "{name}"; there are: {_listed(self.pools)}')
         barrier = verdict.not_admitted(pool, service)
         if barrier is not None:
             return _not_compatible(pool, barrier)

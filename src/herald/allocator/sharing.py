@@ -110,9 +110,7 @@ def refusal(tenant: Tenant, address: IPAddress, occupancy: Occupancy | None) -> 
 
 
 def _port_in_use(port: Port, address: IPAddress, holder: NamespacedName) -> Refusal:
-    return Refusal(
-        RefusalReason.PORT_IN_USE, f'port {port} is already in use on "{address}": {port} already taken by {holder}'
-    )
+    return Refusal(RefusalReason.PORT_IN_USE, f'port {port} is already in use on "{address}" by {holder}')
 
 
 def _terms_differ(tenant: Tenant, others: list[Tenant]) -> Refusal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from herald.allocator.allocation import PoolReason, PoolVerdict, Refusal
+from herald.allocator.allocation import PoolReason, PoolVerdict
 from herald.allocator.counters import capacity
 from herald.allocator.pool_table import PoolTable
 from herald.allocator.sharing import Occupancy, Tenant, policy_difference
@@ -76,9 +76,9 @@ def _outside(pool: Pool, addresses: Sequence[IPAddress]) -> PoolVerdict:
     return PoolVerdict(pool.name, PoolReason.ADDRESS_OUTSIDE, f"does not contain {_listed(missing)}")
 
 
-def sharing_refused(pool: Pool, refused: Refusal) -> PoolVerdict:
+def sharing_refused(pool: Pool, address: IPAddress) -> PoolVerdict:
     """The pool has the address, but somebody else is on it."""
-    return PoolVerdict(pool.name, PoolReason.SHARING_REFUSED, refused.message)
+    return PoolVerdict(pool.name, PoolReason.SHARING_REFUSED, f"{address} is in use")
 
 
 def family_name(family: IPFamily) -> str:

@@ -88,8 +88,8 @@ TABLE: dict[Code, _Words] = {
         "the nodeSelectors of {kind} {advertisements} do not match {node}", "noMatchingAdvertisement", "notOwner"
     ),
     Code.SHARED_IP_WITH_SERVICE_SELECTOR: _row(
-        "the Service has the annotation allow-shared-ip and L2Advertisement {advertisements} has serviceSelectors: the "
-        "owner could differ from that of a service on the same address; remove one of the two",
+        "the Service has the annotation allow-shared-ip, and there are serviceSelectors in L2Advertisement "
+        "{advertisements}: the owner could differ from that of a service on the same address; remove one of the two",
         "sharedIPWithServiceSelector",
     ),
     Code.NO_READY_ENDPOINT: _row("no endpoint of the Service is ready", "notOwner", "noEndpoints"),
@@ -112,7 +112,7 @@ TABLE: dict[Code, _Words] = {
     Code.NOT_ELECTED: _row("{owner} is elected to answer", "notOwner"),
     Code.NO_PEER_ON_NODE: _row("no BGPPeer selects {node}", "noPeers"),
     Code.NO_PEER_FOR_ADVERTISEMENT: _row(
-        "spec.peers of BGPAdvertisement {advertisements} names no peer of {node}, which has {peers}", "noPeers"
+        "none of the peers of {node} ({peers}) is in spec.peers of BGPAdvertisement {advertisements}", "noPeers"
     ),
     Code.NO_PEER_OF_FAMILY: _row(
         "no session of {node} carries {family}; set dualStackAddressFamily on a BGPPeer, or add a peer of that family",

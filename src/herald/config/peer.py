@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from herald.bgp.session import Password
+from herald.bgp.parameters import Password
 from herald.cluster.meta import PeerName
 from herald.cluster.selector import LabelSelector, matches_any
 from herald.net.ip_family import IPAddress

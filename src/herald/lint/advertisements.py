@@ -65,9 +65,8 @@ def _nodes_undone(
         narrow.key,
         "spec.nodeSelectors",
         f'limits pool {listed(pools)} to {counted(len(narrow.value.nodes), "node")}, but "{wide.key.name}" also '
-        "selects "
-        f"it with no nodeSelectors: it will be announced from all {len(wide.value.nodes)}. Restrict both, or let them "
-        "select different pools.",
+        f"selects it with no nodeSelectors: it will be announced from all {len(wide.value.nodes)}. Restrict both, or "
+        "let them select different pools.",
     )
 
 
@@ -81,8 +80,8 @@ def _interfaces_undone(narrow: L2Entry, wide: L2Entry, pools: list[PoolName]) ->
         narrow.key,
         "spec.interfaces",
         f'limits pool {listed(pools)} to {listed(narrow.value.interfaces)}, but "{wide.key.name}" also selects it '
-        "with no "
-        "interfaces: it will be answered for on all of them. Restrict both, or let them select different pools.",
+        "with no interfaces: it will be answered for on all of them. Restrict both, or let them select different "
+        "pools.",
     )
 
 

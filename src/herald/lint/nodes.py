@@ -18,10 +18,11 @@ def all_excluded(facts: Facts) -> Iterator[Problem]:
 
 
 def _why_excluded(facts: Facts, nodes: frozenset[NodeName]) -> str:
-    labelled = {name for name in nodes if facts.config.nodes[name].is_excluded}
+    counts_label = not facts.inputs.ignore_exclude_lb
+    labelled = {name for name in nodes if counts_label and facts.config.nodes[name].is_excluded}
     cut_off = nodes - labelled
-    counts = [f"{len(labelled)} carry {EXCLUDE_LABEL}"] if labelled else []
-    counts += [f"{len(cut_off)} have condition NetworkUnavailable ({listed(cut_off)})"] if cut_off else []
+    counts = [f"label {EXCLUDE_LABEL} is on {listed(labelled)}"] if labelled else []
+    counts += [f"condition NetworkUnavailable is True on {listed(cut_off)}"] if cut_off else []
     advice = ". Take the label off, or run Herald with --ignore-exclude-lb" if labelled else ""
     verb = "matches" if len(nodes) == 1 else "match"
     return f"{counted(len(nodes), 'node')} {verb}, and none may announce: {' and '.join(counts)}{advice}."

@@ -9,7 +9,7 @@ from herald.config.compile_pools import namespace_labels
 from herald.config.findings import ObjectKey, problem
 from herald.config.nearest import nearest
 from herald.config.problem import Problem, Severity
-from herald.lint.facts import Facts
+from herald.lint.facts import Facts, counted
 
 _LOOKS_LIKE_A_TYPO = 0.75
 _DIGITS = re.compile(r"\d+")
@@ -42,7 +42,7 @@ def matches_nothing(facts: Facts) -> Iterator[Problem]:
     """HL082 where a similar label exists, else HL080"""
     for use in _uses(facts):
         if use.matches_nothing:
-            nothing = f"({use.selector}) matches none of the {len(use.choice.labels)} {use.choice.noun}"
+            nothing = f"({use.selector}) matches none of {counted(len(use.choice.labels), use.choice.noun)}"
             hint = _misspelt(use)
             if hint is None:
                 advice = "correct it, or their labels"
@@ -52,10 +52,10 @@ def matches_nothing(facts: Facts) -> Iterator[Problem]:
 
 
 def _uses(facts: Facts) -> Iterator[_Use]:
-    nodes = _Choice("nodes", [node.labels for node in facts.config.nodes.values()], Severity.WARNING)
-    pools = _Choice("pools", [pool.labels for pool in facts.config.pools.values()], Severity.WARNING)
-    services = _Choice("Services", [each.metadata.labels for each in facts.load_balancers], Severity.INFO)
-    namespaces = _Choice("namespaces", [namespace_labels(each) for each in facts.resources.namespaces], Severity.INFO)
+    nodes = _Choice("node", [node.labels for node in facts.config.nodes.values()], Severity.WARNING)
+    pools = _Choice("pool", [pool.labels for pool in facts.config.pools.values()], Severity.WARNING)
+    services = _Choice("Service", [each.metadata.labels for each in facts.load_balancers], Severity.INFO)
+    namespaces = _Choice("namespace", [namespace_labels(each) for each in facts.resources.namespaces], Severity.INFO)
     for entry in facts.advertisements:
         yield from _list(entry.key, "spec.nodeSelectors", entry.spec.node_selectors, nodes)
         yield from _list(entry.key, "spec.serviceSelectors", entry.spec.service_selectors, services)

@@ -18,6 +18,7 @@ from herald.config.findings import problem
 from herald.config.nearest import nearest, suggestion
 from herald.config.problem import Problem
 from herald.lint.facts import Facts, listed, service_key
+from herald.lint.sharing import REFUSED_FOR_OTHERS
 from herald.net.ip_family import IPFamily
 
 _SUFFIXES = (ADDRESS_POOL, LOAD_BALANCER_IPS, ALLOW_SHARED_IP)
@@ -129,8 +130,12 @@ def deprecated_annotation(facts: Facts) -> Iterator[Problem]:
                 "HL103",
                 service_key(service),
                 f"metadata.annotations[{used[0]}]",
-                f"{listed(used)} works, and is deprecated: use {PREFIX}",
+                f"still read, but the prefix {DEPRECATED_PREFIX} is deprecated: write {listed(_renewed(used))}",
             )
+
+
+def _renewed(keys: Iterable[str]) -> Iterator[str]:
+    return (PREFIX + key.removeprefix(DEPRECATED_PREFIX) for key in keys)
 
 
 def no_dual_stack_pool(facts: Facts) -> Iterator[Problem]:
@@ -150,7 +155,7 @@ def _single_stack_only(facts: Facts) -> str:
     }
     if all(by_family.values()):
         separate = (
-            f"{listed(by_family[IPFamily.IPV4])} (IPv4) and {listed(by_family[IPFamily.IPV6])} (IPv6) are separate"
+            f"IPv4 is in {listed(by_family[IPFamily.IPV4])} only and IPv6 in {listed(by_family[IPFamily.IPV6])} only"
         )
     else:
         family, other = ("IPv6", "IPv4") if by_family[IPFamily.IPV4] else ("IPv4", "IPv6")
@@ -180,7 +185,9 @@ def request_not_allowed(facts: Facts) -> Iterator[Problem]:
     """HL092"""
     for service in facts.services:
         refused = facts.inputs.assignments.services[service.key].refusal
-        if refused is not None and refused.reason in _WRONG_REQUESTS:
+        if refused is not None and (
+            refused.reason in _WRONG_REQUESTS or (refused.reason in REFUSED_FOR_OTHERS and not service.sharing_key)
+        ):
             hint = ""
             if refused.reason is RefusalReason.UNKNOWN_POOL:
                 hint = suggestion(requested_pool(service) or "", facts.config.pools)

@@ -15,7 +15,7 @@ from herald.net.ip_family import IPAddress
 
 _FIELD = f"metadata.annotations[{PREFIX}{ALLOW_SHARED_IP}]"
 _MOST_COMPARED = 200  # Comparing thousands of keys with each other takes longer than the hint is worth.
-_SHARING = frozenset(
+REFUSED_FOR_OTHERS = frozenset(
     {
         RefusalReason.PORT_IN_USE,
         RefusalReason.SHARING_NOT_ENABLED,
@@ -26,10 +26,13 @@ _SHARING = frozenset(
 
 
 def cannot_share(facts: Facts) -> Iterator[Problem]:
-    """HL061: those that were refused the address they ask for, and those that silently got one of their own."""
+    """HL061: those that were refused the address they ask for, and those that silently got one of their own.
+
+    Who asks for a taken address without wanting to share it is told by HL092.
+    """
     for service in facts.services:
         outcome = facts.inputs.assignments.services[service.key]
-        if outcome.refusal is not None and outcome.refusal.reason in _SHARING:
+        if service.sharing_key and outcome.refusal is not None and outcome.refusal.reason in REFUSED_FOR_OTHERS:
             yield problem("HL061", service_key(service), _FIELD, outcome.refusal.message)
     for group in _by_key(facts).values():
         yield from _silently_apart(facts, group)
@@ -87,8 +90,8 @@ def shared_with_service_selectors(facts: Facts) -> Iterator[Problem]:
                 "HL063",
                 service_key(service),
                 _FIELD,
-                f"Layer 2 does not announce it: L2Advertisement {listed(selective)} has serviceSelectors, and two "
-                "Services on one address could have different owners. Take the annotation off, or the "
+                f"Layer 2 does not announce it: there are serviceSelectors in L2Advertisement {listed(selective)}, and "
+                "two Services on one address could have different owners. Take the annotation off, or the "
                 "serviceSelectors.",
             )
 

@@ -82,7 +82,16 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
         )
         for key, service in services.items()
     }
-    linted = lint(LintInputs(resources, compiled, assignments, circumstances.members))
+    linted = lint(
+        LintInputs(
+            resources,
+            compiled,
+            assignments,
+            circumstances.members,
+            circumstances.load_balancer_class,
+            circumstances.ignore_exclude_lb,
+        )
+    )
     problems = sorted({*already, *compiled.problems, *linted}, key=lambda problem: problem.order)
     return Study(resources, circumstances, compiled, assignments, view, services, readiness, decisions, tuple(problems))
 
