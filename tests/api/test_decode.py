@@ -354,6 +354,51 @@ def test_what_is_no_object_is_said_to_be_none(item: object, why: str) -> None:
     assert why in finding.message
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"controller": {"enabled": True}, "speaker": {}},
+        {"apiVersion": "v2", "name": "lb", "version": "0.1.0"},
+        [{"op": "add", "path": "/spec/x", "value": 1}],
+    ],
+    ids=["Helm values", "chart", "patch"],
+)
+def test_what_lies_beside_manifests_is_no_fault_of_an_object(item: object) -> None:
+    (finding,) = decoded(item).findings
+    assert (finding.fault, finding.kind, finding.name) == (Fault.OTHER_DOCUMENT, "File", "a.yaml:1")
+    assert not finding.fault.spoils_object
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{"spec": {}}, {"metadata": {"name": "a"}}, {"kind": "Service"}, [{"kind": "Service"}], [{"a": 1}, "b"]],
+    ids=["spec", "metadata", "kind", "list of objects", "list of anything"],
+)
+def test_an_object_that_lacks_its_type_is_still_a_fault(item: object) -> None:
+    (finding,) = decoded(item).findings
+    assert finding.fault is Fault.NOT_AN_OBJECT
+
+
+@pytest.mark.parametrize(
+    ("data", "is_legacy"),
+    [
+        ({"config": "address-pools:\n- name: a\n"}, True),
+        ({"config": "peers: []\naddress-pools: []\n"}, True),
+        ({"config": '{\n  "address-pools": []\n}'}, True),
+        ({"config": "# address-pools: none\n"}, False),
+        ({"other": "address-pools: []"}, False),
+        ({"config": 5}, False),
+        (None, False),
+    ],
+)
+def test_the_config_map_of_old_metallb_is_pointed_out(data: object, is_legacy: bool) -> None:
+    metadata = {"name": "config", "namespace": "metallb-system"}
+    result = decoded({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    assert result.object is None
+    found = [(f.fault, f.kind, f.namespace, f.name) for f in result.findings]
+    assert found == ([(Fault.LEGACY_CONFIGURATION, "ConfigMap", "metallb-system", "config")] if is_legacy else [])
+
+
 def test_kinds_of_others_are_no_problem() -> None:
     result = decoded({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}})
     assert result == Decoded(None, (), "Deployment")

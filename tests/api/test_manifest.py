@@ -57,6 +57,28 @@ def test_an_unreadable_document_spoils_only_itself() -> None:
     assert 'the key "d" stands twice in one mapping' in findings[1].message
 
 
+ADVICE = {
+    "helm": ("a:\n- {{ .Values.a }}/32\n", "render it first"),
+    "jinja": ("{% if x %}\na: 1\n{% endif %}\n", "render it first"),
+    "tab": ("a:\n\tb: 1\n", "begins with a tab"),
+    "no separator": ("apiVersion: v1\nkind: A\n\napiVersion: v1\nkind: B\n", "a line --- must stand between"),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_what_often_makes_a_manifest_unreadable_is_named(case: str) -> None:
+    text, advice = ADVICE[case]
+    documents, findings = manifest.read(f"{text}---\ngood: 1\n", "a.yaml")
+    assert [document.content for document in documents] == [{"good": 1}]
+    assert advice in findings[0].message
+
+
+@pytest.mark.parametrize("text", ["a: b: c\n", "a: 1\na: 2\n", "a: [\n"])
+def test_other_mistakes_get_no_advice(text: str) -> None:
+    (finding,) = manifest.read(text, "a.yaml")[1]
+    assert "(" not in finding.message
+
+
 def test_lists_are_expanded_however_deep() -> None:
     inner = {"apiVersion": "v1", "kind": "ServiceList", "items": [{"metadata": {"name": "a"}}, {"kind": "Node"}]}
     outer = {"apiVersion": "v1", "kind": "List", "items": [{"kind": "Secret"}, inner, 5]}

@@ -100,6 +100,8 @@ def test_one_bad_object_spoils_only_itself() -> None:
         (Fault.UNKNOWN_FIELD, Severity.WARNING),
         (Fault.DEFINED_TWICE, Severity.WARNING),
         (Fault.NOT_AN_OBJECT, Severity.ERROR),
+        (Fault.OTHER_DOCUMENT, Severity.INFO),
+        (Fault.LEGACY_CONFIGURATION, Severity.WARNING),
     ],
 )
 def test_a_finding_becomes_a_problem_of_its_severity(fault: Fault, severity: Severity) -> None:

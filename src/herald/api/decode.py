@@ -5,6 +5,7 @@ rules in it. For kinds of `metallb.io` pruned fields are reported. Kinds of the 
 not read are not looked at.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,12 @@ _OTHER_METADATA = frozenset(
     }
 )
 _TYPE_FIELDS = frozenset({"apiVersion", "kind"})
+_OBJECT_FIELDS = frozenset({"kind", "metadata", "spec"})
+_LEGACY_POOLS = re.compile(r"^\s*[\"']?address-pools[\"']?\s*:", re.MULTILINE)
+_LEGACY = (
+    "is the configuration of MetalLB before 0.13, which nothing reads any more: write an IPAddressPool for each pool, "
+    "an L2Advertisement or a BGPAdvertisement that names it, and a BGPPeer for each peer"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,9 @@ def decode(raw: object, source: str) -> Decoded:
 
     Raises nothing, whatever `raw` is.
     """
+    if _is_other_document(raw):
+        message = "has neither kind nor metadata, so it is not meant as a Kubernetes object; it is left out"
+        return Decoded(None, (of_file(Fault.OTHER_DOCUMENT, source, "", message),))
     fault = _not_an_object(raw)
     if fault is not None or not isinstance(raw, dict):
         return Decoded(None, (of_file(Fault.NOT_AN_OBJECT, source, "", fault or "is not an object"),))
@@ -62,10 +72,27 @@ def decode(raw: object, source: str) -> Decoded:
     if kind is not None:
         return _decode_kind(raw, kind, source)
     wrong = scheme.misspelling(raw["apiVersion"], name)
-    if wrong is None:
-        return Decoded(None, (), name)
     identity = _identity(raw, name, namespaced=True, source=source)
+    if wrong is None:
+        legacy = (Finding(Fault.LEGACY_CONFIGURATION, *identity, "data", _LEGACY),) if _is_legacy(raw) else ()
+        return Decoded(None, legacy, name)
     return Decoded(None, (Finding(Fault.UNKNOWN_KIND, *identity, "kind", wrong),), name)
+
+
+def _is_other_document(raw: object) -> bool:
+    """Whether `raw` is what lies beside manifests and is none: Helm values, a chart's description, tasks, patches."""
+    if isinstance(raw, list):
+        return bool(raw) and all(_is_other_document(item) for item in raw)
+    return isinstance(raw, dict) and bool(raw.keys() - {"apiVersion"}) and _OBJECT_FIELDS.isdisjoint(raw)
+
+
+def _is_legacy(raw: dict[Any, Any]) -> bool:
+    """Whether a foreign object is the ConfigMap that configured MetalLB before it had resources of its own."""
+    data = raw.get("data")
+    if raw["kind"] != "ConfigMap" or not isinstance(data, dict):
+        return False
+    text = data.get("config")
+    return isinstance(text, str) and _LEGACY_POOLS.search(text) is not None
 
 
 def _not_an_object(raw: object) -> str | None:

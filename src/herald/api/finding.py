@@ -16,11 +16,13 @@ class Fault(Enum):
     UNKNOWN_FIELD = "HL203"
     DEFINED_TWICE = "HL204"
     NOT_AN_OBJECT = "HL205"
+    OTHER_DOCUMENT = "HL206"
+    LEGACY_CONFIGURATION = "HL207"
 
     @property
     def spoils_object(self) -> bool:
         """Whether the object is left out because of it; otherwise it applies all the same."""
-        return self not in (Fault.UNKNOWN_FIELD, Fault.DEFINED_TWICE)
+        return self in (Fault.UNREADABLE, Fault.UNKNOWN_KIND, Fault.SCHEMA, Fault.NOT_AN_OBJECT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from herald.api.yaml_value import YAMLError
 
 MAX_CHARACTERS = 64 * 1024 * 1024
 _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -39,10 +40,22 @@ def read(text: str, source: str) -> tuple[tuple[Document, ...], tuple[Finding, .
                 documents += _expanded(value, f"{source}:{first_line + line}")
         except YAMLError as error:
             where = f"line {first_line + error.line}"
-            findings.append(
-                of_file(Fault.UNREADABLE, source, where, f"cannot be read: {error}; this document is left out")
-            )
+            message = f"cannot be read: {error}{_advice(part, error)}; this document is left out"
+            findings.append(of_file(Fault.UNREADABLE, source, where, message))
     return tuple(documents), tuple(findings)
+
+
+def _advice(part: str, error: YAMLError) -> str:
+    """What people did who meet this error in a manifest, and what would be right."""
+    if _TEMPLATE.search(part):
+        return " (it is a template: render it first, for example with `helm template`)"
+    lines = part.splitlines()
+    line = lines[error.line - 1] if error.line <= len(lines) else ""
+    if line[: len(line) - len(line.lstrip())].count("\t"):
+        return " (the line begins with a tab: YAML is indented with spaces)"
+    if line.startswith(("apiVersion:", "kind:", "metadata:")) and "stands twice" in str(error):
+        return " (a line --- must stand between two objects)"
+    return ""
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:

@@ -26,6 +26,8 @@ from herald.cluster.secret import Secret
 from herald.cluster.service import Service
 
 GROUP = "metallb.io"
+OPERATORS = frozenset({"MetalLB"})
+"""Kinds of `metallb.io` that say how MetalLB's operator installs it (OpenShift): nothing for Herald to read."""
 REMOVED = {
     "AddressPool": "AddressPool was removed from the API; write an IPAddressPool for the addresses and an"
     " L2Advertisement or a BGPAdvertisement that names it for its protocol"
@@ -110,6 +112,8 @@ def misspelling(api_version: str, kind: str) -> str | None:
     """
     group, _, version = api_version.rpartition("/")
     if group != GROUP and not (get_close_matches(group, [GROUP], cutoff=0.8) or (not group and kind in _CUSTOM_KINDS)):
+        return None
+    if group == GROUP and kind in OPERATORS:
         return None
     if kind in REMOVED:
         return REMOVED[kind]

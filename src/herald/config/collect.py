@@ -23,8 +23,9 @@ from herald.cluster.namespace import Namespace
 from herald.cluster.node import Node
 from herald.cluster.secret import Secret
 from herald.cluster.service import Service
-from herald.config.problem import Problem, Severity
+from herald.config.problem import Problem
 from herald.config.resources import Resources
+from herald.config.rules import rule
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ _REASONS = {
     Fault.UNKNOWN_FIELD: "UnknownField",
     Fault.DEFINED_TWICE: "DefinedTwice",
     Fault.NOT_AN_OBJECT: "NotAnObject",
+    Fault.OTHER_DOCUMENT: "OtherDocument",
+    Fault.LEGACY_CONFIGURATION: "LegacyConfiguration",
 }
 # What Herald writes itself: read back it decides nothing.
 _OUTPUT = (ServiceL2Status, ServiceBGPStatus, ConfigurationState)
@@ -72,7 +75,7 @@ def problem_of(finding: Finding) -> Problem:
     """What people see of a finding."""
     return Problem(
         rule=finding.fault.value,
-        severity=Severity.ERROR if finding.fault.spoils_object else Severity.WARNING,
+        severity=rule(finding.fault.value).severity,
         kind=finding.kind,
         namespace=finding.namespace,
         name=finding.name,

@@ -223,6 +223,13 @@ RULES: tuple[Rule, ...] = (
          "The later one counts.", "Remove one of them."),
     Rule("HL205", _E, "NotAnObject", "A document that is no Kubernetes object",
          "It is left out.", "Give it `apiVersion`, `kind` and `metadata.name`."),
+    Rule("HL206", _I, "OtherDocument", "A document that is not meant as a Kubernetes object",
+         "It is left out: Helm values, a chart, a list of tasks or patches may lie beside manifests.",
+         "Nothing; or give it `apiVersion`, `kind` and `metadata.name` if it is meant as one."),
+    Rule("HL207", _W, "LegacyConfiguration", "A ConfigMap with the configuration of MetalLB before 0.13",
+         "It is not read.",
+         "Write an IPAddressPool for each pool, an L2Advertisement or a BGPAdvertisement that names it, and a BGPPeer "
+         "for each peer; then remove the ConfigMap."),
     Rule("HL210", _I, "NotActive", "Accepted, not active in this version",
          "The field is checked and kept, and has no effect yet.", "Nothing; or do without it until then."),
     Rule("HL211", _I, "LastValidInForce", "An object that cannot be read any more",
