@@ -50,6 +50,8 @@ GOOD = [
 REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
     "P1 no addresses": ([pool("bad")], "HL300", "bad", "spec.addresses", "pool has no prefixes defined"),
     "P2 bare address": ([pool("bad", "10.1.0.1")], "HL301", "bad", "spec.addresses[0]", "10.1.0.1/32"),
+    "P2 variable": ([pool("bad", "${START}-${END}")], "HL301", "bad", "spec.addresses[0]", "for the placeholder first"),
+    "P2 marker": ([pool("bad", "<ADDRESS>/32")], "HL301", "bad", "spec.addresses[0]", "for the placeholder first"),
     "P2 dotted netmask": ([pool("bad", "10.1.0.0/255.255.255.0")], "HL301", "bad", "spec.addresses[0]", "invalid CIDR"),
     "P2 hostmask": ([pool("bad", "10.1.0.0/0.0.0.255")], "HL301", "bad", "spec.addresses[0]", "invalid CIDR"),
     "P2 zone": ([pool("bad", "fe80::1%eth0/64")], "HL301", "bad", "spec.addresses[0]", "zone"),
@@ -261,6 +263,13 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
         "spec.passwordSecret",
         "can not have both password and secret ref",
     ),
+    "R10 SOPS": (
+        [peer("bad", secret_name="s"), secret(value="ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]")],
+        "HL072",
+        "bad",
+        "spec.passwordSecret.name",
+        "encrypted by SOPS",
+    ),
     "R10": ([peer("bad", secret_name="s")], "HL072", "bad", "spec.passwordSecret.name", "secret ref not found"),
     "R11": (
         [peer("bad", secret_name="s"), secret(kind="Opaque")],
@@ -350,6 +359,7 @@ def test_a_custom_resource_outside_of_the_namespace_is_refused_with_the_namespac
     outcome = compiled(stray)
     assert errors(outcome) == [("HL030", "x", "metadata.namespace")]
     assert "-n metallb-system" in outcome.problems[0].message
+    assert "--namespace default" in outcome.problems[0].message
     assert "resource must be created in metallb-system namespace" in outcome.problems[0].message
     assert outcome.accepted == {}
 

@@ -9,6 +9,7 @@ from herald.cluster.meta import NamespacedName, ObjectMeta
 from herald.cluster.wire import SECRET, wire_name
 
 BASIC_AUTH = "kubernetes.io/basic-auth"
+_SOPS = "ENC[AES256_GCM,"
 _LINE_ENDS = str.maketrans("", "", "\r\n")
 
 
@@ -23,6 +24,10 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     @property
     def key(self) -> NamespacedName:
         return self.metadata.key
+
+    def is_encrypted(self, name: str) -> bool:
+        """Whether SOPS has encrypted what is under `name`, as in a repository of manifests."""
+        return self.string_data.get(name, self.data.get(name, "")).startswith(_SOPS)
 
     def value(self, name: str) -> str | None:
         """The plain text under `name`, or None. Raises ValueError if it is not base64 of UTF-8 text."""

@@ -139,11 +139,12 @@ def _revived(resource: Resource) -> Problem:
 def _misplaced(resource: Custom, namespace: str) -> Problem:
     key = ObjectKey.of(resource)
     where = f'it is in "{key.namespace}"' if key.namespace else "it names none"
+    instead = f", or have Herald read from there with --namespace {key.namespace}" if key.namespace else ""
     return problem(
         "HL030",
         key,
         "metadata.namespace",
-        f"resource must be created in {namespace} namespace, but {where}: apply it with -n {namespace}. "
+        f"resource must be created in {namespace} namespace, but {where}: apply it with -n {namespace}{instead}. "
         f"This {key.kind} is left out.",
     )
 

@@ -169,6 +169,14 @@ def _secret_password(name: str, found: Findings, around: Surroundings) -> str | 
 
 
 def _value(secret: Secret, field: str, found: Findings) -> str | None:
+    if secret.is_encrypted(PASSWORD_KEY):
+        found.add(
+            "HL072",
+            field,
+            f'Secret "{secret.key}": its key "{PASSWORD_KEY}" is encrypted by SOPS; give the Secret as '
+            "`sops --decrypt` prints it",
+        )
+        return None
     try:
         text = secret.value(PASSWORD_KEY)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """IPAddressPools → pools: addresses parsed, overlaps found, namespaces resolved."""
 
+import re
 from bisect import bisect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from herald.config.selectors import check_selectors
 from herald.net.address_range import AddressRange, AddressRangeError, parse
 from herald.net.ip_family import IPFamily
 
+_PLACEHOLDER = re.compile(r"\$|<.*>|\{\{|__\w+__|@\w+@")
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 
@@ -52,8 +54,12 @@ def _ranges(addresses: Sequence[str], found: Findings) -> list[AddressRange]:
         try:
             ranges.append(parse(text))
         except AddressRangeError as error:
-            found.add("HL301", f"spec.addresses[{index}]", str(error))
+            found.add("HL301", f"spec.addresses[{index}]", f"{error}{_placeholder_advice(text)}")
     return ranges
+
+
+def _placeholder_advice(text: str) -> str:
+    return "; put the value in for the placeholder first" if _PLACEHOLDER.search(text) else ""
 
 
 def _check_overlap_within(name: PoolName, ranges: Sequence[AddressRange], found: Findings) -> None:
