@@ -9,6 +9,7 @@ from herald.bgp.adj_rib_out import AdjRibOut, Egress
 from herald.bgp.community import Community, LargeCommunity
 from herald.bgp.family import Family
 from herald.bgp.message import Framer, MessageType
+from herald.bgp.nlri import PrefixList
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
 
@@ -25,9 +26,16 @@ def host(number: int, **attributes) -> Route:
 
 def started(*routes: Route, egress: Egress = EXTERNAL) -> AdjRibOut:
     rib = AdjRibOut()
-    rib.replace(routes)
+    rib.change(routes, ())
     rib.begin(egress)
     return rib
+
+
+def wish_for(rib: AdjRibOut, routes) -> None:
+    """Exactly these routes: the change that leads there."""
+    wanted = {route.prefix for route in routes}
+    held = [PrefixList(one.family, b"".join(one.wanted), len(one.wanted)) for one in rib.families.values()]
+    rib.change(routes, [prefix for prefixes in held for prefix in prefixes if prefix not in wanted])
 
 
 def drain(rib: AdjRibOut, egress: Egress = EXTERNAL, octets: int = 10_000):
@@ -120,7 +128,7 @@ def test_ipv6_updates_are_packed_and_withdrawn_in_full_messages():
     routes = [Route(IPv6Network((0x20010DB8 << 96 | number, 128))) for number in range(600)]
     rib = started(*routes)
     assert [len(update.attributes.mp_reach.nlri) for update in drain(rib)[1:-1]] == [237, 237, 126]
-    rib.replace(())
+    wish_for(rib, ())
     assert [len(update.attributes.mp_unreach.nlri) for update in drain(rib)] == [239, 239, 122]
 
 
@@ -129,14 +137,14 @@ def test_a_changed_route_is_sent_once_and_an_unchanged_one_not_at_all():
     drain(rib)
     rib.change((host(1), host(2, communities=(Community(7),))), ())
     assert [list(update.nlri) for update in drain(rib)] == [[host(2).prefix]]
-    rib.replace((host(2, communities=(Community(7),)), host(1)))
+    wish_for(rib, (host(2, communities=(Community(7),)), host(1)))
     assert not rib.pending
 
 
 def test_new_routes_leave_before_withdrawals():
     rib = started(*(host(number) for number in range(1000)))
     drain(rib)
-    rib.replace(tuple(host(number) for number in range(500, 1500)))
+    wish_for(rib, tuple(host(number) for number in range(500, 1500)))
     updates = drain(rib)
     assert [len(update.nlri) for update in updates] == [500, 0]
     assert [len(update.withdrawn) for update in updates] == [0, 500]
@@ -145,7 +153,7 @@ def test_new_routes_leave_before_withdrawals():
 def test_withdrawals_are_split_into_full_messages():
     rib = started(*(host(number) for number in range(2000)))
     drain(rib)
-    rib.replace(())
+    wish_for(rib, ())
     assert [len(update.withdrawn) for update in drain(rib)] == [814, 814, 372]
 
 
@@ -178,13 +186,27 @@ def test_a_new_session_gets_everything_and_a_lost_one_has_nothing():
     assert {prefix for update in drain(rib) for prefix in update.nlri} == {host(2).prefix, host(3).prefix}
 
 
+def test_a_peer_that_asks_a_thousand_times_for_a_refresh_gets_one_and_another_after_it():
+    rib = started(*(host(number) for number in range(3000)))
+    for _ in range(1000):
+        rib.families[FOUR].refresh()
+    assert sum(len(update.nlri) for update in drain(rib)) == 6000, "the first table, and once again"
+    rib.families[FOUR].refresh()
+    while not rib.take(1000):
+        pass
+    for _ in range(1000):
+        rib.families[FOUR].refresh()
+    assert sum(len(update.nlri) for update in drain(rib)) > 3000, "the rest of this one, and another"
+    assert not rib.pending
+
+
 def test_a_refresh_sends_all_routes_again_and_no_end_of_rib():
     rib = started(host(1), host(2))
     drain(rib)
     rib.change((), (host(2).prefix,))
     rib.families[FOUR].refresh()
     first, second = drain(rib)
-    assert (list(first.nlri), list(second.withdrawn)) == ([host(1).prefix], [host(2).prefix])
+    assert (list(first.withdrawn), list(second.nlri)) == ([host(2).prefix], [host(1).prefix])
 
 
 def test_a_route_whose_attributes_fit_into_no_message_is_refused_and_its_old_form_withdrawn():
@@ -242,7 +264,7 @@ def test_whatever_the_order_of_wishes_the_router_ends_with_the_last_one(walk):
                 wish |= {route.prefix: route for route in upserts}
                 wish = {prefix: route for prefix, route in wish.items() if prefix not in withdrawn}
             case ("replace", whole):
-                rib.replace(whole)
+                wish_for(rib, whole)
                 wish = {route.prefix: route for route in whole}
             case ("take", octets):
                 for wire in rib.take(octets):

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import socket
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from ipaddress import IPv4Network, ip_address
 
@@ -139,7 +139,7 @@ class Herald:
 
 async def test_a_session_comes_up_carries_routes_and_says_goodbye():
     async with router() as there, peering(there) as herald:
-        herald.peering.replace_routes((ROUTE,))
+        herald.peering.apply_routes((ROUTE,), ())
         talk = await there.accept_session()
         assert await talk.routes(1) == [ROUTE.prefix]
         assert (await talk.hear()).end_of_rib is Family.IPV4_UNICAST
@@ -160,7 +160,7 @@ async def test_a_large_table_reaches_a_slow_reader_without_a_giant_buffer():
         Route(IPv4Network((0x0A000000 + number, 32)), communities=(Community(number),)) for number in range(20_000)
     )
     async with router() as there, peering(there) as herald:
-        herald.peering.replace_routes(routes)
+        herald.peering.apply_routes(routes, ())
         talk = await there.accept_session()
         # Nothing is read here until Herald has stopped for it: not all is on its way then.
         stalled = -1
@@ -173,7 +173,7 @@ async def test_a_large_table_reaches_a_slow_reader_without_a_giant_buffer():
 
 async def test_a_lost_session_is_told_and_set_up_again():
     async with router() as there, peering(there) as herald:
-        herald.peering.replace_routes((ROUTE,))
+        herald.peering.apply_routes((ROUTE,), ())
         talk = await there.accept_session()
         await herald.wait_for(State.ESTABLISHED)
         talk.sock.close()
@@ -234,6 +234,26 @@ async def test_changed_parameters_lead_to_the_new_peer():
         await herald.wait_for(State.ESTABLISHED)
         heard = [await talk.hear() for _ in range(2)]
         assert heard[-1].text == 'Cease/Administrative Reset: "configuration changed: peer_port"'
+
+
+async def test_a_connection_that_came_up_as_it_was_given_up_is_not_taken_for_the_next_one():
+    async with router() as old, router() as new, AsyncExitStack() as ending:
+        moved = replace(old.parameters, peer_port=new.parameters.peer_port)
+
+        async def dial_and_be_given_up(parameters):
+            sock = await dial(parameters)
+            if parameters == old.parameters:
+                # Runs before the transport of this connection does: the turn in which it would be handed over.
+                asyncio.get_running_loop().call_soon(herald.peering.update, moved)
+            return sock
+
+        herald = await ending.enter_async_context(peering(old, dial_and_be_given_up))
+        talk = await new.accept_session()
+        await herald.wait_for(State.ESTABLISHED)
+        stale = await old.accept()
+        assert await stale.hear() is None, "the peer that is no longer configured is told nothing"
+        herald.peering.apply_routes((ROUTE,), ())
+        assert await talk.routes(1) == [ROUTE.prefix]
 
 
 async def test_a_mistake_in_the_dialler_reaches_the_loop_and_is_not_swallowed():

@@ -18,7 +18,6 @@ from herald.bgp.session import (
     Connected,
     Received,
     RoutesChanged,
-    RoutesReplaced,
     Send,
     Session,
     Start,
@@ -43,7 +42,7 @@ class Wire:
         self.joined = False
         self.swallows = False  # a black hole: bytes vanish and nobody hears of it
         for side in (0, 1):
-            self.perform(side, self.sessions[side].handle(RoutesReplaced(ROUTES), self.now))
+            self.perform(side, self.sessions[side].handle(RoutesChanged(ROUTES), self.now))
             self.perform(side, self.sessions[side].handle(Start(), self.now))
 
     def tell(self, side, event):

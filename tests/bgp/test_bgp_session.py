@@ -29,7 +29,6 @@ from herald.bgp.session import (
     PeerParameters,
     Received,
     RoutesChanged,
-    RoutesReplaced,
     Send,
     Session,
     Start,
@@ -114,7 +113,7 @@ def open_confirm(parameters=PEER, theirs=THEIR_OPEN, local=LOCAL):
 
 def established(parameters=PEER, theirs=THEIR_OPEN, local=LOCAL, routes=()):
     walk = open_confirm(parameters, theirs, local)
-    walk.give(RoutesReplaced(tuple(routes)))
+    walk.give(RoutesChanged(tuple(routes)))
     walk.hear(Keepalive())
     return walk
 
@@ -616,7 +615,7 @@ events = st.one_of(
     st.just(WritingResumed()),
     st.just(RoutesChanged((ROUTE, ROUTE6))),
     st.just(RoutesChanged((), (ROUTE.prefix,))),
-    st.just(RoutesReplaced(())),
+    st.just(RoutesChanged((), (ROUTE.prefix, ROUTE6.prefix))),
     st.builds(ParametersChanged, st.sampled_from((PEER, replace(PEER, hold_time=9), replace(PEER, peer_port=1790)))),
     st.builds(Received, st.binary(max_size=40)),
     st.just(Received(message.encode(THEIR_OPEN, WireContext()))),

@@ -82,7 +82,7 @@ def test_bird_learns_what_was_wished_for_and_forgets_it(there: tuple[Bird, Names
 
     def begin() -> Peering:
         peering = Peering(parameters, dial=dial, rng=random.Random(1), on_change=lambda snapshot, reason: None)
-        peering.replace_routes(ROUTES)
+        peering.apply_routes(ROUTES, ())
         peering.start()
         return peering
 
@@ -99,7 +99,7 @@ def test_bird_learns_what_was_wished_for_and_forgets_it(there: tuple[Bird, Names
             "BGP.large_community: (64500, 1, 4294967295)",
         ):
             assert line in shown
-        loop.do(lambda: peering.replace_routes(()))
+        loop.do(lambda: peering.apply_routes((), tuple(route.prefix for route in ROUTES)))
         eventually(lambda: "192.168.1.201" not in bird.show("route"), "the route is withdrawn")
         eventually(lambda: "2001:db8:cafe" not in bird.show("route"), "the IPv6 route is withdrawn")
     finally:

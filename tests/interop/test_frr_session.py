@@ -56,7 +56,7 @@ class Herald:
     def peer(self, parameters: PeerParameters, *routes: Route) -> None:
         def begin() -> None:
             self.peering = Peering(parameters, dial=dial, rng=random.Random(1), on_change=self._tell)
-            self.peering.replace_routes(routes)
+            self.peering.apply_routes(routes, ())
             self.peering.start()
 
         self.loop.do(begin)

@@ -63,14 +63,6 @@ class AdjRibOut:
         for prefix in withdrawn:
             self.families[family_of(prefix)].want(nlri.encode(prefix), None)
 
-    def replace(self, routes: Iterable[Route]) -> None:
-        """Make `routes` the whole wish; only differences are sent. The last of equal prefixes counts."""
-        tables: dict[Family, dict[bytes, RouteAttributes]] = {family: {} for family in Family}
-        for route in routes:
-            tables[family_of(route.prefix)][nlri.encode(route.prefix)] = route.attributes
-        for family, table in tables.items():
-            self.families[family].want_all(table)
-
     def begin(self, egress: Egress) -> None:
         """A session is up: the peer has nothing yet."""
         for rib in self.families.values():
@@ -107,10 +99,16 @@ class FamilyRib:
         self._withdrawals: dict[bytes, None] = {}
         self._uncompared: deque[bytes] = deque()
         self._end_of_rib_due = False
+        self._refresh_due = False
         self._encoder: _Encoder | None = None
 
     @property
     def pending(self) -> bool:
+        return self._differs or self._refresh_due
+
+    @property
+    def _differs(self) -> bool:
+        """Whether the peer has not been sent, or may not have been sent, all that is wished for."""
         return bool(self._groups or self._withdrawals or self._uncompared or self._end_of_rib_due)
 
     @property
@@ -127,17 +125,6 @@ class FamilyRib:
         if self._encoder is not None:
             self._compare(prefix)
 
-    def want_all(self, table: dict[bytes, RouteAttributes]) -> None:
-        """Wish for exactly these routes."""
-        before, self.wanted = self.wanted, table
-        if self._encoder is None:
-            return
-        for prefix, attributes in table.items():
-            if before.get(prefix) != attributes:
-                self._compare(prefix)
-        for prefix in before.keys() - table.keys():
-            self._compare(prefix)
-
     def begin(self, egress: Egress) -> None:
         self.end()
         next_hop = egress.next_hops.get(self.family)
@@ -148,16 +135,16 @@ class FamilyRib:
 
     def end(self) -> None:
         self._encoder = None
-        self._end_of_rib_due = False
+        self._end_of_rib_due = self._refresh_due = False
         for queue in (self.sent, self.refused, self._groups, self._group_of, self._withdrawals, self._uncompared):
             queue.clear()
 
     def refresh(self) -> None:
-        """Send every wanted route again (RFC 2918). What is to be withdrawn still is."""
-        if self._encoder is not None:
-            self.sent = {prefix: attributes for prefix, attributes in self.sent.items() if prefix not in self.wanted}
-            self._uncompared.clear()
-            self._uncompared.extend(self.wanted)
+        """Send every wanted route again (RFC 2918), once what is under way has been sent.
+
+        However often a peer asks meanwhile, it gets them once: what it costs us is bounded by what the peer reads.
+        """
+        self._refresh_due = self._encoder is not None
 
     def take(self, octets: int, messages: list[bytes]) -> int:
         """Append UPDATEs to `messages` until about `octets` are there. Gives how many octets they are.
@@ -167,6 +154,8 @@ class FamilyRib:
         """
         if octets <= 0 or self._encoder is None:
             return 0
+        if self._refresh_due and not self._differs:
+            self._begin_again()
         if self._uncompared:
             self._compare_some()
             return 0
@@ -178,6 +167,12 @@ class FamilyRib:
             messages.append(message)
             taken += len(message)
         return taken
+
+    def _begin_again(self) -> None:
+        """As if nothing had been sent. The peer has nothing to be withdrawn, as no difference was left."""
+        self._refresh_due = False
+        self.sent = {}
+        self._uncompared.extend(self.wanted)
 
     def _compare_some(self) -> None:
         for _ in range(min(_COMPARED_AT_ONCE, len(self._uncompared))):

@@ -9,7 +9,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import assert_never
 
 from herald.bgp import local_address
@@ -25,7 +25,6 @@ from herald.bgp.event import (
     ParametersChanged,
     Received,
     RoutesChanged,
-    RoutesReplaced,
     Send,
     Start,
     Stop,
@@ -58,7 +57,6 @@ class Peering:
 
     def __init__(self, parameters: PeerParameters, *, dial: Dial, rng: random.Random, on_change: OnChange) -> None:
         self._session = Session(parameters, rng)
-        self._router_id = parameters.router_id
         self._dial = dial
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
@@ -74,10 +72,6 @@ class Peering:
     def apply_routes(self, upserts: tuple[Route, ...], withdrawn: tuple[Prefix, ...]) -> None:
         """Change the wish by some routes. Costs what is given."""
         self._handle(RoutesChanged(upserts, withdrawn))
-
-    def replace_routes(self, routes: tuple[Route, ...]) -> None:
-        """Make `routes` the whole wish."""
-        self._handle(RoutesReplaced(routes))
 
     def update(self, parameters: PeerParameters) -> None:
         """The peer is configured differently; the session is reset where that needs it."""
@@ -146,9 +140,9 @@ class Peering:
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._wake)
 
     async def _connect(self, parameters: PeerParameters) -> None:
-        self._router_id = parameters.router_id
+        attempt = asyncio.current_task()
         sock = await self._dial(parameters)
-        await self._loop.create_connection(lambda: _Connection(self), sock=sock)
+        await self._loop.create_connection(lambda: _Connection(self, attempt, parameters.router_id), sock=sock)
 
     def _attempted(self, attempt: asyncio.Task[None]) -> None:
         """An attempt has ended. One that was given up has nothing to say any more."""
@@ -174,11 +168,16 @@ class Peering:
     # Called by the connection
 
     def connected(self, connection: "_Connection", sock: socket.socket) -> None:
-        self._connection = connection
         self._connections.add(connection)
+        if connection.attempt is not self._attempt:
+            # Given up in the very turn in which it came up. The attempt after it may already be under way, and must not
+            # be taken for this one: it may be to another peer.
+            connection.abort()
+            return
+        self._connection = connection
         local = ip_address(sock.getsockname()[0].split("%")[0])
         addresses = local_address.choose(local, host_addresses())
-        router_id = local_address.router_id(self._router_id, addresses, socket.gethostname())
+        router_id = local_address.router_id(connection.router_id, addresses, socket.gethostname())
         self._handle(Connected(local, addresses.ipv6, addresses.ipv4, router_id))
 
     def happened(self, connection: "_Connection", event: Event) -> None:
@@ -193,9 +192,11 @@ class Peering:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """One TCP connection."""
+    """One TCP connection, which `attempt` has made; `router_id` is the one configured for it."""
 
-    def __init__(self, peering: Peering) -> None:
+    def __init__(self, peering: Peering, attempt: asyncio.Task[None] | None, router_id: IPv4Address | None) -> None:
+        self.attempt = attempt
+        self.router_id = router_id
         self._peering = peering
         self._buffer = bytearray(READ_OCTETS)
         self._transport: asyncio.Transport | None = None

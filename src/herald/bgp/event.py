@@ -71,13 +71,6 @@ class RoutesChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class RoutesReplaced:
-    """The whole wish."""
-
-    routes: tuple[Route, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ParametersChanged:
     """The peer is configured differently now."""
 
@@ -94,7 +87,6 @@ Event: TypeAlias = (
     | WritingPaused
     | WritingResumed
     | RoutesChanged
-    | RoutesReplaced
     | ParametersChanged
 )
 

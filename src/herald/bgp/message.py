@@ -254,7 +254,8 @@ def _open_error(subcode: OpenSubcode, reason: str, data: bytes = b"") -> WireErr
 def _capabilities(parameters: bytes, length: int) -> Iterator[Capability]:
     """The capabilities of all optional parameters; no other parameter is in use today."""
     header = 2
-    if length == _EXTENDED_PARAMETERS and len(parameters) >= 3 and parameters[0] == _EXTENDED_PARAMETERS:
+    # The type that comes first decides; the length before it then means nothing, but that it is not 0 (RFC 9072 §2).
+    if length and len(parameters) >= 3 and parameters[0] == _EXTENDED_PARAMETERS:
         length, parameters, header = int.from_bytes(parameters[1:3]), parameters[3:], 3
     if length != len(parameters):
         reason = f"OPEN promises {length} octets of optional parameters and has {len(parameters)}"

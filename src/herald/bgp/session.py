@@ -14,11 +14,10 @@ what `adj_rib_out` finds. Its rules, where the RFC leaves room or Herald differs
 """
 
 import random
-from collections import Counter
 from typing import assert_never
 
-from herald.bgp import capability, explanation, fsm, message
-from herald.bgp.adj_rib_out import AdjRibOut, FamilyRib
+from herald.bgp import explanation, fsm, message
+from herald.bgp.adj_rib_out import AdjRibOut
 from herald.bgp.conversation import Conversation
 from herald.bgp.event import (
     Close,
@@ -32,7 +31,6 @@ from herald.bgp.event import (
     ParametersChanged,
     Received,
     RoutesChanged,
-    RoutesReplaced,
     Send,
     Start,
     Stop,
@@ -46,6 +44,7 @@ from herald.bgp.message import Keepalive, Message, MessageType, Open, RouteRefre
 from herald.bgp.notification import CeaseSubcode, Code, Notification, WireError, cease
 from herald.bgp.parameters import Change, Password, PeerParameters, changed_fields
 from herald.bgp.path_attribute import WireContext
+from herald.bgp.record import Record
 from herald.bgp.snapshot import Direction, FamilySnapshot, SessionError, SessionSnapshot
 from herald.bgp.timers import Backoff, Timer, Timers
 
@@ -75,15 +74,8 @@ class Session:
         self._timers = Timers(rng)
         self._rib = AdjRibOut()
         self._state = State.IDLE
-        self._since = 0.0
-        self._established_at: float | None = None
         self._backoff = Backoff(RETRY_FIRST_SECONDS)
-        self._flaps = 0
-        self._last_error: SessionError | None = None
-        self._pinned_error: SessionError | None = None
-        self._messages_in: Counter[MessageType] = Counter()
-        self._messages_out: Counter[MessageType] = Counter()
-        self._updates_with_errors = 0
+        self._record = Record()
 
     @property
     def state(self) -> State:
@@ -91,7 +83,7 @@ class Session:
 
     @property
     def last_error(self) -> SessionError | None:
-        return self._last_error
+        return self._record.last_error
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What follows from `event`. An event that comes too late for the present state does nothing."""
@@ -114,8 +106,6 @@ class Session:
                 return self._writing_resumed(now)
             case RoutesChanged(upserts, withdrawn):
                 self._rib.change(upserts, withdrawn)
-            case RoutesReplaced(routes):
-                self._rib.replace(routes)
             case ParametersChanged(parameters):
                 return self._parameters_changed(parameters, now)
             case _ as never:
@@ -140,30 +130,9 @@ class Session:
         return self._timers.deadline()
 
     def snapshot(self) -> SessionSnapshot:
-        parameters, conversation = self._parameters, self._talking
-        agreed = conversation.negotiated if conversation else None
-        return SessionSnapshot(
-            name=parameters.name,
-            endpoint=parameters.endpoint,
-            state=self._state,
-            since=self._since,
-            established_at=self._established_at,
-            local_asn=parameters.local_asn,
-            remote_asn=agreed.remote_asn if agreed else None,
-            remote_router_id=agreed.remote_router_id if agreed else None,
-            hold_time=agreed.hold_time if agreed else None,
-            keepalive_time=agreed.keepalive_time if agreed else None,
-            capabilities_offered=_texts(conversation.offered.capabilities) if conversation else (),
-            capabilities_received=_texts(agreed.capabilities) if agreed else (),
-            families=tuple(self._family_snapshot(rib) for rib in self._rib.families.values()),
-            last_error=self._last_error,
-            pinned_error=self._pinned_error,
-            next_retry=self._timers.get(Timer.RETRY),
-            messages_in=dict(self._messages_in),
-            messages_out=dict(self._messages_out),
-            updates_with_errors=self._updates_with_errors,
-            flaps=self._flaps,
-            pending_changes=self._pending_changes(),
+        retry = self._timers.get(Timer.RETRY)
+        return self._record.snapshot(
+            self._state, self._parameters, self._attempted, self._talking, self._rib, next_retry=retry
         )
 
     # Getting a connection
@@ -210,7 +179,7 @@ class Session:
     def _message(self, kind: MessageType, body: bytes, now: float) -> list[Effect]:
         conversation = self._talking
         assert conversation is not None
-        self._messages_in[kind] += 1
+        self._record.messages_in[kind] += 1
         happened = _INPUT_OF[kind]
         if (self._state, happened) not in fsm.TRANSITIONS:
             note = Notification(Code.FINITE_STATE_MACHINE_ERROR, fsm.CONNECTED[self._state])
@@ -222,7 +191,7 @@ class Session:
         effects = self._accept(received, conversation, now)
         self._advance(happened, now)
         self._restart_hold(conversation, now)
-        if self._state is State.ESTABLISHED and self._established_at is None:
+        if self._state is State.ESTABLISHED and self._record.established_at is None:
             effects.extend(self._established(conversation, now))
         return effects
 
@@ -234,7 +203,7 @@ class Session:
                 self._restart_keepalive(conversation, now)
                 return [self._send(Keepalive())]
             case Update():
-                self._updates_with_errors += bool(received.problems)
+                self._record.updates_with_errors += bool(received.problems)
                 conversation.count(received)
             case RouteRefresh(afi, safi, subtype):
                 # Subtypes 1 and 2 mark begin and end of a refresh that we never asked for (RFC 7313 §3.2).
@@ -247,8 +216,7 @@ class Session:
         return []
 
     def _established(self, conversation: Conversation, now: float) -> list[Effect]:
-        self._established_at = now
-        self._pinned_error = None
+        self._record.up(now)
         self._rib.begin(conversation.egress())
         self._schedule_flush(now)
         return [Up()]
@@ -256,7 +224,7 @@ class Session:
     # Sending
 
     def _send(self, outgoing: Message) -> Send:
-        self._messages_out[message.type_of(outgoing)] += 1
+        self._record.messages_out[message.type_of(outgoing)] += 1
         return Send(message.encode(outgoing, WireContext()))
 
     def _schedule_flush(self, now: float) -> None:
@@ -269,7 +237,7 @@ class Session:
         self._schedule_flush(now)
         if not updates:
             return []
-        self._messages_out[MessageType.UPDATE] += len(updates)
+        self._record.messages_out[MessageType.UPDATE] += len(updates)
         self._restart_keepalive(conversation, now)
         return [Send(b"".join(updates))]
 
@@ -356,8 +324,7 @@ class Session:
     def _fail(self, happened: Input, error: SessionError, now: float) -> list[Effect]:
         """Leave the present state because of `error`, and try again later."""
         effects = self._leave(happened, error.text, now)
-        self._last_error = error
-        self._pinned_error = self._pinned_error or error
+        self._record.failed(error)
         longest = self._parameters.connect_time or RETRY_LONGEST_SECONDS
         self._timers.set_jittered(Timer.RETRY, now, self._backoff.next_wait(longest))
         return effects
@@ -365,13 +332,12 @@ class Session:
     def _leave(self, happened: Input, reason: str, now: float) -> list[Effect]:
         """Go to Idle or Active. No timer runs then, and the peer has none of our routes."""
         effects: list[Effect] = []
-        if self._established_at is not None:
+        if self._record.established_at is not None:
             effects.append(Down(reason))
-            self._flaps += 1
-            if now - self._established_at >= STABLE_SECONDS:
+            if now - self._record.established_at >= STABLE_SECONDS:
                 self._backoff.reset()
+            self._record.down()
         self._advance(happened, now)
-        self._established_at = None
         self._timers.clear_all()
         self._rib.end()
         return effects
@@ -396,50 +362,20 @@ class Session:
             return []
         reason = f"configuration changed: {', '.join(changed)}"
         effects = self._stop(cease(CeaseSubcode.ADMINISTRATIVE_RESET, reason), reason, now)
-        self._pinned_error = None
+        self._record.pinned_error = None
         return effects + self._connect(Input.START, now)
 
     def _advance(self, happened: Input, now: float) -> None:
         following = fsm.next_state(self._state, happened)
         if following is not self._state:
-            self._state, self._since = following, now
-
-    # Showing
-
-    def _pending_changes(self) -> tuple[str, ...]:
-        if self._talking is None:
-            return ()
-        return changed_fields(self._attempted, self._parameters, Change.NEXT_SESSION)
-
-    def _family_snapshot(self, rib: FamilyRib) -> FamilySnapshot:
-        family, conversation = rib.family, self._talking
-        agreed = conversation.negotiated if conversation else None
-        reason = conversation.why_not_sent(family) if conversation else None
-        if family not in self._attempted.families:
-            reason = f"{family.text} is not configured for this peer"
-        elif rib.refused:
-            reason = f"{len(rib.refused)} routes have more attributes than fit into a message"
-        return FamilySnapshot(
-            family=family,
-            negotiated=agreed is not None and family in agreed.families,
-            wanted=len(rib.wanted),
-            advertised=len(rib.sent),
-            pending=rib.queued,
-            reason=reason,
-            received=conversation.received[family] if conversation else 0,
-            received_withdrawn=conversation.received_withdrawn[family] if conversation else 0,
-        )
-
-
-def _texts(capabilities: tuple[capability.Capability, ...]) -> tuple[str, ...]:
-    return tuple(entry.text for entry in capabilities)
+            self._state, self._record.since = following, now
 
 
 # The names of the machine's whole vocabulary, for those who run or test one.
 # fmt: off
 __all__ = [
     "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event", "FamilySnapshot",
-    "ParametersChanged", "Password", "PeerParameters", "Received", "RoutesChanged", "RoutesReplaced", "Send", "Session",
+    "ParametersChanged", "Password", "PeerParameters", "Received", "RoutesChanged", "Send", "Session",
     "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WritingPaused", "WritingResumed",
 ]
 # fmt: on

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from herald.bgp.driver import Dial, Peering
@@ -11,7 +11,7 @@ from herald.bgp.fsm import State
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine.link import SessionFact
-from herald.engine.wish import Difference, RouteTable
+from herald.engine.wish import Difference
 
 _log: Final = logging.getLogger("herald.engine.bgp")
 
@@ -29,15 +29,15 @@ class Peers:
         self._peers: dict[str, _Peer] = {}
         self._new: dict[str, _Peer] = {}
 
-    def apply(self, difference: Difference, routes: Mapping[str, RouteTable]) -> None:
-        """Follow one step of the wish; `routes` are all that is wished for so far, by peer."""
+    def apply(self, difference: Difference) -> None:
+        """Follow one step of the wish."""
         for name in difference.peers_dropped:
             self._drop(name)
         for parameters in difference.peers:
             if parameters.name in self._peers:
                 self._peers[parameters.name].peering.update(parameters)
             else:
-                self._add(parameters, routes.get(parameters.name, {}))
+                self._add(parameters)
         for name, change in difference.routes.items():
             if name in self._peers:
                 self._peers[name].peering.apply_routes(change.upserts, change.withdrawn)
@@ -61,10 +61,9 @@ class Peers:
         peers, self._peers = self._peers, {}
         await asyncio.gather(*(peer.peering.stop(reason) for peer in peers.values()))
 
-    def _add(self, parameters: PeerParameters, routes: RouteTable) -> None:
+    def _add(self, parameters: PeerParameters) -> None:
         peer = _Peer(parameters, self._dial, self._rng, self._on_change)
         self._peers[parameters.name] = self._new[parameters.name] = peer
-        peer.peering.replace_routes(tuple(routes.values()))
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
         _log.info("BGP peer %s configured", parameters.name, extra={"event": "peerAdded", **fields})
 

@@ -118,7 +118,7 @@ class _Engine:
         """Follow the wish in small steps: even the whole wish of a busy node must not hold up its answers."""
         async with self._applying:
             for difference in self._wish.follow(parts):
-                self._peers.apply(difference, self._wish.routes)
+                self._peers.apply(difference)
                 _log_holdings(difference.held, difference.released)
                 self._layer2.apply(difference.held, difference.released)
                 await asyncio.sleep(0)

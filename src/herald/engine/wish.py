@@ -63,7 +63,12 @@ class Wish:
 
         A step in which nothing is different is given too: comparing takes its time as well.
         """
-        yield self._follow_peers(parts)
+        known = set(self.peers)
+        peers = self._follow_peers(parts)
+        yield peers
+        for peer in peers.peers:
+            if peer.name not in known:
+                yield from self._kept_routes(peer.name)
         yield from self._follow_holdings(parts)
         yield from self._follow_routes(parts)
 
@@ -79,6 +84,11 @@ class Wish:
         changed = tuple(peer for name, peer in named.items() if self.peers.get(name) != peer)
         self.peers.update((peer.name, peer) for peer in changed)
         return Difference(peers=changed, peers_dropped=gone)
+
+    def _kept_routes(self, peer: str) -> Iterator[Difference]:
+        """The routes that were wished for before their peer was."""
+        for batch in _batches(tuple(self.routes.get(peer, {}).values())):
+            yield _routes(peer, RouteDifference(upserts=batch))
 
     def _follow_holdings(self, parts: Sequence[Apply]) -> Iterator[Difference]:
         stale = dict.fromkeys(self.holdings) if parts[0].reset else {}

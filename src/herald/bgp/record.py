@@ -1,0 +1,103 @@
+"""What is remembered of a session for people: what was said and heard, what went wrong, and the snapshot made of it.
+
+The machine writes into it and never decides by it, with one exception: `established_at` is the one place that knows
+whether the session stands.
+"""
+
+from collections import Counter
+
+from herald.bgp.adj_rib_out import AdjRibOut, FamilyRib
+from herald.bgp.capability import Capability
+from herald.bgp.conversation import Conversation
+from herald.bgp.fsm import State
+from herald.bgp.message import MessageType
+from herald.bgp.parameters import Change, PeerParameters, changed_fields
+from herald.bgp.snapshot import FamilySnapshot, SessionError, SessionSnapshot
+
+
+class Record:
+    """The history of one peer since it was configured. Instants are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.since = 0.0  # in the present state
+        self.established_at: float | None = None
+        self.flaps = 0
+        self.last_error: SessionError | None = None
+        self.pinned_error: SessionError | None = None  # the first one since the session was last Established
+        self.messages_in: Counter[MessageType] = Counter()
+        self.messages_out: Counter[MessageType] = Counter()
+        self.updates_with_errors = 0
+
+    def up(self, now: float) -> None:
+        """The session is Established."""
+        self.established_at = now
+        self.pinned_error = None
+
+    def down(self) -> None:
+        """The session was Established and is no more."""
+        self.established_at = None
+        self.flaps += 1
+
+    def failed(self, error: SessionError) -> None:
+        """A session or an attempt ended for `error`."""
+        self.last_error = error
+        self.pinned_error = self.pinned_error or error
+
+    def snapshot(
+        self,
+        state: State,
+        parameters: PeerParameters,
+        attempted: PeerParameters,
+        conversation: Conversation | None,
+        rib: AdjRibOut,
+        next_retry: float | None,
+    ) -> SessionSnapshot:
+        """The whole session as a value. `attempted` are the parameters of the present attempt or session."""
+        agreed = conversation.negotiated if conversation else None
+        return SessionSnapshot(
+            name=parameters.name,
+            endpoint=parameters.endpoint,
+            state=state,
+            since=self.since,
+            established_at=self.established_at,
+            local_asn=parameters.local_asn,
+            remote_asn=agreed.remote_asn if agreed else None,
+            remote_router_id=agreed.remote_router_id if agreed else None,
+            hold_time=agreed.hold_time if agreed else None,
+            keepalive_time=agreed.keepalive_time if agreed else None,
+            capabilities_offered=_texts(conversation.offered.capabilities) if conversation else (),
+            capabilities_received=_texts(agreed.capabilities) if agreed else (),
+            families=tuple(_family(one, attempted, conversation) for one in rib.families.values()),
+            last_error=self.last_error,
+            pinned_error=self.pinned_error,
+            next_retry=next_retry,
+            messages_in=dict(self.messages_in),
+            messages_out=dict(self.messages_out),
+            updates_with_errors=self.updates_with_errors,
+            flaps=self.flaps,
+            pending_changes=changed_fields(attempted, parameters, Change.NEXT_SESSION) if conversation else (),
+        )
+
+
+def _family(rib: FamilyRib, attempted: PeerParameters, conversation: Conversation | None) -> FamilySnapshot:
+    family = rib.family
+    agreed = conversation.negotiated if conversation else None
+    reason = conversation.why_not_sent(family) if conversation else None
+    if family not in attempted.families:
+        reason = f"{family.text} is not configured for this peer"
+    elif rib.refused:
+        reason = f"{len(rib.refused)} routes have more attributes than fit into a message"
+    return FamilySnapshot(
+        family=family,
+        negotiated=agreed is not None and family in agreed.families,
+        wanted=len(rib.wanted),
+        advertised=len(rib.sent),
+        pending=rib.queued,
+        reason=reason,
+        received=conversation.received[family] if conversation else 0,
+        received_withdrawn=conversation.received_withdrawn[family] if conversation else 0,
+    )
+
+
+def _texts(capabilities: tuple[Capability, ...]) -> tuple[str, ...]:
+    return tuple(entry.text for entry in capabilities)
