@@ -35,6 +35,6 @@ def diff(paths: tuple[str, ...], output: Format, exit_code: bool, **options: Any
     wanted = settings(**options)
     old = read_plan(paths[:1], wanted)
     found = compare(old, read_plan(paths[1:], wanted, old.addresses))
-    show(output, diff_tables(found), found.to_json())
+    show(output, lambda: diff_tables(found), found.to_json)
     if exit_code and found:
         sys.exit(1)

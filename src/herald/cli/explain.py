@@ -35,7 +35,7 @@ def explain(subject: str, name: str, paths: tuple[str, ...], output: Format, **o
       herald explain peer router-1 -f manifests/ -o json
     """
     found = _explain(read_plan(paths, settings(**options)), subject, name)
-    show(output, found.pieces(), found.to_json())
+    show(output, found.pieces, found.to_json)
     sys.exit(found.verdict.state.exit_code)
 
 

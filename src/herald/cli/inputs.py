@@ -1,6 +1,8 @@
 """The options that every offline command has, and the plan they lead to."""
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,10 +94,10 @@ def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = 
     from herald.config.collect import collect
     from herald.report.plan import plan
 
-    with progress("reading"):
+    with progress("reading"), _without_collector():
         collected = collect(files.read(paths))
     resources = _with_named_nodes(collected.resources, wanted.members or ())
-    with progress(f"deciding about {len(collected.resources.services)} Services"):
+    with progress(f"deciding about {len(collected.resources.services)} Services"), _without_collector():
         return plan(
             resources,
             namespace=wanted.namespace,
@@ -117,3 +119,15 @@ def _with_named_nodes(resources: "Resources", members: Sequence[str]) -> "Resour
         return resources
     bare = (Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name})) for name in members)
     return replace(resources, nodes=tuple(bare))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No search for cyclic garbage meanwhile: there is none, and for 10,000 Services it takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -35,6 +35,10 @@ def lint(paths: tuple[str, ...], output: Format, strict: bool, **options: Any) -
     count = Counter(problem.severity for problem in problems)
     words = ", ".join(f"{count[severity]} of severity {severity.value}" for severity in Severity if count[severity])
     summary = Note(words or "No problems.", Tone.PLAIN if problems else Tone.GOOD)
-    show(output, (problem_table(problems), summary), {"problems": [problem_json(problem) for problem in problems]})
+    show(
+        output,
+        lambda: (problem_table(problems), summary),
+        lambda: {"problems": [problem_json(problem) for problem in problems]},
+    )
     if count[Severity.ERROR] or (strict and count[Severity.WARNING]):
         sys.exit(1)

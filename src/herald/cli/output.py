@@ -1,11 +1,10 @@
 """How answers reach people and programs: tables, JSON or YAML on standard output, progress on standard error."""
 
-import json
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, assert_never
@@ -36,17 +35,24 @@ output_option = click.option(
 )
 
 
-def show(output: Format, pieces: Iterable[Piece], document: dict[str, Any]) -> None:
-    """Print the answer in the format that was asked for; colour only on a terminal."""
+def show(output: Format, pieces: Callable[[], Iterable[Piece]], document: Callable[[], dict[str, Any]]) -> None:
+    """Print the answer in the format that was asked for, and make no other; colour only on a terminal."""
     match output:
         case Format.JSON:
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            click.echo(_json(document()))
         case Format.YAML:
-            click.echo(_yaml(document), nl=False)
+            click.echo(_yaml(document()), nl=False)
         case Format.TABLE if sys.stdout.isatty():
-            click.echo(_draw(pieces), nl=False)
+            click.echo(_draw(pieces()), nl=False)
         case Format.TABLE:
-            click.echo(plain(pieces), nl=False)
+            click.echo(plain(pieces()), nl=False)
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    # The standard library's encoder needs seconds for the routes of some thousand Services when it is to indent them.
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
 def _yaml(document: dict[str, Any]) -> str:

@@ -29,4 +29,4 @@ def plan(paths: tuple[str, ...], output: Format, **options: Any) -> None:
     from herald.report.plan_table import plan_tables
 
     found = read_plan(paths, settings(**options))
-    show(output, plan_tables(found), found.to_json())
+    show(output, lambda: plan_tables(found), found.to_json)

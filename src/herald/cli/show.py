@@ -53,7 +53,7 @@ def summary(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.cli.show_tables import bgp_summary
 
     answer = ask("bgp summary", path, node_name)
-    print_answer(output, bgp_summary(answer["data"]), answer)
+    print_answer(output, lambda: bgp_summary(answer["data"]), lambda: answer)
 
 
 @bgp.command()
@@ -63,7 +63,7 @@ def routes(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.cli.show_tables import bgp_routes
 
     answer = ask("bgp routes", path, node_name)
-    print_answer(output, bgp_routes(answer["data"]), answer)
+    print_answer(output, lambda: bgp_routes(answer["data"]), lambda: answer)
 
 
 @show.command()
@@ -73,7 +73,8 @@ def bfd(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.report.table import Note
 
     del path, node_name
-    print_answer(output, (Note(NOT_ACTIVE),), {"show": "bfd", "active": False, "note": NOT_ACTIVE, "data": []})
+    answer = {"show": "bfd", "active": False, "note": NOT_ACTIVE, "data": []}
+    print_answer(output, lambda: (Note(NOT_ACTIVE),), lambda: answer)
 
 
 @show.command()
@@ -83,17 +84,17 @@ def l2(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.cli.show_tables import layer2
 
     answer = ask("l2", path, node_name)
-    print_answer(output, layer2(answer["data"]), answer)
+    print_answer(output, lambda: layer2(answer["data"]), lambda: answer)
 
 
 @show.command()
 @where_options
 def members(path: Path | None, node_name: str | None, output: Format) -> None:
-    """The nodes whose speaker is alive, as this one sees it."""
+    """The nodes whose speaker is alive, and their usable interfaces, as this one sees it."""
     from herald.cli.show_tables import members as table
 
     answer = ask("members", path, node_name)
-    print_answer(output, table(answer["data"]), answer)
+    print_answer(output, lambda: table(answer["data"]), lambda: answer)
 
 
 def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, Any]:
