@@ -12,7 +12,7 @@ import pytest
 from herald.bgp import message
 from herald.bgp.capability import FourOctetAs, Multiprotocol
 from herald.bgp.community import Community
-from herald.bgp.driver import Peering, host_addresses
+from herald.bgp.driver import Peering, addresses_beside
 from herald.bgp.family import Family
 from herald.bgp.fsm import State
 from herald.bgp.message import Framer, Keepalive, Open, Update
@@ -269,7 +269,9 @@ async def test_a_mistake_in_the_dialler_reaches_the_loop_and_is_not_swallowed():
 
 
 def test_the_kernel_names_its_addresses():
-    assert ip_address("127.0.0.1") in {host.address for host in host_addresses()}
+    local = ip_address("127.0.0.1")
+    assert local in {host.address for host in addresses_beside(local)}
+    assert addresses_beside(ip_address("192.0.2.77")) == []
 
 
 @pytest.mark.parametrize("octets", [1, 5, 4096])

@@ -76,14 +76,16 @@ def test_the_kernels_answer_is_read():
     )
     six = struct.pack("=BBBBI", 10, 64, 0, 0, 3) + attribute(1, ip_address("2001:db8::1").packed)
     six += attribute(3, b"eth0\0") + attribute(8, struct.pack("=I", 0x120))
-    data = netlink(20, four) + netlink(20, six)
-    assert local_address.addresses_in(data) == (
-        [host("10.0.0.2", 2, flags=0x80), host("2001:db8::1", 3, flags=0x120)],
-        False,
-    )
-    assert local_address.addresses_in(netlink(3, b"\0\0\0\0")) == ([], True)
+    told = local_address.Addresses()
+    told.take(netlink(20, four) + netlink(20, six))
+    assert not told.complete
+    told.take(netlink(3, b"\0\0\0\0"))
+    assert told.complete
+    assert told.beside(ip_address("10.0.0.2")) == [host("10.0.0.2", 2, flags=0x80)]
+    assert told.beside(ip_address("2001:db8::1")) == [host("2001:db8::1", 3, flags=0x120)]
+    assert told.beside(ip_address("10.0.0.9")) == [], "the other end of a point-to-point link is not ours"
 
 
 def test_a_refusal_of_the_kernel_is_an_error():
     with pytest.raises(PermissionError):
-        local_address.addresses_in(netlink(2, struct.pack("=i", -1)))
+        local_address.Addresses().take(netlink(2, struct.pack("=i", -1)))

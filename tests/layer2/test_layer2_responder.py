@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from herald.layer2 import arp
 from herald.layer2.conflict import Conflict, ConflictLedger
-from herald.layer2.event import ClearConflict, FrameReceived, HoldingsChanged, LinksChanged, ReportConflict, SendFrame
+from herald.layer2.event import (
+    ClearConflict,
+    FrameReceived,
+    HoldingsChanged,
+    LinksChanged,
+    ReportConflict,
+    SendFailed,
+    SendFrame,
+)
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link
 from herald.layer2.responder import Drop, Responder, Unanswered
@@ -71,6 +79,19 @@ def test_everything_else_is_dropped_and_counted_with_its_reason(data: bytes, dro
     responder = a_responder()
     assert responder.handle(FrameReceived(2, data), 1.0) == []
     assert responder.snapshot().dropped == {drop: 1}
+
+
+def test_requests_and_the_answers_that_left_are_counted_by_address() -> None:
+    responder = a_responder()
+    for _ in range(3):
+        (answer,) = responder.handle(FrameReceived(2, arp.encode(ASK)), 1.0)
+    assert isinstance(answer, SendFrame)
+    assert responder.handle(SendFailed(2, answer.data), 1.0) == []
+    gratuitous = arp.encode(arp.gratuitous(VIP, ETH0.mac)[0])
+    assert responder.handle(SendFailed(2, gratuitous), 1.0) == [], "that was no answer"
+    counts = {one.holding.address: (one.requests, one.answers) for one in responder.snapshot().holdings}
+    assert counts[VIP] == (3, 2)
+    assert counts[ONLY_ETH1] == (0, 0)
 
 
 def test_a_holding_with_interfaces_is_answered_on_those_only() -> None:

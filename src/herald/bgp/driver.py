@@ -32,7 +32,7 @@ from herald.bgp.event import (
     WritingPaused,
     WritingResumed,
 )
-from herald.bgp.family import Prefix
+from herald.bgp.family import Address, Prefix
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
 from herald.bgp.session import Session
@@ -176,7 +176,7 @@ class Peering:
             return
         self._connection = connection
         local = ip_address(sock.getsockname()[0].split("%")[0])
-        addresses = local_address.choose(local, host_addresses())
+        addresses = local_address.choose(local, addresses_beside(local))
         router_id = local_address.router_id(connection.router_id, addresses, socket.gethostname())
         self._handle(Connected(local, addresses.ipv6, addresses.ipv4, router_id))
 
@@ -260,16 +260,14 @@ class _Connection(asyncio.BufferedProtocol):
             self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
 
 
-def host_addresses() -> list[local_address.HostAddress]:
-    """The addresses of this host's (network namespace's) interfaces. Raises `OSError`."""
-    found: list[local_address.HostAddress] = []
+def addresses_beside(local: Address) -> list[local_address.HostAddress]:
+    """The addresses of the interface (in this network namespace) that has `local`. Raises `OSError`."""
+    addresses = local_address.Addresses()
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
         sock.send(local_address.ADDRESS_DUMP_REQUEST)
-        done = False
-        while not done:
-            addresses, done = local_address.addresses_in(sock.recv(65536))
-            found.extend(addresses)
-    return found
+        while not addresses.complete:
+            addresses.take(sock.recv(65536))
+    return addresses.beside(local)
 
 
 def _lost_text(exc: Exception | None) -> str:

@@ -21,6 +21,7 @@ _AddressT = TypeVar("_AddressT", IPv4Address, IPv6Address)
 
 _RTM_NEWADDR, _RTM_GETADDR, _NLMSG_DONE, _NLMSG_ERROR = 20, 22, 3, 2
 _NLM_F_REQUEST_DUMP = 0x301
+_HEADER_OCTETS, _INDEX_AT = 16, 20
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _SCOPE_UNIVERSE = 0
 _TEMPORARY, _UNUSABLE = 0x01, 0x08 | 0x20 | 0x40  # unusable: failed DAD, deprecated, tentative
@@ -47,21 +48,41 @@ class LocalAddresses:
     ipv6: IPv6Address | None
 
 
-def addresses_in(data: bytes) -> tuple[list[HostAddress], bool]:
-    """The addresses of one datagram of the answer, and whether it was the last. Raises `OSError` for a refusal."""
-    found: list[HostAddress] = []
-    at = 0
-    while at + 16 <= len(data):
-        length, kind = struct.unpack_from("=IH", data, at)
-        if kind == _NLMSG_DONE:
-            return found, True
-        if kind == _NLMSG_ERROR:
-            number = -struct.unpack_from("=i", data, at + 16)[0]
-            raise OSError(number, "the kernel does not list its addresses")
-        if kind == _RTM_NEWADDR:
-            found.append(_host_address(data[at + 16 : at + length]))
-        at += max(length + 3 & ~3, 16)
-    return found, False
+class Addresses:
+    """The answer of the kernel, taken in datagram by datagram, each address as it came.
+
+    A node with kube-proxy in IPVS mode has 10,000 addresses, of which a session wants to know a few: those on the
+    interface that has its own end. Only these are read.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._bodies: dict[int, list[bytes]] = {}  # by index of the interface
+
+    def take(self, data: bytes) -> None:
+        """Take in one datagram. Raises `OSError` if it says that the kernel refuses."""
+        at = 0
+        while at + _HEADER_OCTETS <= len(data):
+            length, kind = struct.unpack_from("=IH", data, at)
+            if kind == _NLMSG_DONE:
+                self.complete = True
+                return
+            if kind == _NLMSG_ERROR:
+                number = -struct.unpack_from("=i", data, at + _HEADER_OCTETS)[0]
+                raise OSError(number, "the kernel does not list its addresses")
+            if kind == _RTM_NEWADDR:
+                (index,) = struct.unpack_from("=I", data, at + _INDEX_AT)
+                self._bodies.setdefault(index, []).append(data[at + _HEADER_OCTETS : at + length])
+            at += max(length + 3 & ~3, _HEADER_OCTETS)
+
+    def beside(self, local: Address) -> list[HostAddress]:
+        """The addresses on the interface that has `local`, or none if there is no such interface."""
+        for bodies in self._bodies.values():
+            if any(local.packed in body for body in bodies):
+                found = [_host_address(body) for body in bodies]
+                if any(host.address == local for host in found):
+                    return found
+        return []
 
 
 def choose(local: Address, addresses: Sequence[HostAddress]) -> LocalAddresses:

@@ -68,7 +68,7 @@ class InterfaceMonitor:
         if self._fresh is not None:
             self._again = True
             return
-        self._resync_after(self._rescan)
+        self._dump_again_after(self._rescan)
         self._start_dump()
 
     def close(self) -> None:
@@ -78,10 +78,15 @@ class InterfaceMonitor:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _resync_after(self, seconds: float) -> None:
+    def _dump_again_after(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self.resync)
+        self._timer = self._loop.call_later(seconds, self._dump_again)
+
+    def _dump_again(self) -> None:
+        """A dump that is still under way after all that time has lost its end."""
+        self._fresh = None
+        self.resync()
 
     def _start_dump(self) -> None:
         self._fresh = InterfaceTable()
@@ -91,7 +96,12 @@ class InterfaceMonitor:
 
     def _ask(self) -> None:
         self._sequence += 1
-        self._socket.send(request(_DUMPS[self._step], self._sequence))
+        try:
+            self._socket.send(request(_DUMPS[self._step], self._sequence))
+        except OSError as error:
+            self._fresh = None
+            self._dump_again_after(_REPEAT)
+            _log.warning("cannot ask for the interfaces: %s", error, extra={"event": "interfaceRescan"})
 
     def _readable(self) -> None:
         for _ in range(_DATAGRAMS_PER_WAKEUP):
@@ -148,7 +158,7 @@ class InterfaceMonitor:
         assert self._fresh is not None
         if self._again:
             self._fresh = None
-            self._resync_after(_REPEAT)
+            self._dump_again_after(_REPEAT)
             return
         self._table, self._fresh, self._known, self._changed = self._fresh, None, True, True
 

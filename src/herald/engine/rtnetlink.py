@@ -14,6 +14,7 @@ Nothing here opens a socket; that is `herald.engine.netlink`.
 
 import enum
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -203,7 +204,7 @@ class InterfaceTable:
 
     def __init__(self) -> None:
         self._links: dict[int, Interface] = {}
-        self._addresses: dict[int, set[tuple[bytes, int]]] = {}
+        self._addresses: dict[int, _SortedAddresses] = {}
         self._complete: dict[int, Interface] = {}
 
     def take(self, message: LinkMessage | AddressMessage) -> None:
@@ -215,26 +216,51 @@ class InterfaceTable:
             case LinkMessage(Change.GONE, interface):
                 for table in (self._links, self._addresses, self._complete):
                     table.pop(interface.index, None)
-            case AddressMessage(Change.PRESENT, index, octets, prefix_length):
-                self._addresses.setdefault(index, set()).add((octets, prefix_length))
-                self._complete.pop(index, None)
-            case AddressMessage(Change.GONE, index, octets, prefix_length):
-                self._addresses.get(index, set()).discard((octets, prefix_length))
+            case AddressMessage(change, index, octets, prefix_length):
+                addresses = self._addresses.setdefault(index, _SortedAddresses())
+                take = addresses.add if change is Change.PRESENT else addresses.discard
+                take(octets, prefix_length)
                 self._complete.pop(index, None)
 
     def interfaces(self) -> tuple[Interface, ...]:
         """All of them with their addresses, by index."""
         for index in self._links.keys() - self._complete.keys():
-            self._complete[index] = self._with_addresses(self._links[index])
+            addresses = self._addresses.get(index)
+            link = self._links[index]
+            self._complete[index] = replace(link, addresses=tuple(addresses.values)) if addresses else link
         return tuple(self._complete[index] for index in sorted(self._links))
 
-    def _with_addresses(self, link: Interface) -> Interface:
-        raw = sorted(self._addresses.get(link.index, ()), key=lambda one: (len(one[0]), one))
-        return replace(link, addresses=tuple(_ip_interface(octets, prefix_length) for octets, prefix_length in raw))
+
+class _SortedAddresses:
+    """The addresses of one interface by family and value, kept sorted.
+
+    A device may have 10,000 of them (kube-proxy in IPVS mode) and changes with every Service; sorting them anew each
+    time would take tens of milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[tuple[int, bytes, int]] = []
+        self.values: list[IPInterface] = []
+
+    def add(self, octets: bytes, prefix_length: int) -> None:
+        at, found = self._find(octets, prefix_length)
+        if not found:
+            self._keys.insert(at, (len(octets), octets, prefix_length))
+            self.values.insert(at, _ip_interface(octets, prefix_length))
+
+    def discard(self, octets: bytes, prefix_length: int) -> None:
+        at, found = self._find(octets, prefix_length)
+        if found:
+            del self._keys[at], self.values[at]
+
+    def _find(self, octets: bytes, prefix_length: int) -> tuple[int, bool]:
+        key = (len(octets), octets, prefix_length)
+        at = bisect_left(self._keys, key)
+        return at, at < len(self._keys) and self._keys[at] == key
 
 
 @lru_cache(maxsize=1 << 15)
 def _ip_interface(octets: bytes, prefix_length: int) -> IPInterface:
-    """Cached, because a device with 10,000 addresses (kube-proxy in IPVS mode) is read again at every change of it."""
+    """Cached, so that the same address in the next dump is the same object: comparing these is slow."""
     build = IPv4Interface if len(octets) == 4 else IPv6Interface
     return build((octets, prefix_length))

@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from typing import Final, assert_never
 
 from herald.layer2 import arp
-from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFrame
+from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFailed, SendFrame
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link
 
@@ -75,7 +75,7 @@ class Announcer:
                 self._hold(held)
             case LinksChanged(links, _):
                 self._replace_links(links)
-            case FrameReceived():
+            case FrameReceived() | SendFailed():  # a round that was lost is what the other rounds are for
                 return []
             case _:
                 assert_never(event)

@@ -39,6 +39,9 @@ _PACKET: Final = struct.Struct("!HHBBH6s4s6s4s")
 _FRAME: Final = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 FRAME_OCTETS: Final = _FRAME.size
 """Octets of a frame that matter: 42. A reader needs no larger buffer."""
+SENDER_IP: Final = slice(28, 32)
+TARGET_IP: Final = slice(38, 42)
+"""Where the addresses stand in a frame, for who wants to look before decoding."""
 
 
 class ArpError(ValueError):

@@ -22,6 +22,7 @@ from herald.layer2.event import (
     HoldingsChanged,
     LinksChanged,
     ReportConflict,
+    SendFailed,
     SendFrame,
 )
 from herald.layer2.holding import Address, Holding
@@ -31,6 +32,9 @@ from herald.net.interface import Interface, mac_text
 
 RETRY: Final = 1.0
 """Seconds after which a socket that could not be opened is tried again."""
+REOPEN: Final = 0.05
+"""Seconds after which a socket that failed is tried again. A link that goes down and up at once fails its socket, and
+may look to the reader of the interfaces as if nothing had happened."""
 FRAMES_PER_WAKEUP: Final = 64
 """Frames read before other work gets its turn; a flood on one link must not starve the BGP sessions."""
 
@@ -157,7 +161,7 @@ class Layer2Driver:
                     error,
                     extra={"event": "createARPResponder", "interface": link.name, "error": str(error)},
                 )
-            self._retry_later()
+            self._retry_after(RETRY)
             return
         self._refused.discard(link.index)
         self._sockets[link.index] = opened
@@ -187,12 +191,19 @@ class Layer2Driver:
         self._close(index, f"its socket failed: {error}")
         self._tell_links()
         self._on_change()
-        self._retry_later()
+        self._retry_after(REOPEN)
         self._on_trouble()
 
-    def _retry_later(self) -> None:
-        if self._retry is None or self._retry.cancelled() or self._retry.when() <= self._loop.time():
-            self._retry = self._loop.call_later(RETRY, lambda: self.set_interfaces(self._interfaces))
+    def _retry_after(self, seconds: float) -> None:
+        if self._retry is not None:
+            if self._retry.when() <= self._loop.time() + seconds:
+                return
+            self._retry.cancel()
+        self._retry = self._loop.call_later(seconds, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.set_interfaces(self._interfaces)
 
     def _readable(self, index: int) -> None:
         opened = self._sockets[index]
@@ -215,6 +226,7 @@ class Layer2Driver:
             opened.send(data)
         except OSError as error:
             self._send_failures += 1
+            self._responder.handle(SendFailed(index, data), self._loop.time())
             if not isinstance(error, BlockingIOError):
                 self._loop.call_soon(self._lose, index, error)
 
@@ -231,6 +243,7 @@ class Layer2Driver:
         self._arm()
 
     def _wake(self) -> None:
+        self._timer = None
         now = self._loop.time()
         self._perform(self._responder.wake(now))
         self._perform(self._announcer.wake(now))
@@ -240,7 +253,7 @@ class Layer2Driver:
         deadlines = [at for at in (self._responder.deadline(), self._announcer.deadline()) if at is not None]
         due = min(deadlines) if deadlines else None
         if self._timer is not None:
-            if self._timer.when() == due and not self._timer.cancelled():
+            if self._timer.when() == due:
                 return
             self._timer.cancel()
         self._timer = None if due is None else self._loop.call_at(due, self._wake)

@@ -39,7 +39,15 @@ class FrameReceived:
     data: bytes
 
 
-Event = HoldingsChanged | LinksChanged | FrameReceived
+@dataclass(frozen=True, slots=True)
+class SendFailed:
+    """The kernel did not take a frame that `SendFrame` asked for."""
+
+    index: int
+    data: bytes
+
+
+Event = HoldingsChanged | LinksChanged | FrameReceived | SendFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 Each frame walks this table; the first row that applies decides:
 
-    cut short, or not IPv4 ARP                                    drop, MALFORMED
+    cut short                                                     drop, MALFORMED
+    neither its sender nor its target is an address held here     drop, NOT_HELD
+    not IPv4 ARP                                                  drop, MALFORMED
     not a request                                                 drop, NOT_A_REQUEST
     sent neither to everybody nor to this link's MAC              drop, NOT_FOR_US
-    asks for an address that is not held                          drop, NOT_HELD
-    asks for a held address that does not cover this link         drop, OTHER_INTERFACE
+    its target is not held                                        drop, NOT_HELD
+    its target is held, but not on this link                      drop, OTHER_INTERFACE
     otherwise                                                     answer with this link's MAC
 
-The sender is not judged: a probe (sender 0.0.0.0) and a gratuitous request for a held address are answered too, which
-defends the address (RFC 5227 §2.1.1). Before the table, every well-formed packet is checked for a foreign claim, see
-`herald.layer2.conflict`. Sending gratuitous packets is the business of `herald.layer2.announcer`.
+The second row comes early because most of a busy segment's ARP is of no concern here, and a flood of it must cost
+little: it looks at eight octets. The sender is not judged: a probe (sender 0.0.0.0) and a gratuitous request for a held
+address are answered too, which defends the address (RFC 5227 §2.1.1). What passes the third row is checked for a
+foreign claim, see `herald.layer2.conflict`. Sending gratuitous packets is the business of `herald.layer2.announcer`.
 """
 
 import enum
@@ -31,6 +34,7 @@ from herald.layer2.event import (
     HoldingsChanged,
     LinksChanged,
     ReportConflict,
+    SendFailed,
     SendFrame,
 )
 from herald.layer2.holding import Address, Holding
@@ -60,13 +64,14 @@ class HoldingSnapshot:
     """A holding as it is really answered.
 
     `links` are the names of the links on which it is; where that is empty, `unanswered` says why. `requests` counts
-    the requests answered since the address was taken.
+    the requests that were to be answered since the address was taken, `answers` the replies that really left.
     """
 
     holding: Holding
     links: tuple[str, ...]
     unanswered: Unanswered | None
     requests: int
+    answers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +85,23 @@ class ResponderSnapshot:
     dropped: dict[Drop, int]
 
 
+@dataclass(slots=True)
+class _Held:
+    """A holding and what became of it; `unsent` counts replies that the kernel did not take."""
+
+    holding: Holding
+    unanswered: Unanswered | None = None
+    requests: int = 0
+    unsent: int = 0
+
+
 class Responder:
     """A `herald.machine.Machine` of Layer 2 events and effects."""
 
     def __init__(self, conflicts: ConflictLedger | None = None) -> None:
         self._links: dict[int, Link] = {}
         self._own_macs: frozenset[Mac] = frozenset()
-        self._holdings: dict[Address, Holding] = {}
-        self._unanswered: dict[Address, Unanswered] = {}
-        self._requests: Counter[Address] = Counter()
+        self._held: dict[bytes, _Held] = {}  # by the octets of the address, as they stand in a packet
         self._dropped: Counter[Drop] = Counter()
         self._conflicts = conflicts or ConflictLedger()
 
@@ -97,15 +110,16 @@ class Responder:
         match event:
             case FrameReceived(index, data):
                 return self._receive(index, data, now)
+            case SendFailed(_, data):
+                self._count_unsent(data)
+                return []
             case HoldingsChanged(held, released):
                 effects = self._release(released)
-                self._holdings.update((holding.address, holding) for holding in held)
-                self._judge_holdings(held)
+                self._hold(held)
                 return effects
             case LinksChanged(links, own_macs):
-                self._links = {link.index: link for link in links}
                 self._own_macs = own_macs
-                self._judge_holdings(self._holdings.values())
+                self._replace_links({link.index: link for link in links})
                 return []
             case _:
                 assert_never(event)
@@ -120,9 +134,8 @@ class Responder:
 
     def snapshot(self) -> ResponderSnapshot:
         """See `herald.machine.Machine.snapshot`."""
-        holdings = sorted(self._holdings.values(), key=lambda h: (h.address.version, int(h.address)))
         return ResponderSnapshot(
-            tuple(self._holding_snapshot(holding) for holding in holdings),
+            tuple(self._holding_snapshot(held) for _, held in sorted(self._held.items(), key=_by_family_and_value)),
             tuple(self._links.values()),
             self._conflicts.open(),
             self._conflicts.turned_away,
@@ -131,66 +144,77 @@ class Responder:
 
     def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
         """The holdings that nobody here answers for, with the reason; sorted by family and value."""
-        return tuple(sorted(self._unanswered.items(), key=lambda one: (one[0].version, int(one[0]))))
+        found = [(octets, held) for octets, held in self._held.items() if held.unanswered is not None]
+        found.sort(key=_by_family_and_value)
+        return tuple((held.holding.address, held.unanswered) for _, held in found if held.unanswered is not None)
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """The foreign claims that are open, sorted by address and MAC."""
         return self._conflicts.open()
 
+    # Frames.
+
     def _receive(self, index: int, data: bytes, now: float) -> list[Effect]:
         link = self._links.get(index)
         if link is None:  # read just before the link went away
+            return []
+        sender, target = self._held.get(data[arp.SENDER_IP]), self._held.get(data[arp.TARGET_IP])
+        if sender is None and target is None:
+            self._dropped[Drop.MALFORMED if len(data) < arp.FRAME_OCTETS else Drop.NOT_HELD] += 1
             return []
         try:
             frame = arp.decode(data)
         except arp.ArpError:
             self._dropped[Drop.MALFORMED] += 1
             return []
-        effects = self._check_claim(frame.packet, link, now)
-        drop = self._judge(frame, link)
+        effects = self._check_claim(frame.packet, sender, link, now)
+        drop = _judge(frame, target, link)
         if drop is not None:
             self._dropped[drop] += 1
-            return effects
-        self._requests[frame.packet.target_ip] += 1
-        effects.append(SendFrame(index, arp.encode(arp.reply(frame.packet, link.mac))))
+        elif target is not None:
+            target.requests += 1
+            effects.append(SendFrame(index, arp.encode(arp.reply(frame.packet, link.mac))))
         return effects
 
-    def _judge(self, frame: arp.Frame, link: Link) -> Drop | None:
-        if frame.packet.operation != arp.Operation.REQUEST:
-            return Drop.NOT_A_REQUEST
-        if frame.destination not in (BROADCAST_MAC, link.mac):
-            return Drop.NOT_FOR_US
-        holding = self._holdings.get(frame.packet.target_ip)
-        if holding is None:
-            return Drop.NOT_HELD
-        return None if holding.covers(link.name) else Drop.OTHER_INTERFACE
-
-    def _check_claim(self, packet: arp.Packet, link: Link, now: float) -> list[Effect]:
-        holding = self._holdings.get(packet.sender_ip)
-        if holding is None or not holding.covers(link.name) or packet.sender_mac in self._own_macs:
+    def _check_claim(self, packet: arp.Packet, sender: _Held | None, link: Link, now: float) -> list[Effect]:
+        if sender is None or not sender.holding.covers(link.name) or packet.sender_mac in self._own_macs:
             return []
         conflict = Conflict(packet.sender_ip, link.name, packet.sender_mac)
         return [ReportConflict(conflict)] if self._conflicts.hear(conflict, now) else []
 
+    def _count_unsent(self, data: bytes) -> None:
+        """A reply names two addresses; a gratuitous frame, which is none, names one twice."""
+        held = self._held.get(data[arp.SENDER_IP])
+        if held is not None and data[arp.SENDER_IP] != data[arp.TARGET_IP]:
+            held.unsent += 1
+
+    # The wish and the links.
+
+    def _hold(self, holdings: Iterable[Holding]) -> None:
+        for holding in holdings:
+            held = self._held.setdefault(holding.address.packed, _Held(holding))
+            held.holding = holding
+            held.unanswered = self._why_unanswered(holding)
+
     def _release(self, addresses: tuple[Address, ...]) -> list[Effect]:
         for address in addresses:
-            self._holdings.pop(address, None)
-            self._requests.pop(address, None)
-            self._unanswered.pop(address, None)
+            self._held.pop(address.packed, None)
         return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
 
-    def _holding_snapshot(self, holding: Holding) -> HoldingSnapshot:
-        why = self._unanswered.get(holding.address)
-        links = () if why else tuple(link.name for link in self._links.values() if holding.covers(link.name))
-        return HoldingSnapshot(holding, links, why, self._requests[holding.address])
+    def _replace_links(self, links: dict[int, Link]) -> None:
+        if links == self._links:  # most changes of a node's interfaces are those of its pods
+            return
+        self._links = links
+        for held in self._held.values():
+            held.unanswered = self._why_unanswered(held.holding)
 
-    def _judge_holdings(self, holdings: Iterable[Holding]) -> None:
-        for holding in holdings:
-            why = self._why_unanswered(holding)
-            if why is None:
-                self._unanswered.pop(holding.address, None)
-            else:
-                self._unanswered[holding.address] = why
+    def _holding_snapshot(self, held: _Held) -> HoldingSnapshot:
+        names = (
+            ()
+            if held.unanswered
+            else tuple(link.name for link in self._links.values() if held.holding.covers(link.name))
+        )
+        return HoldingSnapshot(held.holding, names, held.unanswered, held.requests, held.requests - held.unsent)
 
     def _why_unanswered(self, holding: Holding) -> Unanswered | None:
         if not isinstance(holding.address, IPv4Address):
@@ -198,3 +222,17 @@ class Responder:
         if any(holding.covers(link.name) for link in self._links.values()):
             return None
         return Unanswered.NO_INTERFACE
+
+
+def _judge(frame: arp.Frame, target: _Held | None, link: Link) -> Drop | None:
+    if frame.packet.operation != arp.Operation.REQUEST:
+        return Drop.NOT_A_REQUEST
+    if frame.destination not in (BROADCAST_MAC, link.mac):
+        return Drop.NOT_FOR_US
+    if target is None:
+        return Drop.NOT_HELD
+    return None if target.holding.covers(link.name) else Drop.OTHER_INTERFACE
+
+
+def _by_family_and_value(item: tuple[bytes, _Held]) -> tuple[int, bytes]:
+    return len(item[0]), item[0]
