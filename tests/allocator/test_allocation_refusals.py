@@ -20,7 +20,7 @@ R = RefusalReason
 Case = tuple[tuple[Pool, ...], dict[str, Any], RefusalReason, str]
 UNSATISFIABLE: dict[str, Case] = {
     "of another class": ((A,), {"lb_class": "x/y"}, R.OTHER_CLASS, "loadBalancerClass x/y is not served here"),
-    "no pools": ((), {}, R.NO_POOLS, "there is no IPAddressPool"),
+    "no pools": ((), {}, R.NO_POOLS, "there is no usable IPAddressPool"),
     "no cluster IPs": ((A,), {"cluster_ips": ()}, R.NO_CLUSTER_IPS, "the service has no cluster IP yet"),
     "headless": (
         (A,),

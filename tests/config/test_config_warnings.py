@@ -113,6 +113,8 @@ def test_an_unknown_peer_is_a_warning_with_the_nearest_name() -> None:
 
 def test_an_advertisement_without_any_peer_is_a_warning() -> None:
     assert [problem.field for problem in of_rule(compiled(pool("p", *V4), bgp("b")), "HL004")] == ["spec.peers"]
+    (found,) = of_rule(compiled(pool("p", *V4), bgp("b"), peer("r", secret_name="nowhere")), "HL004")
+    assert "no BGPPeer can be used (r: left out for its own errors)" in found.message
 
 
 @pytest.mark.parametrize(

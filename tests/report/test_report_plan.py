@@ -165,7 +165,7 @@ def test_the_table_hints_at_what_the_input_lacks(texts: tuple[str, ...], cluster
         ((l2("l"),), CLUSTER, "expected: Layer 2 by node-1"),
         ((l2("l"),), "{}", "expected: Layer 2"),
         ((bgp("b"), peer("r1", "10.9.0.1")), "{}", "expected: BGP to r1"),
-        ((bgp("b", "peers: [r2]"), peer("r1", "10.9.0.1")), "{}", "by nobody: NoCandidate: no node is eligible"),
+        ((bgp("b", "peers: [r2]"), peer("r1", "10.9.0.1")), "{}", "by nobody: no BGPPeer hears BGPAdvertisement b"),
         ((l2("l"), bgp("b"), peer("r1", "10.9.0.1")), "{}", "expected: Layer 2 and BGP to r1"),
         ((l2("l", "nodeSelectors: [{matchLabels: {a: b}}]"),), CLUSTER, "by nobody: AdvertisementSelectsOtherNodes"),
         ((), "{}", "by nobody: NoAdvertisementForPool"),
@@ -198,6 +198,11 @@ def test_without_a_service_the_pools_are_shown() -> None:
     assert ["p", "10.0.0.0/24", "automatically", "BGPAdvertisement", "b"] in rows
     assert ["q", "10.1.0.0/24", "on", "request", "nothing"] in rows
     assert "POOLS" not in text(planned(*BASE))
+
+
+def test_the_table_names_the_secret_that_a_peer_lacks() -> None:
+    shown = text(planned(peer("r", "10.9.0.1", "passwordSecret: {name: bgp}")))
+    assert "Hint: the password in Secret metallb-system/bgp is not in the input" in shown
 
 
 def test_the_table_names_the_namespace_that_all_resources_are_in() -> None:

@@ -153,7 +153,7 @@ def _no_pools(course: _Course) -> _Next:
     if course.allocator.pools:
         return _Next.ROW
     course.clear()
-    return course.fail(Refusal(RefusalReason.NO_POOLS, "there is no IPAddressPool"))
+    return course.fail(Refusal(RefusalReason.NO_POOLS, "there is no usable IPAddressPool"))
 
 
 def _no_cluster_ips(course: _Course) -> _Next:

@@ -150,7 +150,10 @@ def _add_unknown_peers(names: Sequence[str], peers: frozenset[PeerName], around:
             why += suggestion(name, known) or (f"; there are: {', '.join(sorted(known))}" if known else "")
         found.add("HL004", f"spec.peers[{index}]", _sentence(why) + " No route goes there.")
     if not names and not peers:
-        found.add("HL004", "spec.peers", "there is no BGPPeer: nobody hears these routes; create one")
+        left_out = ", ".join(sorted(around.names_left_out("BGPPeer")))
+        why = f"no BGPPeer can be used ({left_out}: left out for its own errors)" if left_out else "there is no BGPPeer"
+        fix = "correct it" if left_out else "create one"
+        found.add("HL004", "spec.peers", f"{why}: nobody hears these routes; {fix}")
 
 
 def _sentence(text: str) -> str:

@@ -18,7 +18,7 @@ def selects_nothing(facts: Facts) -> Iterator[Problem]:
     for entry in facts.advertisements:
         # With unknown names, and nothing else, HL002 has said it.
         if not entry.value.pools and not entry.spec.ip_address_pools:
-            why = "there is no IPAddressPool"
+            why = "there is no usable IPAddressPool"
             if facts.pools:
                 wanted = " or ".join(f"({selector})" for selector in entry.spec.ip_address_pool_selectors)
                 why = f"no IPAddressPool has labels that match {wanted}"

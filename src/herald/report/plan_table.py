@@ -13,8 +13,9 @@ from herald.announcement.reason import Reason
 from herald.announcement.routes import communities_of, prefix_order
 from herald.bgp.route import Route
 from herald.config.problem import Problem, Severity
+from herald.report.hints import hints, lacks_endpoints
 from herald.report.plan import BGPRow, Layer2Row, Plan, ServiceRow
-from herald.report.table import Cell, Note, Piece, Table, Tone, row
+from herald.report.table import Cell, Piece, Table, Tone, row
 
 SHOWN_NODES = 4
 _TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.WARNING, Severity.INFO: Tone.FAINT}
@@ -42,38 +43,6 @@ def problem_table(problems: Iterable[Problem]) -> Table:
     return Table("PROBLEMS", ("SEVERITY", "RULE", "OBJECT", "WHAT"), tuple(map(_problem, problems)))
 
 
-def hints(plan: Plan) -> tuple[Note, ...]:
-    """What the input lacks, and how to see more. Manifests in a repository rarely hold Nodes and EndpointSlices."""
-    return tuple(Note(f"Hint: {text}.", Tone.WARNING) for text in _hints(plan))
-
-
-def _hints(plan: Plan) -> Iterable[str]:
-    elsewhere = {problem.namespace for problem in plan.problems if problem.rule == "HL030"}
-    if len(elsewhere) == 1 and not plan.study.compiled.accepted:
-        yield f"every metallb.io object is in namespace {(name := elsewhere.pop())}: {_NAMESPACE} --namespace {name}"
-    if not plan.services:
-        return
-    if not plan.study.resources.nodes:
-        yield (
-            "no Node is in the input, so it is open who announces: name the nodes with --members NODE,…, or add "
-            "`kubectl get nodes -o yaml`"
-        )
-    if _lacks_endpoints(plan):
-        yield (
-            "no EndpointSlice is in the input, so it is open which Service is ready: use --assume-ready, or add "
-            "`kubectl get endpointslices -A -o yaml`"
-        )
-
-
-_NAMESPACE = (
-    "if they are to be read there (MetalLB is installed in it, or kubectl, kustomize or Helm sets another), use"
-)
-
-
-def _lacks_endpoints(plan: Plan) -> bool:
-    return not plan.study.resources.endpoint_slices and not plan.study.circumstances.assume_ready
-
-
 def _service(plan: Plan, entry: ServiceRow) -> tuple[Cell, ...]:
     name = str(entry.service)
     if entry.reason is not None:
@@ -88,14 +57,23 @@ def _unheard(plan: Plan, entry: ServiceRow, silence: Reason) -> str:
     """Why nobody announces the service; or, where that follows from what the input lacks, what is to be expected."""
     if not plan.study.resources.nodes:
         ways = " and ".join(_intended(plan, entry))
-        return f"expected: {ways}" if ways else f"by nobody: {silence}"
-    if not _lacks_endpoints(plan):
+        return f"expected: {ways}" if ways else f"by nobody: {_unheard_of(plan, entry) or silence}"
+    if not lacks_endpoints(plan):
         return f"by nobody: {silence}"
     facts = plan.study
     decision = decide(facts.services[entry.service], entry.ips, ASSUMED, facts.view)
     if decision.silence is not None:
         return f"by nobody: {decision.silence}"
     return f"expected: {_announced(decision)}"
+
+
+def _unheard_of(plan: Plan, entry: ServiceRow) -> str | None:
+    """That its BGPAdvertisements reach no BGPPeer, which without any Node is the better reason."""
+    if entry.pool is None:
+        return None
+    labels = plan.study.services[entry.service].metadata.labels
+    advertisements = plan.study.view.bgp_reach(entry.pool, labels).advertisements
+    return f"no BGPPeer hears BGPAdvertisement {names(ad.name for ad in advertisements)}" if advertisements else None
 
 
 def _intended(plan: Plan, entry: ServiceRow) -> Iterable[str]:

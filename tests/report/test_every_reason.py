@@ -1,0 +1,110 @@
+"""Every reason for silence has a small cluster that shows it: `explain` names that reason, and the object to look at."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from report_manifests import bgp, l2, peer, planned, pool, service
+
+from herald.announcement.incremental import Upkeep
+from herald.announcement.reason import Code, Protocol
+from herald.announcement.view import View
+from herald.cluster.meta import NamespacedName, NodeName, PeerName
+from herald.config.collect import collect
+from herald.config.compile import compile_config
+from herald.report.explain import Explanation, State
+from herald.report.explain_config import explain_node, explain_peer
+from herald.report.explain_service import explain_service
+from herald.report.plan import Plan
+
+WEB = NamespacedName("default", "web")
+P = pool("main", "10.0.0.0/24")
+READY = service("web", "node-1")
+EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
+LOCAL = "externalTrafficPolicy: Local"
+CUT_OFF = "{conditions: [{type: NetworkUnavailable, status: 'True'}]}"
+
+
+def only(name: str, labels: str = "", status: str = "{}") -> str:
+    return f"{{apiVersion: v1, kind: Node, metadata: {{name: {name}, labels: {{{labels}}}}}, status: {status}}}"
+
+
+# Why nobody announces the Service: the manifests, the options, and what the verdict names besides the reason.
+SILENT: dict[Code, tuple[tuple[str, ...], dict[str, Any], str]] = {
+    Code.OTHER_CLASS: ((P, service("web", "node-1", spec="loadBalancerClass: x.io/y"), l2("l")), {}, "x.io/y"),
+    Code.NO_ADDRESS: ((pool("main", "10.0.0.0/24", "autoAssign: false"), READY, l2("l")), {}, "main: skipped"),
+    Code.NO_ADVERTISEMENT_FOR_POOL: ((P, READY), {}, "pool main"),
+    Code.ADVERTISEMENT_SELECTS_OTHER_SERVICES: (
+        (P, READY, l2("gold", "serviceSelectors: [{matchLabels: {tier: gold}}]")),
+        {},
+        "L2Advertisement gold",
+    ),
+    Code.ADVERTISEMENT_SELECTS_OTHER_NODES: (
+        (P, READY, l2("rack", "nodeSelectors: [{matchLabels: {rack: r9}}]")),
+        {},
+        "L2Advertisement rack",
+    ),
+    Code.SHARED_IP_WITH_SERVICE_SELECTOR: (
+        (
+            P,
+            service("web", "node-1", labels="tier: gold", annotations="metallb.io/allow-shared-ip: k"),
+            l2("gold", "serviceSelectors: [{matchLabels: {tier: gold}}]"),
+        ),
+        {},
+        "L2Advertisement gold",
+    ),
+    Code.NO_READY_ENDPOINT: ((P, service("web"), l2("l")), {}, "no endpoint"),
+    Code.NO_ENDPOINT_ON_NODE: (
+        (P, service("web", "elsewhere", spec=LOCAL), l2("l")),
+        {},
+        "node-1, node-2, node-3",
+    ),
+    Code.NODE_EXCLUDED_BY_LABEL: ((P, READY, l2("l")), {"cluster": only("cp-1", f'{EXCLUDE}: ""')}, "cp-1"),
+    Code.NETWORK_UNAVAILABLE: ((P, READY, l2("l")), {"cluster": only("w-1", status=CUT_OFF)}, "w-1"),
+    Code.SPEAKER_NOT_LIVE: ((P, READY, l2("l")), {"members": ""}, "node-1, node-2, node-3"),
+    Code.NO_CANDIDATE: (
+        (P, service("web", "node-3", spec=LOCAL), l2("edge", "nodeSelectors: [{matchLabels: {node-role: edge}}]")),
+        {},
+        "node-1, node-2 NoEndpointOnNode; node-3 AdvertisementSelectsOtherNodes",
+    ),
+    Code.NO_PEER_ON_NODE: ((P, READY, bgp("b")), {}, "node-1, node-2, node-3"),
+    Code.NO_PEER_FOR_ADVERTISEMENT: (
+        (P, READY, bgp("b", "peers: [ruoter]"), peer("router", "10.9.0.1")),
+        {},
+        "BGPAdvertisement b",
+    ),
+    Code.NO_PEER_OF_FAMILY: ((P, READY, bgp("b"), peer("six", "fd00::1")), {}, "IPv4"),
+}
+# Why one session cannot be opened, or one node is silent while another is not.
+IN_PART: dict[Code, tuple[tuple[str, ...], Callable[[Plan], Explanation], str]] = {
+    Code.NOT_LOAD_BALANCER: (
+        (P, READY.replace("LoadBalancer", "NodePort")),
+        lambda plan: explain_service(plan, WEB),
+        "of type NodePort, not LoadBalancer",
+    ),
+    Code.VRF_NOT_SUPPORTED: (
+        (P, READY, bgp("b"), peer("r", "10.9.0.1", "vrf: red")),
+        lambda plan: explain_peer(plan, PeerName("r")),
+        "VRFNotSupported: spec.vrf red",
+    ),
+    Code.UNNUMBERED_NOT_SUPPORTED: (
+        (P, READY, bgp("b"), peer("r", "10.9.0.1").replace("peerAddress: 10.9.0.1", "interface: eth7")),
+        lambda plan: explain_peer(plan, PeerName("r")),
+        "UnnumberedNotSupported: spec.interface eth7",
+    ),
+    Code.SESSION_NOT_POSSIBLE: (
+        (P, READY, bgp("b"), peer("r", "10.9.0.1", "dynamicASN: external").replace("peerASN: 64501, ", "peerASN: 0, ")),
+        lambda plan: explain_peer(plan, PeerName("r")),
+        "",
+    ),
+    Code.NOT_ELECTED: ((P, READY, l2("l")), lambda plan: explain_node(plan, NodeName("node-1")), "elected for no"),
+}
+
+
+@pytest.mark.parametrize("code", SILENT, ids=lambda code: code.value)
+def test_a_silent_service_is_explained_by_its_reason_and_the_object_to_look_at(code: Code) -> None:
+    texts, options, named = SILENT[code]
+    found = explain_service(planned(*texts, **options), WEB)
+    assert found.verdict.state is State.NOT_ANNOUNCED
+    assert found.verdict.message.startswith(f"{code.value}: ")
+    assert named in found.verdict.message
