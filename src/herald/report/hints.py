@@ -20,8 +20,8 @@ def _hints(plan: Plan) -> Iterable[str]:
     if len(elsewhere) == 1 and not plan.study.compiled.accepted:
         (name,) = elsewhere
         yield (
-            f"every metallb.io object is in namespace {name}: if they are to be read there (MetalLB is installed in it, "
-            f"or kubectl, kustomize or Helm sets another), use --namespace {name}"
+            f"every metallb.io object is in namespace {name}: if they are to be read there (MetalLB is installed in "
+            f"it, or kubectl, kustomize or Helm sets another), use --namespace {name}"
         )
     if absent := _absent_secrets(plan):
         yield (
