@@ -1,4 +1,4 @@
-"""Every reason for silence has a small cluster that shows it: `explain` names that reason, and the object to look at."""
+"""Every reason for silence has a small cluster that shows it: `explain` names the reason, and the object to look at."""
 
 from collections.abc import Callable
 from typing import Any
@@ -92,12 +92,11 @@ IN_PART: dict[Code, tuple[tuple[str, ...], Callable[[Plan], Explanation], str]] 
         lambda plan: explain_peer(plan, PeerName("r")),
         "UnnumberedNotSupported: spec.interface eth7",
     ),
-    Code.SESSION_NOT_POSSIBLE: (
-        (P, READY, bgp("b"), peer("r", "10.9.0.1", "dynamicASN: external").replace("peerASN: 64501, ", "peerASN: 0, ")),
-        lambda plan: explain_peer(plan, PeerName("r")),
-        "",
+    Code.NOT_ELECTED: (
+        (P, READY, l2("l")),
+        lambda plan: explain_node(plan, NodeName("node-1")),
+        "elected for no address",
     ),
-    Code.NOT_ELECTED: ((P, READY, l2("l")), lambda plan: explain_node(plan, NodeName("node-1")), "elected for no"),
 }
 
 
@@ -108,3 +107,64 @@ def test_a_silent_service_is_explained_by_its_reason_and_the_object_to_look_at(c
     assert found.verdict.state is State.NOT_ANNOUNCED
     assert found.verdict.message.startswith(f"{code.value}: ")
     assert named in found.verdict.message
+
+
+@pytest.mark.parametrize("code", IN_PART, ids=lambda code: code.value)
+def test_what_is_not_a_silent_service_is_explained_where_it_belongs(code: Code) -> None:
+    texts, explained, named = IN_PART[code]
+    found = explained(planned(*texts))
+    assert found.verdict.state is State.NOT_ANNOUNCED
+    assert named in found.verdict.message
+
+
+# What only a running speaker meets: the plan gives every Service an address that fits.
+STATUS = "\nstatus: {loadBalancer: {ingress: [%s]}}\n---"
+HELD = READY.replace("\n---", STATUS % "{ip: 10.0.0.9}")
+
+
+def speaker(*texts: str, interfaces: frozenset[str] | None = None) -> Upkeep:
+    """The upkeep of node-1, having looked at everything."""
+    resources = collect([("all", "".join((f"{only('node-1')}\n", *texts)))]).resources
+    known = {} if interfaces is None else {NodeName("node-1"): interfaces}
+    upkeep = Upkeep(NodeName("node-1"))
+    upkeep.fill(resources.services, resources.endpoint_slices)
+    assert list(upkeep.look_again(View(compile_config(resources).config, interfaces=known)))
+    return upkeep
+
+
+MET_BY_SPEAKERS: dict[Code, tuple[Callable[[], Upkeep], str]] = {
+    Code.SERVICE_DELETED: (lambda: speaker(P, l2("l")), "the Service is gone"),
+    Code.INVALID_ADDRESS: (
+        lambda: speaker(P, l2("l"), READY.replace("\n---", STATUS % "{hostname: lb.example.com}")),
+        "'lb.example.com'",
+    ),
+    Code.ADDRESS_IN_NO_POOL: (lambda: speaker(pool("main", "10.5.0.0/24"), l2("l"), HELD), "10.0.0.9"),
+    Code.INTERFACE_MISSING: (
+        lambda: speaker(P, l2("l", "interfaces: [eth7]"), HELD, interfaces=frozenset({"eth0"})),
+        "eth7",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", MET_BY_SPEAKERS, ids=lambda code: code.value)
+def test_a_speaker_gives_its_reason_with_what_to_look_at(code: Code) -> None:
+    made, named = MET_BY_SPEAKERS[code]
+    reason = made().why_not(WEB, Protocol.LAYER2)
+    assert reason is not None
+    assert (reason.code, named in reason.words) == (code, True), reason
+
+
+def test_a_speaker_tells_an_address_that_changed_from_the_old_one_to_the_new_one() -> None:
+    upkeep = speaker(P, l2("l"), HELD)
+    moved = READY.replace("\n---", STATUS % "{ip: 10.0.0.7}")
+    (service_now,) = collect([("moved", moved)]).resources.services
+    reasons = [verdict.reason for verdict in upkeep.put_service(service_now).verdicts if verdict.reason is not None]
+    assert [(reason.code, reason.words) for reason in reasons] == [
+        (Code.ADDRESS_CHANGED, "the address changed from 10.0.0.9 to 10.0.0.7")
+    ]
+
+
+def test_no_reason_is_missing_here() -> None:
+    # No manifest leads to SESSION_NOT_POSSIBLE: compiling refuses or replaces what would (tests of sessions make it).
+    elsewhere = {Code.ADDRESS_CHANGED, Code.SESSION_NOT_POSSIBLE}
+    assert {*SILENT, *IN_PART, *MET_BY_SPEAKERS, *elsewhere} == set(Code)
