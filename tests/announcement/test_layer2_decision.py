@@ -178,6 +178,27 @@ CASES: dict[str, tuple[dict[str, Any], list[L2Advertisement], Readiness, dict[st
         {"interfaces": {"node-b": frozenset({"eth0"})}},
         HASH_ORDER,
     ),
+    "a node without the interface is passed over though it has another": (
+        {},
+        [l2(interfaces=["eth1"])],
+        ANYWHERE,
+        {"interfaces": {"node-b": frozenset({"eth0"}), "node-c": frozenset(), "node-a": frozenset({"eth1"})}},
+        {"node-a": "owner", "node-b": Code.INTERFACE_MISSING.value, "node-c": Code.INTERFACE_MISSING.value},
+    ),
+    "where none is named any usable interface will do": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {"interfaces": {"node-a": frozenset({"eth0"}), "node-b": frozenset({"eth7"}), "node-c": frozenset({"bond0"})}},
+        HASH_ORDER,
+    ),
+    "where none is named a node without any usable interface is passed over": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {"interfaces": {"node-b": frozenset(), "node-c": frozenset({"eth0"})}},
+        {"node-a": "owner", "node-b": Code.INTERFACE_MISSING.value, "node-c": NOT_ELECTED.value},
+    ),
     "an advertisement without interfaces lifts the others": (
         {},
         [l2(interfaces=["eth1"]), l2("m")],

@@ -29,8 +29,8 @@ InterfaceNames = frozenset[str] | None
 class Landscape:
     """The nodes of the cluster and what is known of them, the same for every service.
 
-    `members` are the nodes with a live speaker; None means that every node has one. `interfaces` names the interfaces
-    of each node whose interfaces are known; about the others nothing is assumed to be missing.
+    `members` are the nodes with a live speaker; None means that every node has one. `interfaces` names the usable
+    interfaces of each node of which they are known; about the others nothing is assumed to be missing.
     """
 
     nodes: Mapping[NodeName, Node]
@@ -145,10 +145,11 @@ class L2Reach:
         return self._landscape.node_reason(node, L2) or self._interface_reason(node)
 
     def _interface_reason(self, node: NodeName) -> Reason | None:
-        wanted, present = self.interfaces(node), self._landscape.interfaces.get(node)
-        if wanted is None or present is None or not wanted.isdisjoint(present):
+        """Why the node could answer nowhere. MetalLB has no such test: its owner is elected all the same, and silent."""
+        wanted, usable = self.interfaces(node), self._landscape.interfaces.get(node)
+        if usable is None or (usable if wanted is None else not wanted.isdisjoint(usable)):
             return None
-        return because(Code.INTERFACE_MISSING, L2, node=node, interfaces=listed(wanted))
+        return because(Code.INTERFACE_MISSING, L2, node=node, interfaces="any" if wanted is None else listed(wanted))
 
 
 def _sum_scores(advertisements: Iterable[L2Advertisement]) -> Mapping[NodeName, int]:

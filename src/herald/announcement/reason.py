@@ -106,7 +106,8 @@ TABLE: dict[Code, _Words] = {
     ),
     Code.SPEAKER_NOT_LIVE: _row("no live speaker on {node}", "notOwner"),
     Code.INTERFACE_MISSING: _row(
-        "{node}: none of the interfaces {interfaces} that its L2Advertisements name exists there", "announceFailed"
+        "{node}: none of the interfaces that L2Advertisements allow ({interfaces}) is there, up and with carrier",
+        "announceFailed",
     ),
     Code.NO_CANDIDATE: _row("no node is eligible: {nodes}", "notOwner"),
     Code.NOT_ELECTED: _row("{owner} is elected to answer", "notOwner"),
