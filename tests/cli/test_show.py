@@ -42,7 +42,11 @@ LAYER2 = {
     "conflicts": [{"ip": "192.0.2.7", "interface": "eth0", "mac": "02:00:00:00:00:09"}],
 }
 ANSWERS: dict[str, Callable[[], Any]] = {
-    "members": lambda: ["node-1", "node-2"],
+    "members": lambda: [
+        {"name": "node-1", "interfaces": ["eth0", "eth1"]},
+        {"name": "node-2", "interfaces": []},
+        {"name": "node-3", "interfaces": None},
+    ],
     "l2": lambda: LAYER2,
     "bgp summary": lambda: [SESSION],
     "bgp routes": lambda: [ROUTE],
@@ -63,7 +67,7 @@ async def herald_show(path: Path, *words: str) -> tuple[int | None, str, str]:
         (("bgp", "summary"), ["tor", "192.168.1.1:179", "64501", "Established", "1h 2m", "90/30", " 7 "]),
         (("bgp", "routes"), ["192.0.2.7/32", "64500 64500", "64500:100", "down"]),
         (("l2",), ["192.0.2.7", "all", "eth0", "nowhere", "no such interface", "02:00:00:00:00:09"]),
-        (("members",), ["node-1", "node-2", "2 alive"]),
+        (("members",), ["node-1  eth0 eth1", "node-2  none", "node-3  not known", "3 alive"]),
     ],
     ids=["bgp summary", "bgp routes", "l2", "members"],
 )

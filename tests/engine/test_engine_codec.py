@@ -22,6 +22,7 @@ from herald.engine.link import (
     Facts,
     InterfaceFact,
     Leave,
+    Member,
     PeerRoutes,
     Ready,
     SessionFact,
@@ -85,7 +86,7 @@ applies = st.builds(
 conflicts = st.builds(Conflict, st.ip_addresses(v=4), names, st.binary(min_size=6, max_size=6).map(Mac))
 facts = st.builds(
     Facts,
-    st.frozensets(names, max_size=3),
+    tuples(st.builds(Member, names, st.none() | st.frozensets(names, max_size=3))),
     tuples(st.builds(InterfaceFact, names, st.booleans(), st.booleans(), st.booleans(), st.booleans(), names)),
     tuples(st.builds(SessionFact, names, st.booleans(), names, st.none() | names)),
     tuples(conflicts),

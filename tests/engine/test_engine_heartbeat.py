@@ -1,6 +1,7 @@
 """Who is alive: looks at the directory in virtual time, then a few real files."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from herald.engine.beat import LARGEST_BEAT
 from herald.engine.heartbeat import DEAD_AFTER, DEAD_SAMPLES, SAMPLE_EVERY, WRITE_EVERY, Heartbeat, Liveness, read_beats
 
 
@@ -125,10 +127,10 @@ async def test_two_heartbeats_see_each_other_and_a_farewell(tmp_path: Path) -> N
     changes: list[str] = []
     first = Heartbeat(tmp_path / "members", "n1", lambda: changes.append("n1"))
     second = Heartbeat(tmp_path / "members", "n2", lambda: changes.append("n2"))
-    await until(lambda: first.members() == second.members() == {"n1", "n2"})
+    await until(lambda: first.members().keys() == second.members().keys() == {"n1", "n2"})
     await second.leave()
     assert read_beats(tmp_path / "members")["n2"] == "left"
-    await until(lambda: first.members() == {"n1"})
+    await until(lambda: first.members().keys() == {"n1"})
     await first.leave()
     assert changes.count("n1") == 2
 
@@ -154,11 +156,11 @@ async def test_a_directory_that_goes_away_leaves_the_node_alone_and_it_beats_aga
     members = tmp_path / "members"
     first = Heartbeat(members, "n1", lambda: None)
     second = Heartbeat(members, "n2", lambda: None)
-    await until(lambda: first.members() == {"n1", "n2"})
+    await until(lambda: first.members().keys() == {"n1", "n2"})
     members.rename(tmp_path / "elsewhere")
-    await until(lambda: first.members() == {"n1"})
+    await until(lambda: first.members().keys() == {"n1"})
     (tmp_path / "elsewhere").rename(members)
-    await until(lambda: first.members() == {"n1", "n2"})
+    await until(lambda: first.members().keys() == {"n1", "n2"})
     await first.leave()
     await second.leave()
 
@@ -167,3 +169,54 @@ async def test_a_directory_that_goes_away_leaves_the_node_alone_and_it_beats_aga
 async def test_a_name_that_cannot_be_a_file_is_refused(tmp_path: Path, node: str) -> None:
     with pytest.raises(ValueError, match="cannot name a heartbeat file"):
         Heartbeat(tmp_path, node, lambda: None)
+
+
+async def test_what_a_node_offers_reaches_the_others_and_each_change_of_it(tmp_path: Path) -> None:
+    changes: list[str] = []
+    first = Heartbeat(tmp_path, "n1", lambda: changes.append("n1"))
+    second = Heartbeat(tmp_path, "n2", lambda: None)
+    await until(lambda: first.members() == {"n1": None, "n2": None})
+    second.offer(frozenset({"eth0", "eth1"}))
+    await until(lambda: first.members() == {"n1": None, "n2": {"eth0", "eth1"}})
+    assert second.members()["n2"] == frozenset({"eth0", "eth1"})
+    second.offer(frozenset())
+    await until(lambda: first.members() == {"n1": None, "n2": frozenset()})
+    before = len(changes)
+    first.offer(frozenset({"eth0"}))
+    first.offer(frozenset({"eth0"}))
+    assert len(changes) == before + 1, "what is no news is not told"
+    await first.leave()
+    await second.leave()
+
+
+GARBLED = "abc {count}\ninterfaces/1 eth0 ../eth1"
+
+
+async def test_a_node_whose_file_is_garbled_is_alive_with_interfaces_not_known_and_the_log_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    me = Heartbeat(tmp_path, "n1", lambda: None)
+    (tmp_path / "n2").write_text(GARBLED.format(count=0))
+    await until(lambda: "heartbeatGarbled" in [getattr(record, "event", None) for record in caplog.records])
+    (tmp_path / "n2").write_text(GARBLED.format(count=1))
+    await until(lambda: me.members() == {"n1": None, "n2": None})
+    await me.leave()
+    (complaint,) = [record for record in caplog.records if getattr(record, "event", None) == "heartbeatGarbled"]
+    assert "'../eth1' cannot be the name of an interface" in complaint.getMessage()
+
+
+def test_a_garbled_beat_is_a_beat() -> None:
+    directory = Directory()
+    for count in range(20):
+        directory.beats["other"] = GARBLED.format(count=count)
+        found = directory.liveness.look(directory.beats, 100.0 + count)
+    assert found == {"me": None, "other": None}
+    assert directory.liveness.complaints().keys() == {"other"}
+
+
+def test_a_file_without_end_is_read_to_its_bound_and_a_pipe_or_a_link_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 10 * LARGEST_BEAT)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    assert {name: len(content) for name, content in read_beats(tmp_path).items()} == {"large": LARGEST_BEAT + 1}

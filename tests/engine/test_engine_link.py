@@ -20,6 +20,7 @@ from herald.engine.link import (
     Downward,
     Facts,
     Leave,
+    Member,
     PeerRoutes,
     Ready,
     Upward,
@@ -76,7 +77,7 @@ class Engine:
     def __init__(self) -> None:
         self.applied: list[tuple[Apply, ...]] = []
         self.left: list[str] = []
-        self.facts = Facts(members=frozenset({"n1"}))
+        self.facts = Facts(members=(Member("n1"),))
         self.link = ControlLink(READY, facts=lambda: self.facts, on_apply=self._apply, on_leave=self.left.append)
 
     async def _apply(self, pieces: tuple[Apply, ...]) -> None:
@@ -130,7 +131,7 @@ async def test_facts_are_told_when_they_change_and_only_then(tmp_path: Path) -> 
         assert await receive(channel) == engine.facts
         engine.link.note_change()  # a false alarm
         await asyncio.sleep(0.05)
-        engine.facts = Facts(members=frozenset({"n1", "n2"}))
+        engine.facts = Facts(members=(Member("n1"), Member("n2")))
         engine.link.note_change()
         assert await receive(channel) == engine.facts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from segment import Network, answers, arp_socket, arping, drain, engine, eventually, ip, ipv4_addresses, mac_of
 
-from herald.engine.link import Apply, Leave
+from herald.engine.link import Apply, Facts, Leave
 from herald.layer2 import arp
 from herald.layer2.holding import Holding
 from herald.net.interface import Mac
@@ -46,6 +46,10 @@ def wish(*addresses: str, interfaces: set[str] | None = None) -> Apply:
 def asking_for(address: str) -> bytes:
     request = arp.Packet(1, STRANGER, ip_address("192.168.1.9"), Mac(bytes(6)), ip_address(address))
     return arp.encode(arp.Frame(Mac(b"\xff" * 6), STRANGER, request))
+
+
+def living(facts: Facts) -> set[str]:
+    return {member.node for member in facts.members}
 
 
 def from_the_node(frames: list[bytes]) -> list[arp.Packet]:
@@ -264,15 +268,15 @@ async def test_speakers_see_each_other_come_leave_and_die(pair: tuple[str, str],
     more = ("--members-dir", str(tmp_path / "members"))
     async with engine(node, tmp_path, "n1", *more) as first:
         async with engine(client, tmp_path, "n2", *more) as second:
-            await first.until(lambda facts: facts.members == {"n1", "n2"}, "n1 sees n2")
-            await second.until(lambda facts: facts.members == {"n1", "n2"}, "n2 sees n1")
+            await first.until(lambda facts: living(facts) == {"n1", "n2"}, "n1 sees n2")
+            await second.until(lambda facts: living(facts) == {"n1", "n2"}, "n2 sees n1")
             assert await second.end() == 0
-            await first.until(lambda facts: facts.members == {"n1"}, "n2 has left")
+            await first.until(lambda facts: living(facts) == {"n1"}, "n2 has left")
         async with engine(client, tmp_path, "n3", *more) as third:
-            await first.until(lambda facts: facts.members == {"n1", "n3"}, "n1 sees n3")
+            await first.until(lambda facts: living(facts) == {"n1", "n3"}, "n1 sees n3")
             await third.end(signal.SIGKILL)
-            await first.until(lambda facts: facts.members == {"n1"}, "n3 is dead")
-        assert json.loads(await first.show("members"))["data"] == ["n1"]
+            await first.until(lambda facts: living(facts) == {"n1"}, "n3 is dead")
+        assert json.loads(await first.show("members"))["data"] == [{"name": "n1", "interfaces": ["eth0"]}]
 
 
 async def test_the_show_socket_answers_each_question_and_names_them_to_who_asks_another(

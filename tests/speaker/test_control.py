@@ -25,12 +25,12 @@ from herald.cluster.service import (
     ServiceStatus,
 )
 from herald.config.findings import ObjectKey
-from herald.engine.link import Facts, InterfaceFact, UnansweredHolding
+from herald.engine.link import Facts, InterfaceFact, Member, UnansweredHolding
 from herald.net.ip_family import parse_address
 from herald.speaker.control import Control
-from herald.speaker.decider import Options
+from herald.speaker.decider import Decider, Options
 from herald.store.memory import MemoryStore
-from herald.store.store import ClusterObject
+from herald.store.store import ClusterObject, Synced
 
 NAMESPACE = "metallb-system"
 QUIET_S = 0.1
@@ -65,7 +65,7 @@ ETH0 = InterfaceFact("eth0", True, True, False, True, "answers ARP")
 
 
 def facts(*members: str) -> Facts:
-    return Facts(members=frozenset(members), interfaces=(ETH0,))
+    return Facts(members=tuple(Member(name, frozenset({"eth0"})) for name in members), interfaces=(ETH0,))
 
 
 def assigned(count: int) -> list[ClusterObject]:
@@ -260,7 +260,7 @@ async def test_an_address_that_no_interface_answers_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = MemoryStore([*BASE, service("web", "192.0.2.7"), endpoints("web", "node-1")])
-    dumb = Facts(frozenset({"node-1"}), (ETH0,), holdings=(UnansweredHolding(parse_address("192.0.2.7"), "no link"),))
+    dumb = Facts((Member("node-1"),), (ETH0,), holdings=(UnansweredHolding(parse_address("192.0.2.7"), "no link"),))
     async with control(store, tmp_path, dumb) as engine:
         await engine.applied()
         await engine.say(dumb)
@@ -268,3 +268,61 @@ async def test_an_address_that_no_interface_answers_is_told_once(
     assert [getattr(r, "ip", None) for r in caplog.records if getattr(r, "event", "") == "announceFailed"] == [
         "192.0.2.7"
     ]
+
+
+ON_ETH1 = L2Advertisement(metadata=meta("l2"), spec=L2AdvertisementSpec(interfaces=("eth1",)))
+MINE = "192.0.2.1"
+"""An address for which the hash prefers node-1 to node-2."""
+
+
+def seen(**interfaces: str | None) -> Facts:
+    """node_1="eth0 eth1": the usable interfaces of node-1; None: not known."""
+    usable = {node: None if names is None else frozenset(names.split()) for node, names in interfaces.items()}
+    return Facts(members=tuple(Member(node.replace("_", "-"), names) for node, names in usable.items()))
+
+
+async def test_the_interfaces_of_every_member_count_in_the_election(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    store = MemoryStore([POOL, ON_ETH1, *NODES, service("web", MINE), endpoints("web", "node-2")])
+    async with control(store, tmp_path, seen(node_1="eth0", node_2="eth0 eth1")) as engine:
+        assert held(await engine.applied()) == [], "node-2 has the interface"
+        await engine.say(seen(node_1="eth0 eth1", node_2="eth0 eth1"))
+        assert held(await engine.applied()) == [MINE]
+        await engine.say(seen(node_1="eth0", node_2="eth0 eth1"))
+        assert (await engine.applied()).holdings_dropped == (parse_address(MINE),)
+        await engine.say(seen(node_1="eth0 eth1", node_2=None))
+        assert held(await engine.applied()) == [MINE]
+        await engine.say(seen(node_1="", node_2=None))
+        assert (await engine.applied()).holdings_dropped == (parse_address(MINE),)
+        await asyncio.sleep(QUIET_S)
+    withdrawn = [r for r in caplog.records if getattr(r, "event", "") == "serviceWithdrawn"]
+    missing = "node-1: none of the interfaces that L2Advertisements allow (eth1) is there, up and with carrier"
+    assert [r.why for r in withdrawn] == [f"InterfaceMissing: {missing}"] * 2  # type: ignore[attr-defined]  # extras
+    assert any(f"moved from node-1 to node-2 ({missing})" in text for text in caplog.messages)
+
+
+async def test_where_no_interface_is_named_the_last_usable_one_decides(tmp_path: Path) -> None:
+    store = MemoryStore([*BASE, service("web", MINE), endpoints("web", "node-2")])
+    async with control(store, tmp_path, seen(node_1="eth0", node_2="eth0")) as engine:
+        assert held(await engine.applied()) == [MINE]
+        await engine.say(seen(node_1="wlan0", node_2="eth0 eth1"))
+        assert await engine.hears_nothing_for(QUIET_S)
+        await engine.say(seen(node_1="", node_2="eth0"))
+        assert (await engine.applied()).holdings_dropped == (parse_address(MINE),)
+        await engine.say(seen(node_1="", node_2=""))
+        assert await engine.hears_nothing_for(QUIET_S)
+
+
+def test_interfaces_that_no_advertisement_names_start_no_round_of_elections() -> None:
+    decider = Decider(Options(NodeName("node-1")))
+    decider.take(Synced((POOL, ON_ETH1, *NODES, service("web", MINE), endpoints("web", "node-2"))))
+    node_1, node_2 = NodeName("node-1"), NodeName("node-2")
+    decider.see({node_1: frozenset({"eth0", "eth1"}), node_2: frozenset({"eth0"})})
+    while decider.has_work:
+        decider.step()
+    decider.see({node_1: frozenset({"eth1", "tap7"}), node_2: frozenset({"tap8", "tap9"})})
+    assert not decider.has_work
+    decider.see({node_1: frozenset({"eth1", "tap7"}), node_2: frozenset()})
+    assert decider.has_work, "node-2 could serve no advertisement any more, not even one that names none"

@@ -2,7 +2,8 @@
 
 from herald.speaker.roll_call import SETTLE_S, RollCall
 
-BOTH, ALONE = frozenset({"a", "b"}), frozenset({"a"})
+ETH0, ETH1 = frozenset({"eth0"}), frozenset({"eth1"})
+BOTH, ALONE = {"a": ETH0, "b": ETH1}, {"a": ETH0}
 
 
 def test_nothing_is_concluded_before_the_first_engine_has_had_time_to_look_around() -> None:
@@ -35,3 +36,26 @@ def test_a_settled_engine_is_believed_at_once() -> None:
     call.members(101.0)
     call.report(ALONE)
     assert call.members(101.01) == ALONE
+
+
+def test_a_new_engine_that_has_not_read_the_interfaces_yet_makes_none_unknown() -> None:
+    call = RollCall()
+    call.connected(100.0)
+    call.report(BOTH)
+    call.members(101.0)
+    call.connected(200.0)
+    call.report({"a": None, "b": frozenset()})
+    assert call.members(200.1) == {"a": ETH0, "b": frozenset()}, "what is reported counts, what is not is remembered"
+    assert call.members(200.0 + SETTLE_S) == {"a": None, "b": frozenset()}
+
+
+def test_an_engine_that_dies_twice_while_it_looks_around_loses_nothing_that_was_known() -> None:
+    call = RollCall()
+    call.connected(100.0)
+    call.report(BOTH)
+    call.members(101.0)
+    call.connected(200.0)
+    call.report({"a": None})
+    call.connected(200.1)
+    call.report({"a": None})
+    assert call.members(200.2) == BOTH

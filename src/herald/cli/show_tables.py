@@ -72,10 +72,17 @@ def _holding(each: Document) -> tuple[Cell, ...]:
     )
 
 
-def members(names: list[str]) -> Iterable[Piece]:
-    """One name a line."""
-    yield Table("Live speakers", ("NODE",), tuple(row(name) for name in names))
-    yield Note(f"{len(names)} alive, as this node sees it.", Tone.FAINT)
+def members(known: list[Document]) -> Iterable[Piece]:
+    """One node a line, with the interfaces that count for it in elections."""
+    yield Table("Live speakers", ("NODE", "USABLE INTERFACES"), tuple(_member(each) for each in known))
+    yield Note(f"{len(known)} alive, as this node sees it.", Tone.FAINT)
+
+
+def _member(each: Document) -> tuple[Cell, ...]:
+    names = each["interfaces"]
+    if names is None:
+        return row(each["name"], "not known")
+    return row(each["name"], " ".join(names) if names else Cell("none", Tone.BAD))
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,8 @@
     peers, tcp     BGP sessions and how they are dialled
     packet_socket  AF_PACKET sockets for Layer 2
     netlink        the kernel's interfaces, followed live; rtnetlink is the bytes
-    membership     which speakers are alive; heartbeat finds out by files
+    membership     which speakers are alive; heartbeat finds out by files, beat is what they contain
+    usable         the interfaces of this node that count in elections, without those that come and go
     show           what `herald show` asks
 
 It knows protocols, and nothing of Kubernetes, manifests or stores.

@@ -3,15 +3,15 @@
 It serves the directory store: a handful of nodes (ten, say) of one machine, as in the lab, or a host by itself. Real
 clusters get gossip behind the same `herald.engine.membership.Membership`.
 
-Every node writes `<directory>/<node>` each `WRITE_EVERY` seconds, replacing the file in one step:
-
-    7f3a9c21 1042        an instance of this node's speaker, and a counter
-    left                 it said farewell
+Every node writes `<directory>/<node>` each `WRITE_EVERY` seconds, replacing the file in one step: an instance and a
+counter that advances, the usable interfaces of the node, or its farewell (`herald.engine.beat`). Changed interfaces go
+out with the next beat, `SAMPLE_EVERY` seconds later at most; however often they change, no beat follows sooner.
 
 A node is alive once its file is seen to *change*: a file that a dead speaker left behind is not trusted. It is gone
 at once when the file says `left` or disappears, and otherwise when the file did not change for `DEAD_AFTER` seconds
 *and* for `DEAD_SAMPLES` looks at it. The second condition keeps a reader that was itself held up (a stopped process, a
-machine without time to run it) from declaring everybody else dead when it wakes.
+machine without time to run it) from declaring everybody else dead when it wakes. A file whose interfaces cannot be
+believed is a beat all the same; the node then counts as one whose interfaces are not known.
 
 A thread does the reading and writing, because a slow disk must not hold up the loop that answers ARP. But it beats for
 the loop, not for itself: it writes a new count only after the loop has answered the last one. A speaker whose loop is
@@ -29,25 +29,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from herald.engine import beat
+from herald.engine.membership import Members, UsableNames
+
 WRITE_EVERY: Final = 0.15
 SAMPLE_EVERY: Final = 0.05
 DEAD_AFTER: Final = 0.6
 DEAD_SAMPLES: Final = 9
 """Looks without a change before a node counts as dead; at one each 50 ms there are twelve in `DEAD_AFTER` seconds."""
-LEFT: Final = "left"
-_LARGEST_BEAT: Final = 64
+_COMPLAIN_EVERY: Final = 60.0
 
 _log: Final = logging.getLogger("herald.engine.heartbeat")
 
 
 @dataclass(slots=True)
 class _Seen:
-    """The last content of a node's file, when it first stood there, and the looks that have found it unchanged."""
+    """The last content of a node's file, when it first stood there, and the looks that have found it unchanged.
+
+    `complaint` is what is wrong with its interfaces, if something is.
+    """
 
     content: str
     since: float
-    unchanged: int
     alive: bool
+    interfaces: UsableNames
+    complaint: str | None
+    unchanged: int = 0
 
 
 class Liveness:
@@ -57,24 +64,34 @@ class Liveness:
         self._node = node
         self._seen: dict[str, _Seen] = {}
 
-    def look(self, contents: Mapping[str, str], now: float) -> frozenset[str]:
-        """The members, given what every node's file contains at `now`."""
+    def look(self, contents: Mapping[str, str], now: float) -> dict[str, UsableNames]:
+        """The members and what they say of their interfaces, given what every node's file contains at `now`."""
         for gone in self._seen.keys() - contents.keys():
             del self._seen[gone]
         for node, content in contents.items():
             self._look_at(node, content, now)
-        return frozenset(node for node, seen in self._seen.items() if seen.alive) | {self._node}
+        return {self._node: None} | {node: seen.interfaces for node, seen in self._seen.items() if seen.alive}
+
+    def complaints(self) -> dict[str, str]:
+        """The nodes whose interfaces cannot be believed, and why."""
+        return {node: seen.complaint for node, seen in self._seen.items() if seen.complaint is not None}
 
     def _look_at(self, node: str, content: str, now: float) -> None:
         seen = self._seen.get(node)
-        if seen is None:
-            self._seen[node] = _Seen(content, now, 0, alive=False)
-        elif content != seen.content:
-            self._seen[node] = _Seen(content, now, 0, alive=content != LEFT)
-        else:
-            seen.unchanged += 1
-            if now - seen.since >= DEAD_AFTER and seen.unchanged >= DEAD_SAMPLES:
-                seen.alive = False
+        if seen is None or content != seen.content:
+            alive = seen is not None and not beat.is_farewell(content)
+            self._seen[node] = _Seen(content, now, alive, *_read_interfaces(content))
+            return
+        seen.unchanged += 1
+        if now - seen.since >= DEAD_AFTER and seen.unchanged >= DEAD_SAMPLES:
+            seen.alive = False
+
+
+def _read_interfaces(content: str) -> tuple[UsableNames, str | None]:
+    try:
+        return beat.interfaces_of(content), None
+    except beat.GarbledBeatError as error:
+        return None, str(error)
 
 
 class Heartbeat:
@@ -89,18 +106,27 @@ class Heartbeat:
         self._node = node
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
-        self._members = frozenset({node})
+        self._members: Members = {node: None}
+        self._offered: UsableNames = None
         self._instance = os.urandom(4).hex()
         self._asked = 0
         self._answered = 0
         self._stop = threading.Event()
         self._write_failed = False
+        self._complained: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def members(self) -> frozenset[str]:
+    def members(self) -> Members:
         """See `Membership.members`."""
-        return self._members
+        return {**self._members, self._node: self._offered}
+
+    def offer(self, interfaces: frozenset[str]) -> None:
+        """See `Membership.offer`."""
+        if interfaces != self._offered:
+            self._offered = interfaces
+            _log_interfaces(self._node, interfaces)
+            self._on_change()
 
     async def leave(self) -> None:
         """See `Membership.leave`: returns when the file says `left`."""
@@ -112,47 +138,65 @@ class Heartbeat:
     def _pulse(self, number: int) -> None:
         self._answered = number
 
-    def _changed(self, members: frozenset[str]) -> None:
-        came, went = members - self._members, self._members - members
-        self._members = members
-        _log.info(
-            "live speakers are now %s",
-            ", ".join(sorted(members)),
-            extra={"event": "membersChanged", "joined": sorted(came), "left": sorted(went)},
-        )
+    def _changed(self, members: Members) -> None:
+        before, self._members = self._members, members
+        came, went = members.keys() - before.keys(), before.keys() - members.keys()
+        if came or went:
+            _log.info(
+                "live speakers are now %s",
+                ", ".join(sorted(members)),
+                extra={"event": "membersChanged", "joined": sorted(came), "left": sorted(went)},
+            )
+        for node in sorted(members.keys() - {self._node}):
+            if members[node] != before.get(node):
+                _log_interfaces(node, members[node])
         self._on_change()
 
     # In the heartbeat's thread.
 
     def _run(self) -> None:
         liveness = Liveness(self._node)
-        told = frozenset({self._node})
-        write_at = time.monotonic()
+        told: Members = {self._node: None}
+        write_at, written = time.monotonic(), self._offered
         while not self._stop.wait(SAMPLE_EVERY):
             now = time.monotonic()
-            if now >= write_at:
-                self._beat()
-                write_at = now + WRITE_EVERY - SAMPLE_EVERY / 2
-            members = liveness.look(read_beats(self._directory), now)
+            offered = self._offered
+            if now >= write_at or offered != written:
+                self._beat(offered)
+                write_at, written = now + WRITE_EVERY - SAMPLE_EVERY / 2, offered
+            members = {**liveness.look(read_beats(self._directory), now), self._node: None}
+            self._complain(liveness.complaints(), now)
             if members != told:
                 told = members
                 self._call(self._changed, members)
-        self._write(LEFT)
+        self._write(beat.LEFT)
 
-    def _beat(self) -> None:
+    def _complain(self, complaints: Mapping[str, str], now: float) -> None:
+        """Say whose interfaces cannot be believed, of each node once a minute at most."""
+        self._complained = {node: at for node, at in self._complained.items() if now - at < _COMPLAIN_EVERY}
+        for node in complaints.keys() - self._complained.keys():
+            self._complained[node] = now
+            _log.warning(
+                "the interfaces in the heartbeat of %s are not believed, it counts as having all of them: %s",
+                node,
+                complaints[node],
+                extra={"event": "heartbeatGarbled", "node": node, "error": complaints[node]},
+            )
+
+    def _beat(self, interfaces: UsableNames) -> None:
         if self._answered == self._asked:
             self._asked += 1
-            self._write(f"{self._instance} {self._asked}")
+            self._write(beat.encode(self._instance, self._asked, interfaces))
             self._call(self._pulse, self._asked)
 
     def _call(self, callback: Callable[..., None], argument: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed under us: the process is ending
             self._loop.call_soon_threadsafe(callback, argument)
 
-    def _write(self, beat: str) -> None:
+    def _write(self, content: str) -> None:
         new = self._directory / f".{self._node}.new"
         try:
-            new.write_text(beat)
+            new.write_text(content, encoding="utf-8")
             new.replace(self._directory / self._node)
         except OSError as error:
             if not self._write_failed:  # once; the others will take this node for dead
@@ -162,12 +206,23 @@ class Heartbeat:
             self._write_failed = False
 
 
+def _log_interfaces(node: str, interfaces: UsableNames) -> None:
+    names = None if interfaces is None else sorted(interfaces)
+    words = "not known" if names is None else ", ".join(names) or "none"
+    extra = {"event": "usableInterfacesChanged", "node": node, "interfaces": names}
+    _log.info("usable interfaces of %s are now: %s", node, words, extra=extra)
+
+
 def read_beats(directory: Path) -> dict[str, str]:
-    """What every node's file contains now. A directory that cannot be read is as if nobody were there."""
+    """What every node's file contains now. A directory that cannot be read is as if nobody were there.
+
+    Of a file that is too long, one octet more than allowed is given. What is not a plain file is not looked at: a pipe
+    would hold up the reader.
+    """
     beats = {}
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
-            if not entry.name.startswith("."):
+            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
-                    beats[entry.name] = file.read(_LARGEST_BEAT).decode("ascii", "replace").strip()
+                    beats[entry.name] = file.read(beat.LARGEST_BEAT + 1).decode("utf-8", "replace")
     return beats

@@ -93,6 +93,14 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A live speaker and the names of its usable interfaces, None if they are not known."""
+
+    node: str
+    interfaces: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InterfaceFact:
     """An interface of this node. One that is `excluded` by name counts as not there.
 
@@ -129,11 +137,11 @@ class UnansweredHolding:
 class Facts:
     """Everything the engine sees, whole each time; sent when something of it changed.
 
-    `members` are the live speakers by node name, this one included. `holdings` are those that are *not* answered; every
-    other holding of the wish is.
+    `members` are the live speakers, sorted by node, this one included. `holdings` are those that are *not* answered;
+    every other holding of the wish is.
     """
 
-    members: frozenset[str] = frozenset()
+    members: tuple[Member, ...] = ()
     interfaces: tuple[InterfaceFact, ...] = ()
     sessions: tuple[SessionFact, ...] = ()
     conflicts: tuple[Conflict, ...] = ()

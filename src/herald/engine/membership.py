@@ -1,13 +1,29 @@
-"""Membership: which speakers are alive, as the engine sees it. The seam that gossip fills as the heartbeat does now."""
+"""Membership: which speakers are alive and where they could answer, as the engine sees it.
 
-from typing import Protocol
+The seam that gossip fills as the heartbeat does now. With a node travel the names of its usable interfaces (see
+`herald.engine.usable`), because every speaker must come to the same election: where an L2Advertisement names `eth1`, a
+node without it is no candidate, and all must know that.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
+
+UsableNames: TypeAlias = frozenset[str] | None
+"""The names of a node's usable interfaces; None: not known, and then none of them is taken to be missing."""
+
+Members: TypeAlias = Mapping[str, UsableNames]
+"""The live speakers by node name."""
 
 
 class Membership(Protocol):
-    """The live speakers by node name. Whoever makes one gives it a callback for "the members have changed"."""
+    """The live speakers. Whoever makes one gives it a callback for "the members or their interfaces have changed"."""
 
-    def members(self) -> frozenset[str]:
-        """The nodes whose speaker is alive; this node always among them."""
+    def members(self) -> Members:
+        """The nodes whose speaker is alive; this node always among them, with what was offered last."""
+        ...
+
+    def offer(self, interfaces: frozenset[str]) -> None:
+        """Tell the others that these are the usable interfaces of this node. Before the first time nobody knows."""
         ...
 
     async def leave(self) -> None:
@@ -18,12 +34,20 @@ class Membership(Protocol):
 class Alone:
     """The membership of a node that knows of no others."""
 
-    def __init__(self, node: str) -> None:
-        self._members = frozenset({node})
+    def __init__(self, node: str, on_change: Callable[[], None]) -> None:
+        self._node = node
+        self._on_change = on_change
+        self._offered: UsableNames = None
 
-    def members(self) -> frozenset[str]:
+    def members(self) -> Members:
         """This node."""
-        return self._members
+        return {self._node: self._offered}
+
+    def offer(self, interfaces: frozenset[str]) -> None:
+        """See `Membership.offer`."""
+        if interfaces != self._offered:
+            self._offered = interfaces
+            self._on_change()
 
     async def leave(self) -> None:
         """There is nobody to tell."""

@@ -3,7 +3,8 @@
     control ══ link ══▶ Wish ──differences──▶ Layer2Driver ── one packet socket per link
                                          └──▶ Peers ──────── one BGP session per peer
     kernel ── rtnetlink ──▶ InterfaceMonitor ─┐
-    other speakers ──▶ Membership ────────────┴──▶ Facts ══ link ══▶ control
+    other speakers ◀─▶ Membership ────────────┴──▶ Facts ══ link ══▶ control
+                           ▲ usable interfaces of this node
 
 What control wished last stays in force while control is gone. The engine ends when it is told to leave, by control, by
 SIGTERM or SIGINT, or because its parent died: first the others learn that this node has left, then ARP is no longer
@@ -22,13 +23,14 @@ from typing import Final
 from herald.engine import show
 from herald.engine.control_link import ControlLink
 from herald.engine.heartbeat import Heartbeat
-from herald.engine.link import Apply, Facts, InterfaceFact, Ready, UnansweredHolding
+from herald.engine.link import Apply, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Membership
 from herald.engine.netlink import InterfaceMonitor
 from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
 from herald.engine.tcp import dial
+from herald.engine.usable import UsableInterfaces
 from herald.engine.wish import Wish
 from herald.layer2.driver import JudgedInterface, Layer2Driver
 from herald.layer2.holding import Address, Holding
@@ -83,20 +85,25 @@ class _Engine:
             on_leave=self._leave_for,
         )
         changed = self._link.note_change
-        self._membership = self._join()
         self._peers = Peers(tasks, dial=dial, rng=random.Random(), on_change=changed)  # noqa: S311  # jitter, no secret
         self._layer2 = Layer2Driver(
             open_arp_socket,
             exclusion=self._exclusion,
-            on_change=changed,
+            on_change=self._layer2_changed,
             on_trouble=lambda: self._monitor.resync(),
             rate=self._options.gratuitous_rate,
         )
         self._monitor = InterfaceMonitor(self._layer2.set_interfaces)
+        self._membership = self._join()
+        self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
+
+    def _layer2_changed(self) -> None:
+        self._usable.changed()
+        self._link.note_change()
 
     def _join(self) -> Membership:
         if self._options.members_dir is None:
-            return Alone(self._options.node)
+            return Alone(self._options.node, self._link.note_change)
         return Heartbeat(self._options.members_dir, self._options.node, self._link.note_change)
 
     def _leave_for(self, reason: str) -> None:
@@ -107,6 +114,7 @@ class _Engine:
         _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
+                self._usable.close()
                 await self._membership.leave()
                 self._monitor.close()
                 self._layer2.close()
@@ -128,7 +136,7 @@ class _Engine:
 
     def _facts(self) -> Facts:
         return Facts(
-            self._membership.members(),
+            tuple(Member(node, names) for node, names in sorted(self._membership.members().items())),
             tuple(_interface_fact(one) for one in self._layer2.interfaces()),
             self._peers.facts(),
             self._layer2.conflicts(),
@@ -140,7 +148,7 @@ class _Engine:
         return show.ShowSocket(
             self._options.node,
             {
-                "members": lambda: sorted(self._membership.members()),
+                "members": lambda: show.members(self._membership.members()),
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),

@@ -7,7 +7,7 @@ One connection carries one question and one answer, a line of JSON each:
 
 The `data` of each question (names as in JSON; `null` where nothing is known, seconds as numbers, never a secret):
 
-    members        [name]                       the live speakers
+    members        [{name, interfaces: [name]}]   the live speakers and their usable interfaces
     interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering}]
     l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests}],
                     conflicts: [{ip, interface, mac}], conflictsNotKept,
@@ -33,6 +33,7 @@ from typing import Any, Final
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 from herald.bgp.snapshot import FamilySnapshot, SessionSnapshot
+from herald.engine.membership import Members
 from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
 from herald.layer2.responder import HoldingSnapshot
@@ -89,6 +90,13 @@ def bind(path: Path) -> socket.socket:
     bound.bind(str(path))
     path.chmod(0o600)
     return bound
+
+
+def members(known: Members) -> Document:
+    """The document of `members`, sorted by name."""
+    return [
+        {"name": node, "interfaces": None if names is None else sorted(names)} for node, names in sorted(known.items())
+    ]
 
 
 def interfaces(judged: tuple[JudgedInterface, ...]) -> Document:

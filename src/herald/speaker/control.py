@@ -69,7 +69,6 @@ class Control:
         self._narrator = Narrator(self._decider, _log)
         self._problems = ProblemLog(_log)
         self._roll_call = RollCall()
-        self._facts = Facts()
         self._draft = Draft()
         self._channel: EngineChannel | None = None
         self._told_whole = False
@@ -152,8 +151,7 @@ class Control:
                 if channel is self._channel:
                     self._channel = None
             case Facts():
-                self._facts = item
-                self._roll_call.report(item.members)
+                self._roll_call.report({member.node: member.interfaces for member in item.members})
                 self._narrator.note_unanswered(item.holdings)
                 self._see()
             case _:
@@ -163,8 +161,7 @@ class Control:
     def _see(self) -> None:
         members = self._roll_call.members(monotonic())
         if members is not None:
-            names = frozenset(each.name for each in self._facts.interfaces if not each.excluded)
-            self._decider.see(frozenset(map(NodeName, members)), names)
+            self._decider.see({NodeName(node): usable for node, usable in members.items()})
 
     def _step(self) -> None:
         step = self._decider.step()

@@ -1,7 +1,7 @@
 """What this node is to announce: batches of the store and facts of the engine in, changes of the wish out. No I/O.
 
     batch ──▶ cache ──compile──▶ configuration ─┐
-    facts ──▶ members, interfaces ──────────────┴─▶ view ──▶ upkeep ──▶ changes
+    facts ──▶ members and their interfaces ─────┴─▶ view ──▶ upkeep ──▶ changes
 
 Nothing comes out before the first batch *and* the first members are there, and the wish is not to be told before the
 first round over all services is over (`is_ready`): half a wish would withdraw the other half.
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeAlias
 
 from herald.announcement.desired import Desired
 from herald.announcement.incremental import Change, Upkeep
@@ -27,6 +28,9 @@ from herald.store.store import Changes
 
 HOSTNAME_LABEL = "kubernetes.io/hostname"
 _NOT_COMPILED = Compiled(Config(), (), {})
+
+Usable: TypeAlias = Mapping[NodeName, frozenset[str] | None]
+"""The live speakers and the names of their usable interfaces, None if not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,7 @@ class Decider:
             options.node, load_balancer_class=options.load_balancer_class, assume_ready=options.assume_ready
         )
         self._compiled = _NOT_COMPILED
-        self._members: frozenset[NodeName] | None = None
-        self._interfaces: Mapping[NodeName, frozenset[str]] = {}
+        self._members: Usable | None = None
         self._has_synced = False
         self._view: View | None = None
         self._view_before: View | None = None
@@ -109,11 +112,13 @@ class Decider:
             if before is _NOT_COMPILED or self._compiled.config != before.config:
                 self._look_again()
 
-    def see(self, members: frozenset[NodeName], interfaces: frozenset[str]) -> None:
-        """The engine sees these live speakers and interfaces of this node; no interfaces: it has not looked yet."""
-        known = {self.options.node: interfaces} if interfaces else {}
-        if members != self._members or known != self._interfaces:
-            self._members, self._interfaces = members, known
+    def see(self, members: Usable) -> None:
+        """The engine sees these live speakers.
+
+        Interfaces that no election asks for come and go without any effect: a node with containers has many of them.
+        """
+        before, self._members = self._members, members
+        if before is None or self._asked_for(before) != self._asked_for(members):
             self._look_again()
 
     @property
@@ -149,15 +154,20 @@ class Decider:
             return Step(self.upkeep.remove_slice(key), self.slices.remove(key))
         return Step(self.upkeep.put_slice(piece), self.slices.put(piece))
 
+    def _asked_for(self, members: Usable) -> Mapping[NodeName, tuple[bool, frozenset[str]] | None]:
+        """What elections know of each node: whether it has any usable interface, and which of those that are named."""
+        named = {name for ad in self._compiled.config.l2_advertisements for name in ad.interfaces or ()}
+        return {node: None if usable is None else (bool(usable), usable & named) for node, usable in members.items()}
+
     def _look_again(self) -> None:
         if not self._has_synced or self._members is None or self._compiled is _NOT_COMPILED:
             return
         self._view_before = self._view
         self._view = View(
             self._compiled.config,
-            members=self._members,
+            members=frozenset(self._members),
             ignore_exclude_lb=self.options.ignore_exclude_lb,
-            interfaces=self._interfaces,
+            interfaces={node: usable for node, usable in self._members.items() if usable is not None},
         )
         self._round = self.upkeep.look_again(self._view)
 

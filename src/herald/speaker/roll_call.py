@@ -2,8 +2,11 @@
 
 An engine that has just started has heard of nobody yet. Were it believed at once, this node would take every address
 for a moment and give most of them back. So for `SETTLE_S` after a connection nobody is missed: at the very first
-nothing is concluded at all, later those who were known before are taken to be alive still.
+nothing is concluded at all, later those who were known before are taken to be alive still, with the interfaces that
+they had.
 """
+
+from herald.engine.membership import Members, UsableNames
 
 SETTLE_S = 0.6
 """Longer than a speaker needs to be seen alive by heartbeat."""
@@ -13,16 +16,16 @@ class RollCall:
     """The live speakers. No clock: `now` is given in, in seconds."""
 
     def __init__(self) -> None:
-        self._reported: frozenset[str] | None = None
-        self._remembered: frozenset[str] = frozenset()
+        self._reported: Members | None = None
+        self._remembered: Members = {}
         self._settled_at: float | None = None
 
     def connected(self, now: float) -> None:
         """An engine is there, perhaps a new one."""
-        self._remembered |= self._reported or frozenset()
+        self._remembered = self._with_remembered(self._reported or {})
         self._settled_at = now + SETTLE_S
 
-    def report(self, members: frozenset[str]) -> None:
+    def report(self, members: Members) -> None:
         """The engine sees these."""
         self._reported = members
 
@@ -30,11 +33,18 @@ class RollCall:
         """When `members` may be different without a report, or None."""
         return self._settled_at
 
-    def members(self, now: float) -> frozenset[str] | None:
+    def members(self, now: float) -> Members | None:
         """Those to be taken for alive, or None while nothing can be said."""
         if self._reported is None:
             return None
         if self._settled_at is not None and now < self._settled_at:
-            return self._reported | self._remembered if self._remembered else None
-        self._settled_at, self._remembered = None, frozenset()
+            return self._with_remembered(self._reported) if self._remembered else None
+        self._settled_at, self._remembered = None, {}
         return self._reported
+
+    def _with_remembered(self, reported: Members) -> Members:
+        def usable(node: str) -> UsableNames:
+            known = reported.get(node)
+            return self._remembered.get(node) if known is None else known
+
+        return {node: usable(node) for node in self._remembered.keys() | reported.keys()}

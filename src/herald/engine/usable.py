@@ -1,0 +1,104 @@
+"""The interfaces of this node that count as usable in every speaker's election.
+
+An interface is usable if Layer 2 reads from it (so it is eligible by the table in `herald.layer2.link`, and its socket
+stands) and the kernel reports carrier. Without carrier the node would still be elected and nobody would hear it.
+
+Bad news counts at once, good news when it has stood for a while: who loses a link gives up immediately, but a link
+that comes and goes must not throw addresses to and fro. Each loss within `CALM` seconds of the one before doubles the
+time for which the interface must stand, from `FIRST_WAIT` up to `LONGEST_WAIT`; so a flapping link moves its addresses
+a few times and then is left out until it has settled. What is there at the first look counts at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from herald.layer2.driver import JudgedInterface
+
+FIRST_WAIT: Final = 0.3
+LONGEST_WAIT: Final = 20.0
+CALM: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """When an interface was last lost, and how long it must stand after that."""
+
+    at: float
+    wait: float
+
+
+class Steadiness:
+    """Which of the interfaces that are there have stood long enough. No clock: `now` is given in, in seconds."""
+
+    def __init__(self) -> None:
+        self._counts_from: dict[str, float] | None = None
+        self._losses: dict[str, _Loss] = {}
+
+    def look(self, present: frozenset[str], now: float) -> frozenset[str]:
+        """Those that count, given those that are there at `now`."""
+        if self._counts_from is None:
+            self._counts_from = dict.fromkeys(present, now)
+        for name in self._counts_from.keys() - present:
+            del self._counts_from[name]
+            self._losses[name] = _Loss(now, self._wait_after_another_loss(name, now))
+        self._losses = {name: loss for name, loss in self._losses.items() if now - loss.at < CALM}
+        for name in present - self._counts_from.keys():
+            loss = self._losses.get(name)
+            self._counts_from[name] = now + (loss.wait if loss else FIRST_WAIT)
+        return frozenset(name for name, since in self._counts_from.items() if since <= now)
+
+    def deadline(self, now: float) -> float | None:
+        """When one more will count if all stays as it is, or None."""
+        return min((since for since in (self._counts_from or {}).values() if since > now), default=None)
+
+    def _wait_after_another_loss(self, name: str, now: float) -> float:
+        before = self._losses.get(name)
+        if before is None or now - before.at >= CALM:
+            return FIRST_WAIT
+        return min(2 * before.wait, LONGEST_WAIT)
+
+
+class UsableInterfaces:
+    """Looks when told that something changed, and when an interface has stood long enough; offers what counts."""
+
+    def __init__(
+        self, look: Callable[[], tuple[JudgedInterface, ...]], offer: Callable[[frozenset[str]], None]
+    ) -> None:
+        """`look` gives the interfaces as they are; none at all means that they have not been read yet."""
+        self._look = look
+        self._offer = offer
+        self._loop = asyncio.get_running_loop()
+        self._steadiness = Steadiness()
+        self._soon: asyncio.Handle | None = None
+        self._later: asyncio.TimerHandle | None = None
+
+    def changed(self) -> None:
+        """Something may be different. What is told before the loop comes round is looked at once."""
+        if self._soon is None:
+            self._soon = self._loop.call_soon(self._look_now)
+
+    def close(self) -> None:
+        """Offer nothing any more."""
+        for handle in (self._soon, self._later):
+            if handle is not None:
+                handle.cancel()
+
+    def _look_now(self) -> None:
+        self._soon = None
+        judged = self._look()
+        if not judged:
+            return
+        now = self._loop.time()
+        counted = self._steadiness.look(usable(judged), now)
+        if self._later is not None:
+            self._later.cancel()
+        due = self._steadiness.deadline(now)
+        self._later = None if due is None else self._loop.call_at(due, self.changed)
+        self._offer(counted)
+
+
+def usable(judged: Iterable[JudgedInterface]) -> frozenset[str]:
+    """The names of those that Layer 2 reads from and that have carrier."""
+    return frozenset(one.interface.name for one in judged if one.reading and one.interface.carrier)

@@ -1,0 +1,181 @@
+"""Two whole speakers on a shared segment, where only those with the named interface may own the address."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from segment import Network, answers, arping, eventually, ip, mac_of
+
+from herald.announcement.election import order
+from herald.cluster.meta import NodeName
+from herald.net.ip_family import parse_address
+
+pytestmark = pytest.mark.netns
+
+VIP = "192.168.1.200"
+NODES = ("n1", "n2")
+MANIFESTS = """
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n2}
+---
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: p, namespace: metallb-system}
+spec: {addresses: ["192.168.1.200-192.168.1.210"]}
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: {name: a, namespace: metallb-system}
+spec: {interfaces: [eth1]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+status: {loadBalancer: {ingress: [{ip: 192.168.1.200}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.1.1], conditions: {ready: true}, nodeName: n1}]
+"""
+
+
+class Segment:
+    """A switch, a client, and two nodes with `eth0` in it; `eth1` comes when it is plugged in."""
+
+    def __init__(self) -> None:
+        self.network = Network()
+        self.switch = self.network.bridge("sw")
+        self.client = self.network.host("client")
+        self.network.plug(self.client, self.switch)
+        self.nodes = {node: self.network.host(node) for node in NODES}
+        for host in self.nodes.values():
+            self.network.plug(host, self.switch)
+
+    def plug_eth1(self, node: str) -> None:
+        self.network.wire(self.switch, f"q{node}", self.nodes[node], "eth1")
+        ip("-n", self.switch, "link", "set", f"q{node}", "master", "br0")
+
+    def set_eth1(self, node: str, state: str) -> None:
+        ip("-n", self.nodes[node], "link", "set", "eth1", state)
+
+    def set_cable(self, node: str, state: str) -> None:
+        """The far end of `eth1`: without it there is no carrier."""
+        ip("-n", self.switch, "link", "set", f"q{node}", state)
+
+    async def owned_by(self, node: str) -> None:
+        """Exactly that node answers, on `eth1`."""
+        await answers(self.client, VIP, {mac_of(self.nodes[node], "eth1")})
+
+    async def owned_by_nobody(self) -> None:
+        await answers(self.client, VIP, set())
+
+
+class Speaker:
+    """The supervisor of one node."""
+
+    def __init__(self, host: str, node: str, directory: Path) -> None:
+        self.log = directory / f"{node}.log"
+        self.show_socket = directory / f"{node}.show"
+        words = ["ip", "netns", "exec", host, sys.executable, "-m", "herald.speaker.supervisor", "--node-name", node]
+        words += ["--run-dir", str(directory / f"{node}.run"), "--members-dir", str(directory / "members")]
+        words += ["--show-socket", str(self.show_socket), "--", "--config", str(directory / "config")]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+
+    def events(self, name: str) -> list[str]:
+        """The messages of that event, in order."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line["msg"] for line in lines if line.get("event") == name]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+
+
+@pytest.fixture
+def segment() -> Iterator[Segment]:
+    made = Segment()
+    yield made
+    made.network.close()
+
+
+@pytest.fixture
+def speakers(segment: Segment, tmp_path: Path) -> Iterator[dict[str, Speaker]]:
+    """Both running, `eth1` on n2 only."""
+    segment.plug_eth1("n2")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "all.yaml").write_text(MANIFESTS)
+    running = {node: Speaker(segment.nodes[node], node, tmp_path) for node in NODES}
+    yield running
+    for speaker in running.values():
+        speaker.close()
+        sys.stderr.write(speaker.log.read_text())
+
+
+async def shown_members(speaker: Speaker) -> str:
+    words = [sys.executable, "-m", "herald.cli.main", "show", "members", "--socket", str(speaker.show_socket)]
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return output.decode()
+
+
+async def test_the_address_is_owned_by_a_node_that_has_the_named_interface_and_follows_it(
+    segment: Segment, speakers: dict[str, Speaker]
+) -> None:
+    preferred, _ = order(frozenset(map(NodeName, NODES)), parse_address(VIP), {})
+    assert preferred == "n1", "the hash alone would give the address to the node without the interface"
+    await eventually(lambda: bool(speakers["n2"].events("addressHeld")), "n2 takes the address", seconds=30)
+    await segment.owned_by("n2")
+    assert speakers["n1"].events("addressHeld") == []
+    table = await shown_members(speakers["n1"])
+    assert [line.split() for line in table.splitlines() if line.split()[:1] in (["n1"], ["n2"])] == [
+        ["n1", "eth0"],
+        ["n2", "eth0", "eth1"],
+    ]
+
+    segment.plug_eth1("n1")
+    await segment.owned_by("n1")
+    segment.set_eth1("n1", "down")
+    await segment.owned_by("n2")
+    segment.set_eth1("n1", "up")
+    await segment.owned_by("n1")
+    segment.set_cable("n1", "down")
+    await segment.owned_by("n2")
+    segment.set_cable("n2", "down")
+    await segment.owned_by_nobody()
+    segment.set_cable("n1", "up")
+    await segment.owned_by("n1")
+
+    why = "n1: none of the interfaces that L2Advertisements allow (eth1) is there, up and with carrier"
+    assert any(why in told for told in speakers["n1"].events("serviceWithdrawn"))
+    assert any(f"moved from n1 to n2 ({why})" in told for told in speakers["n2"].events("leaderChanged"))
+    assert any("announced by nobody" in told for told in speakers["n1"].events("serviceNotAnnounced"))
+
+
+async def test_a_flapping_link_moves_the_address_a_few_times_and_then_it_stays_where_it_is(
+    segment: Segment, speakers: dict[str, Speaker]
+) -> None:
+    await eventually(lambda: bool(speakers["n2"].events("addressHeld")), "n2 takes the address", seconds=30)
+    segment.plug_eth1("n1")
+    await segment.owned_by("n1")
+    for _ in range(30):
+        segment.set_eth1("n1", "down")
+        await asyncio.sleep(0.05)
+        segment.set_eth1("n1", "up")
+        await asyncio.sleep(0.1)
+    await segment.owned_by("n2")
+    assert len(speakers["n1"].events("addressHeld")) <= 3
+    assert await arping(segment.client, VIP) == {mac_of(segment.nodes["n2"], "eth1")}, "n1 has the link, and waits"
