@@ -94,7 +94,7 @@ IN_PART: dict[Code, tuple[tuple[str, ...], Callable[[Plan], Explanation], str]] 
     ),
     Code.NOT_ELECTED: (
         (P, READY, l2("l")),
-        lambda plan: explain_node(plan, NodeName("node-1")),
+        lambda plan: explain_node(plan, NodeName("node-2")),
         "elected for no address",
     ),
 }

@@ -208,3 +208,44 @@ def test_every_explanation_is_json_as_well() -> None:
     documents = [explanation.to_json() for explanation in explanations]
     assert [document["kind"] for document in documents] == ["svc", "ip", "pool", "peer", "node"]
     assert [document["verdict"]["state"] for document in documents] == ["announced"] * 5
+
+
+SUSPECTS = {
+    "a pool that is left out": (
+        (P.replace("10.0.0.0/24", "10.0.0.0/99"), WEB, l2("l")),
+        "error HL301 IPAddressPool metallb-system/p: spec.addresses[0]: ",
+    ),
+    "a pool in another namespace": (
+        (P.replace("metallb-system", "default"), WEB, l2("l")),
+        "error HL030 IPAddressPool default/p: metadata.namespace: ",
+    ),
+    "an advertisement for a pool that is not there": (
+        (P, WEB, l2("l", "ipAddressPools: [q]")),
+        "warning HL002 L2Advertisement metallb-system/l: spec.ipAddressPools[0]: ",
+    ),
+    "an advertisement that is left out": (
+        (P, WEB, bgp("b", "communities: [nope]"), peer("r", "10.9.0.1")),
+        "error HL102 BGPAdvertisement metallb-system/b: spec.communities[0]: ",
+    ),
+    "a peer without its Secret": (
+        (P, WEB, bgp("b"), peer("r", "10.9.0.1", "passwordSecret: {name: gone}")),
+        "error HL072 BGPPeer metallb-system/r: spec.passwordSecret.name: ",
+    ),
+    "a peer of no node": (
+        (P, WEB, bgp("b"), peer("r", "10.9.0.1", "nodeSelectors: [{matchLabels: {rack: r9}}]")),
+        "warning HL080 BGPPeer metallb-system/r: spec.nodeSelectors[0]: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUSPECTS)
+def test_a_silent_service_shows_what_is_wrong_with_the_objects_it_lacks(name: str) -> None:
+    texts, words = SUSPECTS[name]
+    found = of_service(planned(*texts))
+    assert found.verdict.state.exit_code == 1
+    assert any(words in line for line in lines(found)), lines(found)
+
+
+def test_the_faults_of_others_are_no_business_of_an_announced_service() -> None:
+    found = of_service(planned(P, WEB, l2("l"), l2("m", "ipAddressPools: [q]"), pool("q2", "bad")))
+    assert [problem.rule for problem in found.problems] == ["HL107"]

@@ -97,7 +97,7 @@ TABLE: dict[Code, _Words] = {
         "externalTrafficPolicy is Local and no ready endpoint is on {node}", "notOwner", "noLocalEndpoints"
     ),
     Code.NODE_EXCLUDED_BY_LABEL: _row(
-        "{node}: labelled node.kubernetes.io/exclude-from-external-load-balancers",
+        "{node}: labelled node.kubernetes.io/exclude-from-external-load-balancers (see --ignore-exclude-lb)",
         "notOwner",
         "nodeLabeledExcludeBalancers",
     ),

@@ -128,7 +128,8 @@ def _session_lines(name: PeerName, sessions: dict[NodeName, Session]) -> tuple[t
 
 def _by_count(routes: dict[NodeName, int]) -> Iterable[str]:
     for number in sorted(set(routes.values())):
-        yield f"{number} from {names(node for node, found in routes.items() if found == number)}"
+        senders = [node for node, found in routes.items() if found == number]
+        yield f"{number} from {'each of ' if len(senders) > 1 else ''}{names(senders)}"
 
 
 def count(number: int, noun: str) -> str:

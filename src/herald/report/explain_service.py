@@ -13,6 +13,7 @@ from herald.bgp.route import Route
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
 from herald.config.nearest import suggestion
+from herald.config.problem import Severity
 from herald.net.ip_family import IPAddress, family_of
 from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
 from herald.report.plan import Plan
@@ -28,7 +29,7 @@ def explain_service(plan: Plan, key: NamespacedName) -> Explanation:
     if service is None:
         return _no_such_service(plan, key)
     decision = plan.study.decisions[key]
-    problems = concerning(plan.problems, _objects(plan, decision))
+    problems = concerning(plan.problems, (*_objects(plan, decision), *_suspects(plan, decision)))
     sections = (
         Section("ADDRESS", tuple(_address_lines(plan, service, decision))),
         Section("ENDPOINTS", (_endpoints(plan, key),)),
@@ -105,6 +106,24 @@ def _objects(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
     yield from (("BGPAdvertisement", ad.name) for ad in config.bgp_advertisements if decision.pool in ad.pools)
     for sessions in decision.bgp.announcing.values():
         yield from (("BGPPeer", name) for session, _ in sessions for name in session.names)
+
+
+_PEERLESS = frozenset({Code.NO_PEER_ON_NODE, Code.NO_PEER_FOR_ADVERTISEMENT, Code.NO_PEER_OF_FAMILY})
+
+
+def _suspects(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
+    """Objects that have nothing to do with the service, and probably should: the faulty ones of the kind it lacks."""
+    lacking: set[str] = set()
+    if not decision.addresses:
+        lacking.add("IPAddressPool")
+    elif decision.layer2.unadvertised is not None and decision.bgp.unadvertised is not None:
+        lacking |= {"L2Advertisement", "BGPAdvertisement"}
+    elif decision.bgp.reason is not None and decision.bgp.reason.code in _PEERLESS:
+        lacking.add("BGPPeer")
+    for problem in plan.problems:
+        # The warnings of a pool are for those who have addresses of it.
+        if problem.kind in lacking and (problem.severity is Severity.ERROR or problem.kind != "IPAddressPool"):
+            yield problem.kind, problem.name
 
 
 def _address_lines(plan: Plan, service: Service, decision: Decision) -> Iterable[str]:
