@@ -223,3 +223,12 @@ def test_members_stand_for_the_nodes_if_the_input_has_none(tmp_path: Path) -> No
     assert not json.loads(herald_command(*args).stdout)["layer2"]
     (row,) = json.loads(herald_command(*args, "--members", "a").stdout)["layer2"]
     assert row["node"] == "a"
+
+
+def test_nodes_without_labels_are_named_where_a_selector_matches_none(good: str, tmp_path: Path) -> None:
+    documents = yaml.safe_load(GOOD)
+    documents["items"][2]["spec"] = {"nodeSelectors": [{"matchLabels": {"rack": "r1"}}]}
+    (tmp_path / "racks.yaml").write_text(yaml.safe_dump(documents))
+    args = ("plan", "--assume-ready", "--members", "node-1", "-f")
+    assert "no label but their name" in herald_command(*args, str(tmp_path / "racks.yaml")).stdout
+    assert "no label but their name" not in herald_command(*args, good).stdout

@@ -33,6 +33,11 @@ def _hints(plan: Plan) -> Iterable[str]:
             "no Node is in the input, so it is open who announces: name the nodes with --members NODE,…, or add "
             "`kubectl get nodes -o yaml`"
         )
+    if _lacks_labels(plan) and any(problem.rule == "HL080" for problem in plan.problems):
+        yield (
+            "the nodes of --members have no label but their name, so selectors by other labels match none: add "
+            "`kubectl get nodes -o yaml`"
+        )
     if plan.services and lacks_endpoints(plan):
         yield (
             "no EndpointSlice is in the input, so it is open which Service is ready: use --assume-ready, or add "
@@ -43,6 +48,11 @@ def _hints(plan: Plan) -> Iterable[str]:
 def lacks_endpoints(plan: Plan) -> bool:
     """Whether nothing tells which Service is ready, and nothing is assumed."""
     return not plan.study.resources.endpoint_slices and not plan.study.circumstances.assume_ready
+
+
+def _lacks_labels(plan: Plan) -> bool:
+    nodes = plan.study.resources.nodes
+    return plan.study.circumstances.members is not None and all(len(node.metadata.labels) <= 1 for node in nodes)
 
 
 def _absent_secrets(plan: Plan) -> Sequence[str]:
