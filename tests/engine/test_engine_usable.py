@@ -1,10 +1,12 @@
 """Which interfaces count, and when: scripted links in virtual time."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.engine.usable import CALM, FIRST_WAIT, LONGEST_WAIT, Steadiness, usable
+from herald.engine.usable import CALM, FIRST_WAIT, LONGEST_WAIT, Steadiness, UsableInterfaces, usable
 from herald.layer2.driver import JudgedInterface
 from herald.layer2.link import Verdict
 from herald.net.interface import Interface, LinkFlag
@@ -115,3 +117,28 @@ def test_only_what_is_there_counts_and_all_of_it_in_the_end(script: list[tuple[f
 )
 def test_usable_is_what_is_read_and_has_carrier(flags: LinkFlag, reading: bool, expected: frozenset[str]) -> None:
     assert usable([JudgedInterface(Interface(2, "eth0", flags), Verdict.ELIGIBLE, reading)]) == expected
+
+
+def judged(*names: str) -> tuple[JudgedInterface, ...]:
+    flags = LinkFlag.UP | LinkFlag.LOWER_UP
+    return tuple(JudgedInterface(Interface(n, name, flags), Verdict.ELIGIBLE, True) for n, name in enumerate(names, 2))
+
+
+async def test_nothing_is_offered_before_the_interfaces_are_read_and_then_each_that_has_stood() -> None:
+    there: tuple[JudgedInterface, ...] = ()
+    offers: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+    interfaces = UsableInterfaces(lambda: there, offers.put_nowait)
+    interfaces.changed()
+    await asyncio.sleep(0.05)
+    assert offers.empty()
+    story = ((("eth0",), [ETH0]), (("eth0", "eth1"), [ETH0, BOTH]), (("eth0",), [ETH0]))
+    for names, expected in story:
+        there = judged(*names)
+        for _ in range(3):
+            interfaces.changed()
+        assert [await asyncio.wait_for(offers.get(), 10) for _ in expected] == expected
+    there = judged("eth0", "eth1")
+    interfaces.changed()
+    interfaces.close()
+    await asyncio.sleep(0.05)
+    assert offers.empty()

@@ -145,7 +145,7 @@ class L2Reach:
         return self._landscape.node_reason(node, L2) or self._interface_reason(node)
 
     def _interface_reason(self, node: NodeName) -> Reason | None:
-        """Why the node could answer nowhere. MetalLB has no such test: its owner is elected all the same, and silent."""
+        """Why the node could answer nowhere. MetalLB has no such test: it elects the node, which is then silent."""
         wanted, usable = self.interfaces(node), self._landscape.interfaces.get(node)
         if usable is None or (usable if wanted is None else not wanted.isdisjoint(usable)):
             return None

@@ -19,6 +19,8 @@ from herald.layer2.driver import JudgedInterface
 FIRST_WAIT: Final = 0.3
 LONGEST_WAIT: Final = 20.0
 CALM: Final = 60.0
+SPACING: Final = 0.01
+"""Seconds from a change to the look at it: what changes meanwhile is seen by the same look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,13 @@ class UsableInterfaces:
         self._offer = offer
         self._loop = asyncio.get_running_loop()
         self._steadiness = Steadiness()
-        self._soon: asyncio.Handle | None = None
+        self._soon: asyncio.TimerHandle | None = None
         self._later: asyncio.TimerHandle | None = None
 
     def changed(self) -> None:
-        """Something may be different. What is told before the loop comes round is looked at once."""
+        """Something may be different."""
         if self._soon is None:
-            self._soon = self._loop.call_soon(self._look_now)
+            self._soon = self._loop.call_later(SPACING, self._look_now)
 
     def close(self) -> None:
         """Offer nothing any more."""
@@ -86,7 +88,9 @@ class UsableInterfaces:
                 handle.cancel()
 
     def _look_now(self) -> None:
-        self._soon = None
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         judged = self._look()
         if not judged:
             return
@@ -95,7 +99,7 @@ class UsableInterfaces:
         if self._later is not None:
             self._later.cancel()
         due = self._steadiness.deadline(now)
-        self._later = None if due is None else self._loop.call_at(due, self.changed)
+        self._later = None if due is None else self._loop.call_at(due, self._look_now)
         self._offer(counted)
 
 
