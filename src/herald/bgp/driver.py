@@ -40,8 +40,9 @@ from herald.bgp.snapshot import SessionSnapshot
 
 LINGER_SECONDS = 1.0
 WRITE_BUFFER_OCTETS = 256 * 1024
-# One read at most, so that a peer with a full table holds the loop for a few milliseconds at a time.
-READ_OCTETS = 16 * 1024
+# One read is about one full message, so that a peer that floods us with small ones holds the loop for a millisecond or
+# two at a time; between reads it is the turn of ARP and of the other peers.
+READ_OCTETS = 4 * 1024
 
 Dial = Callable[[PeerParameters], Awaitable[socket.socket]]
 OnChange = Callable[[SessionSnapshot, str | None], None]

@@ -6,6 +6,7 @@ key it was given is worse than none. Messages are for people and name the addres
 
 import asyncio
 import errno
+import os
 import socket
 import struct
 
@@ -126,4 +127,5 @@ def _refusal(error: OSError, parameters: PeerParameters) -> str:
 
 
 def _words(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    """The kernel's words; asyncio puts its own in their place."""
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
