@@ -9,6 +9,9 @@ The order in which services come does not matter, and a second pass over the res
 The reference repeats its pass until nobody lets go of anything. Here all letting go is over when step 2 begins, and
 giving never helps those who wait: it takes free addresses, or joins others without changing the terms. So once is
 enough.
+
+Where the reference draws lots, names and ages decide (`pool_table`, `by_standing`). What differs on purpose for a single
+Service stands in `converge`, and for people in `docs/differences.md`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,4 +13,8 @@
 
 Everything here is a function of its arguments. `decide` and `incremental` use the same parts, so that what a speaker
 does is what the plan says.
+
+On purpose not as in MetalLB: a node that could answer nowhere is no candidate (`eligibility`), a route that no session
+carries is no announcement (`decide.unheard`), and of several contributions to one prefix the most preferred wins
+(`routes`). `docs/differences.md` lists it all.
 """

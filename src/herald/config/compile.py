@@ -8,6 +8,11 @@
 The same resources and the same past give the same result, in whatever order they come. The past is `last_good`, the
 `accepted` of the compilation before: an edit that makes an object invalid leaves its last valid version in force, and a
 Secret, profile or alias that is deleted under somebody who needs it is remembered for as long as it is needed.
+
+MetalLB refuses a whole configuration for one fault. Here a fault costs its object (`settle` says which of two that exclude
+each other stays), and what can be given a meaning is announced with a warning: aggregates wider than a pool
+(`aggregates`), different preferences for one prefix (`conflict`), two names for one session (`shared_sessions`).
+`docs/differences.md` lists it all.
 """
 
 from collections.abc import Collection, Iterable, Mapping
