@@ -10,8 +10,8 @@ The reference repeats its pass until nobody lets go of anything. Here all lettin
 giving never helps those who wait: it takes free addresses, or joins others without changing the terms. So once is
 enough.
 
-Where the reference draws lots, names and ages decide (`pool_table`, `by_standing`). What differs on purpose for a single
-Service stands in `converge`, and for people in `docs/differences.md`.
+Where the reference draws lots, names and ages decide (`pool_table`, `by_standing`). What differs on purpose for a
+single Service stands in `converge`, and for people in `docs/differences.md`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

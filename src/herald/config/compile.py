@@ -9,8 +9,8 @@ The same resources and the same past give the same result, in whatever order the
 `accepted` of the compilation before: an edit that makes an object invalid leaves its last valid version in force, and a
 Secret, profile or alias that is deleted under somebody who needs it is remembered for as long as it is needed.
 
-MetalLB refuses a whole configuration for one fault. Here a fault costs its object (`settle` says which of two that exclude
-each other stays), and what can be given a meaning is announced with a warning: aggregates wider than a pool
+MetalLB refuses a whole configuration for one fault. Here a fault costs its object (`settle` says which of two that
+exclude each other stays), and what can be given a meaning is announced with a warning: aggregates wider than a pool
 (`aggregates`), different preferences for one prefix (`conflict`), two names for one session (`shared_sessions`).
 `docs/differences.md` lists it all.
 """
