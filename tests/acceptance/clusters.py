@@ -144,8 +144,8 @@ def _namespaces(dice: Dice) -> list[Manifest]:
 
 def _allocation(dice: Dice) -> dict[str, Any]:
     return {
-        **dice.optional(0.5, "priority", lambda: dice.one([0, 1, 5, 10])),
-        **dice.optional(0.5, "namespaces", lambda: dice.some(SPACES, 1, 2)),
+        **dice.optional(0.7, "priority", lambda: dice.one([0, 1, 5, 10])),
+        **dice.optional(0.5, "namespaces", lambda: dice.some(SPACES, 1, 3)),
         **dice.optional(0.3, "namespaceSelectors", dice.selectors),
         **dice.optional(0.4, "serviceSelectors", dice.selectors),
     }
@@ -166,7 +166,7 @@ def _pools(dice: Dice) -> list[Manifest]:
             spec = {
                 **dice.optional(0.2, "autoAssign", lambda: dice.chance(0.4)),
                 **dice.optional(0.3, "avoidBuggyIPs", lambda: dice.chance(0.7)),
-                **dice.optional(0.3, "serviceAllocation", lambda: _allocation(dice)),
+                **dice.optional(0.4, "serviceAllocation", lambda: _allocation(dice)),
             }
             made.append(pool(name, *(dice.one(entries) for entries in chosen), meta=dice.meta(), **spec))
     return made
@@ -257,7 +257,10 @@ def _bgp(dice: Dice) -> list[Manifest]:
     return made
 
 
-def _status(dice: Dice) -> list[dict[str, str]]:
+def _status(dice: Dice, cluster_ips: list[str]) -> list[dict[str, str]]:
+    if len(cluster_ips) == 2 and dice.chance(0.6):
+        both = [{"ip": dice.one(WISHES4[:4])}, {"ip": dice.one(WISHES6[:4])}]
+        return both if dice.chance(0.5) else both[::-1]
     forms = [
         [{"ip": dice.one(WISHES4)}],
         [{"ip": dice.one(WISHES4)}],
@@ -322,7 +325,7 @@ def _service(dice: Dice, name: str) -> list[Manifest]:
     made = service(
         name,
         ns=space,
-        status=_status(dice) if dice.chance(0.4) else None,
+        status=_status(dice, spec["cluster_ips"]) if dice.chance(0.4) else None,
         labels=dice.labels(),
         annotations=notes,
         ports=sorted(set(ports)),
@@ -335,7 +338,7 @@ def _service(dice: Dice, name: str) -> list[Manifest]:
 def _slice(dice: Dice, name: str, space: str, number: int) -> Manifest:
     endpoints = []
     for last in range(dice.one([0, 1, 2, 2, 3, 3])):
-        entry: dict[str, Any] = {"addresses": [f"10.244.{number}.{last}"] if dice.chance(0.95) else []}
+        entry: dict[str, Any] = {"addresses": [f"10.244.{number}.{last}"] if dice.chance(0.85) else []}
         if dice.chance(0.9):
             entry["conditions"] = {
                 **dice.optional(0.8, "ready", lambda: dice.chance(0.75)),
