@@ -1,6 +1,7 @@
 """The link as control and engine use it: parts and their assembly, a real connection, who may talk."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -178,3 +179,32 @@ async def test_who_talks_garbage_is_dropped_and_the_next_is_served(tmp_path: Pat
         channel = await connect(tmp_path / "link")
         assert [await receive(channel), await receive(channel)] == [READY, engine.facts]
         assert engine.applied == []
+
+
+async def test_a_control_that_has_stopped_reading_does_not_keep_the_facts_from_its_successor(tmp_path: Path) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        stuck = await connect(tmp_path / "link")
+        await receive(stuck)
+        many = tuple(Member(f"node-{number}-{'x' * 200}") for number in range(10_000))
+        for facts in (Facts(members=many), Facts(members=many[1:])):  # more than any buffer between the two holds
+            engine.facts = facts
+            engine.link.note_change()
+            await asyncio.sleep(0.05)
+        successor = await connect(tmp_path / "link")
+        assert [await receive(successor), await receive(successor)] == [READY, engine.facts]
+        stuck.close()
+
+
+async def test_of_controls_that_come_at_the_same_time_one_counts_and_the_others_are_closed(tmp_path: Path) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        several = await asyncio.gather(*(connect(tmp_path / "link") for _ in range(5)))
+        heard: list[list[object]] = []
+        for channel in several:
+            messages: list[object] = []
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(0.3):
+                    while (message := await channel.receive()) is not None:
+                        messages.append(message)
+                    messages.append(None)
+            heard.append(messages)
+        assert [messages[-1] if messages else None for messages in heard] == [None] * 4 + [engine.facts]

@@ -63,7 +63,7 @@ class ControlLink:
         self._changed.set()
 
     async def tell_facts(self) -> None:
-        """Tell control what changed, for ever. This is the only sender after `Ready`."""
+        """Tell control what changed, for ever. Nobody else sends after `Ready`."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -85,12 +85,13 @@ class ControlLink:
             _log.warning("connection refused: %s", error, extra={"event": "controlRefused", "error": str(error)})
             writer.close()
             return
-        self.close()
-        self._told = None
+        if self._channel is not None:
+            self._channel.abort()  # it may have stopped reading: whoever waits to tell it facts must be let go
+        # From here on this is the one that counts, before anything is waited for: two may come at the same time.
+        self._channel, self._told = channel, None
         reason = "it closed the connection"
         try:
-            await channel.send(self._ready)
-            self._channel = channel
+            await channel.send(self._ready)  # written before it waits, and so before any facts
             _log.info("control is connected", extra={"event": "controlConnected"})
             self.note_change()
             await self._listen(channel)

@@ -197,6 +197,10 @@ class Channel(Generic[Sent, Received]):
         """Close without waiting; what was sent is still delivered."""
         self._writer.close()
 
+    def abort(self) -> None:
+        """Close at once. Who waits in `send` gets a ConnectionError, even if the other end never reads again."""
+        self._writer.transport.abort()
+
 
 DOWNWARD: Final[Codec[Downward]] = Codec(Downward)
 UPWARD: Final[Codec[Upward]] = Codec(Upward)

@@ -12,7 +12,6 @@ answered, then the peers get a Cease, all within `LEAVE_SECONDS`; exit code 0.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import random
@@ -35,9 +34,10 @@ from herald.engine.wish import Wish
 from herald.layer2.driver import JudgedInterface, Layer2Driver
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Exclusion, Verdict
-from herald.observe import log
+from herald.observe import collector, log
 
 LEAVE_SECONDS: Final = 0.9
+FAREWELL_SECONDS: Final = 0.4
 
 _log: Final = logging.getLogger("herald.engine")
 
@@ -69,7 +69,7 @@ class _Engine:
                 servers.append(await self._show().start(show.bind(self._options.show_socket)))
             telling = tasks.create_task(self._link.tell_facts())
             _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
-            _calm_collector()
+            collector.calm()
             reason = await self._leaving
             for server in servers:
                 server.close()
@@ -112,12 +112,17 @@ class _Engine:
 
     async def _leave(self, reason: str) -> None:
         _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
+        end = asyncio.get_running_loop().time() + LEAVE_SECONDS
+        self._usable.close()
         try:
-            async with asyncio.timeout(LEAVE_SECONDS):
-                self._usable.close()
+            async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._membership.leave()
-                self._monitor.close()
-                self._layer2.close()
+        except TimeoutError:  # whatever holds it up must not keep us from what follows
+            _log.warning("the other speakers could not be told in time", extra={"event": "engineLeaving"})
+        self._monitor.close()
+        self._layer2.close()
+        try:
+            async with asyncio.timeout_at(end):
                 await self._peers.stop(reason)
         except TimeoutError:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
@@ -155,16 +160,6 @@ class _Engine:
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
             },
         )
-
-
-def _calm_collector() -> None:
-    """What was imported stays for ever, and a wish of 10,000 routes is no garbage: walk both less often.
-
-    A full collection with such a wish takes tens of milliseconds, in which no request is answered.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1_000)
 
 
 def _interface_fact(one: JudgedInterface) -> InterfaceFact:
