@@ -27,8 +27,7 @@ from herald.announcement.view import Patterns, View
 from herald.bgp.route import Route
 from herald.cluster.meta import NamespacedName, NodeName, PoolName
 from herald.cluster.service import Service
-
-NAMES_IN_WORDS = 5
+from herald.config.wording import some
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ def common_reason(excluded: Mapping[NodeName, Reason], protocol: Protocol) -> Re
 
 def of_nodes(reason: Reason, nodes: Iterable[NodeName]) -> Reason:
     """The reason of one node said of several."""
-    arguments = tuple((name, _some(sorted(nodes)) if name == "node" else text) for name, text in reason.arguments)
+    arguments = tuple((name, some(sorted(nodes)) if name == "node" else text) for name, text in reason.arguments)
     return replace(reason, arguments=arguments)
 
 
@@ -183,12 +182,7 @@ def summary(excluded: Mapping[NodeName, Reason]) -> str:
     by_code: dict[Code, list[NodeName]] = {}
     for node in sorted(excluded):
         by_code.setdefault(excluded[node].code, []).append(node)
-    return "; ".join(f"{_some(nodes)} {code.value}" for code, nodes in by_code.items())
-
-
-def _some(nodes: list[NodeName]) -> str:
-    hidden = len(nodes) - NAMES_IN_WORDS
-    return ", ".join(nodes) if hidden <= 1 else f"{', '.join(nodes[:NAMES_IN_WORDS])} and {hidden} more"
+    return "; ".join(f"{some(nodes)} {code.value}" for code, nodes in by_code.items())
 
 
 def _bgp(service: Service, addresses: Addresses, readiness: Readiness, reach: BGPReach, view: View) -> BGPDecision:

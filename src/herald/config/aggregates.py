@@ -10,11 +10,10 @@ from herald.cluster.meta import PoolName
 from herald.config.advertisement import BGPAdvertisement
 from herald.config.findings import Findings
 from herald.config.pool import Pool
+from herald.config.wording import some
 from herald.net.address_range import AddressRange
 from herald.net.ip_family import IPFamily, IPPrefix
 from herald.net.prefix import aggregate, foreign_ranges
-
-_SHOWN = 6
 
 
 def add_foreign_addresses(advertisement: BGPAdvertisement, pools: Mapping[PoolName, Pool], found: Findings) -> None:
@@ -47,8 +46,8 @@ def _add_foreign_of_pool(
     found.add(
         "HL101",
         f"spec.{field}",
-        f'{field} {length} announces {_listed(map(str, prefixes))} for pool "{pool}" '
-        f"({_listed(entry.text for entry in wide)}) and so attracts {_listed(part.text for part in foreign)} as well; "
+        f'{field} {length} announces {some(map(str, prefixes))} for pool "{pool}" '
+        f"({some(entry.text for entry in wide)}) and so attracts {some(part.text for part in foreign)} as well; "
         f"{longest} attracts nothing else, and MetalLB would accept {enough} or longer",
     )
 
@@ -56,9 +55,3 @@ def _add_foreign_of_pool(
 def _aggregates(entry: AddressRange, length: int) -> set[IPPrefix]:
     """At most two: a range that held a whole aggregate between them would have that as its widest prefix."""
     return {aggregate(entry.first, length, length), aggregate(entry.last, length, length)}
-
-
-def _listed(texts: Iterable[str]) -> str:
-    shown = list(texts)
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more

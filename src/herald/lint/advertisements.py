@@ -9,7 +9,8 @@ from herald.cluster.meta import NamespacedName, PoolName
 from herald.config.conflict import conflict, conflict_problem, peers_overlap, preference, prefixes_coincide
 from herald.config.findings import problem
 from herald.config.problem import Problem
-from herald.lint.facts import BGPEntry, Facts, L2Entry, counted, listed
+from herald.config.wording import counted, listed
+from herald.lint.facts import BGPEntry, Facts, L2Entry
 from herald.net.ip_family import IPFamily
 
 

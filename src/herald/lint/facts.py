@@ -189,18 +189,6 @@ def service_key(service: Service) -> ObjectKey:
     return ObjectKey("Service", service.metadata.namespace, service.metadata.name)
 
 
-def listed(names: Iterable[object], limit: int = 5) -> str:
-    """The names in order; beyond `limit` only their number."""
-    texts = sorted(map(str, names))
-    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
-    return ", ".join(texts[:limit]) + more
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 node`, `3 nodes`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _serving(slices: Iterable[EndpointSlice]) -> int:
     by_version: dict[int, int] = defaultdict(int)
     for piece in slices:

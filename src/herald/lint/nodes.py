@@ -6,7 +6,8 @@ from herald.cluster.meta import NodeName
 from herald.cluster.node import EXCLUDE_LABEL
 from herald.config.findings import problem
 from herald.config.problem import Problem
-from herald.lint.facts import BGPEntry, Facts, L2Entry, counted, listed
+from herald.config.wording import counted, listed
+from herald.lint.facts import BGPEntry, Facts, L2Entry
 
 
 def all_excluded(facts: Facts) -> Iterator[Problem]:

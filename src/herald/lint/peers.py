@@ -7,7 +7,8 @@ from herald.cluster.meta import PeerName
 from herald.config.findings import problem
 from herald.config.peer import Peer
 from herald.config.problem import Problem
-from herald.lint.facts import Facts, PeerEntry, listed
+from herald.config.wording import listed
+from herald.lint.facts import Facts, PeerEntry
 
 
 def hears_nothing(facts: Facts) -> Iterator[Problem]:

@@ -10,7 +10,8 @@ from herald.cluster.service import Service
 from herald.config.findings import problem
 from herald.config.nearest import nearest
 from herald.config.problem import Problem, Severity
-from herald.lint.facts import Facts, PoolEntry, listed
+from herald.config.wording import listed
+from herald.lint.facts import Facts, PoolEntry
 from herald.net.address_range import AddressRange, of_prefix
 from herald.net.ip_family import IPAddress, IPFamily, parse_address
 

@@ -9,7 +9,8 @@ from herald.config.compile_pools import namespace_labels
 from herald.config.findings import ObjectKey, problem
 from herald.config.nearest import nearest
 from herald.config.problem import Problem, Severity
-from herald.lint.facts import Facts, counted
+from herald.config.wording import counted
+from herald.lint.facts import Facts
 
 _LOOKS_LIKE_A_TYPO = 0.75
 _DIGITS = re.compile(r"\d+")

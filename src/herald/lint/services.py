@@ -17,7 +17,8 @@ from herald.cluster.service import (
 from herald.config.findings import problem
 from herald.config.nearest import nearest, suggestion
 from herald.config.problem import Problem
-from herald.lint.facts import Facts, listed, service_key
+from herald.config.wording import listed
+from herald.lint.facts import Facts, service_key
 from herald.lint.sharing import REFUSED_FOR_OTHERS
 from herald.net.ip_family import IPFamily
 

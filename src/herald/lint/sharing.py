@@ -10,7 +10,8 @@ from herald.cluster.service import ALLOW_SHARED_IP, PREFIX, Service
 from herald.config.findings import problem
 from herald.config.nearest import suggestion
 from herald.config.problem import Problem
-from herald.lint.facts import Facts, listed, service_key
+from herald.config.wording import listed
+from herald.lint.facts import Facts, service_key
 from herald.net.ip_family import IPAddress
 
 _FIELD = f"metadata.annotations[{PREFIX}{ALLOW_SHARED_IP}]"

@@ -11,6 +11,7 @@ from herald.config.config import Config
 from herald.config.nearest import suggestion
 from herald.config.peer import Peer
 from herald.config.pool import Pool
+from herald.config.wording import counted
 from herald.net.ip_family import IPFamily
 from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
 from herald.report.plan import Plan
@@ -43,10 +44,10 @@ def explain_pool(plan: Plan, name: PoolName) -> Explanation:
         verdict = Verdict(State.NOT_ANNOUNCED, "no L2Advertisement or BGPAdvertisement covers the pool")
     elif unheard:
         first, state = unheard[0], State.DEGRADED if len(unheard) < len(holders) else State.NOT_ANNOUNCED
-        silent = f"{len(unheard)} of {count(len(holders), 'Service')} with an address of it"
+        silent = f"{len(unheard)} of {counted(len(holders), 'Service')} with an address of it"
         verdict = Verdict(state, f"nobody announces {silent}: {first.service}, {first.silence}")
     else:
-        services = count(len(holders), "Service")
+        services = counted(len(holders), "Service")
         verdict = Verdict(State.ANNOUNCED, f"advertised by {names(ad for _, ad in covering)}; {services}")
     return Explanation("pool", name, f"IPAddressPool {name}", sections, verdict, facts, problems)
 
@@ -132,11 +133,6 @@ def _by_count(routes: dict[NodeName, int]) -> Iterable[str]:
         yield f"{number} from {'each of ' if len(senders) > 1 else ''}{names(senders)}"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 route`, `2 routes`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _all_names(sessions: dict[NodeName, Session]) -> list[str]:
     return sorted({name for session in sessions.values() for name in session.names})
 
@@ -167,7 +163,7 @@ def _peer_verdict(sessions: dict[NodeName, Session], routes: dict[NodeName, int]
         return Verdict(State.NOT_ANNOUNCED, str(refused))
     if not routes:
         return Verdict(State.NOT_ANNOUNCED, "it hears no route from anybody")
-    total = f"{count(sum(routes.values()), 'route')} from {names(routes)}"
+    total = f"{counted(sum(routes.values()), 'route')} from {names(routes)}"
     silent = sorted(sessions.keys() - routes.keys())
     if silent:
         return Verdict(State.DEGRADED, f"{total}; no route from {names(silent)}, though there is a session")
@@ -201,8 +197,8 @@ def explain_node(plan: Plan, name: NodeName) -> Explanation:
     if reason is not None:
         verdict = Verdict(State.NOT_ANNOUNCED, str(reason))
     elif owned or routes:
-        held = f"{len(owned)} address{'' if len(owned) == 1 else 'es'}"
-        verdict = Verdict(State.ANNOUNCED, f"answers for {held}, sends {count(len(routes), 'route')}")
+        held = counted(len(owned), "address", "addresses")
+        verdict = Verdict(State.ANNOUNCED, f"answers for {held}, sends {counted(len(routes), 'route')}")
     else:
         verdict = Verdict(
             State.NOT_ANNOUNCED, "nothing is left to this node: it is elected for no address, and sends no route"
@@ -218,7 +214,7 @@ def routes_to(plan: Plan, node: NodeName, session: Session) -> int:
 def _node_session(session: Session, number: int) -> str:
     answer = parameters(session)
     closed = f"; cannot be opened. {answer}" if isinstance(answer, Reason) else ""
-    return f"{count(number, 'route')} to {', '.join(sorted(session.names))}{closed}"
+    return f"{counted(number, 'route')} to {', '.join(sorted(session.names))}{closed}"
 
 
 def _left_out(plan: Plan, kind: str, word: str, name: str, known: list[str]) -> Explanation:

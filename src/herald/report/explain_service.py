@@ -14,6 +14,7 @@ from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
 from herald.config.nearest import suggestion
 from herald.config.problem import Severity
+from herald.config.wording import counted
 from herald.net.ip_family import IPAddress, family_of
 from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
 from herald.report.plan import Plan
@@ -236,7 +237,7 @@ def _verdict(plan: Plan, decision: Decision) -> Verdict:
         ways.append(f"{decision.layer2.owner} answers in Layer 2")
     if decision.bgp.announcing:
         nodes = decision.bgp.announcing
-        ways.append(f"{len(nodes)} node{'s' if len(nodes) > 1 else ''} by BGP ({names(nodes)})")
+        ways.append(f"{counted(len(nodes), 'node')} by BGP ({names(nodes)})")
     message = ", ".join(ways)
     if faults:
         return Verdict(State.DEGRADED, f"{message}; but {'; '.join(faults)}")
