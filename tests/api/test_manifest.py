@@ -43,6 +43,17 @@ def test_nothing_is_nothing(text: str) -> None:
     assert contents(text) == []
 
 
+def test_json_values_may_follow_one_another() -> None:
+    documents, findings = manifest.read('{"a": 1}\n{\n "b": 2\n}\n\n{"c": 3} {"d": 4}\n', "a.json")
+    assert findings == ()
+    assert [(d.source, d.content) for d in documents] == [
+        ("a.json:1", {"a": 1}),
+        ("a.json:2", {"b": 2}),
+        ("a.json:6", {"c": 3}),
+        ("a.json:6", {"d": 4}),
+    ]
+
+
 def test_dashes_inside_a_text_do_not_part_documents() -> None:
     assert contents("a: |\n  x\n  ---\n  y\nb: '----'\n") == [{"a": "x\n---\ny\n", "b": "----"}]
 

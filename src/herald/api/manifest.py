@@ -14,6 +14,7 @@ from herald.api.yaml_value import YAMLError
 MAX_CHARACTERS = 64 * 1024 * 1024
 _SEPARATOR = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+_VISIBLE = re.compile(r"\S")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -78,17 +79,26 @@ def _values(part: str) -> Iterator[tuple[int, Any]]:
     if not part.lstrip().startswith(("{", "[")):
         return yaml_value.documents(part)
     try:
-        return iter([(1, _json(part))])
+        return iter(_json_values(part))
     except (ValueError, RecursionError):
         # YAML's flow style begins like JSON; its parser has the last word, and a line for what is wrong.
         return yaml_value.documents(part)
 
 
-def _json(text: str) -> Any:
-    value = json.loads(text, object_pairs_hook=_without_duplicates)
+def _json_values(text: str) -> list[tuple[int, Any]]:
+    """(line, value) of each JSON value in `text`: two answers of `kubectl get -o json` in one file are two values."""
+    found: list[tuple[int, Any]] = []
+    line, counted = 1, 0
+    start = _VISIBLE.search(text)
+    while start is not None:
+        value, end = _DECODER.raw_decode(text, start.start())
+        line += text.count("\n", counted, start.start()) if found else 0
+        counted = start.start()
+        found.append((line, value))
+        start = _VISIBLE.search(text, end)
     if not _SURROGATE_ESCAPE.search(text):
-        return value
-    return json.loads(_without_surrogates(json.dumps(value, ensure_ascii=False)))
+        return found
+    return [(line, json.loads(_without_surrogates(json.dumps(value, ensure_ascii=False)))) for line, value in found]
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,6 +106,9 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates)
 
 
 def _without_surrogates(text: str) -> str:
