@@ -14,6 +14,7 @@ from herald.announcement.view import View
 from herald.cluster.meta import NodeName
 from herald.config.compile import compile_config
 from herald.config.resources import Resources
+from herald.observe import collector
 
 NODES = 100
 SIZES = (100, 1_000, 10_000)
@@ -69,8 +70,10 @@ def _one_change(everything: Resources) -> float:
 def measure() -> list[Figure]:
     figures: list[Figure] = []
     previous: float | None = None
+    collector.calm()  # as the processes do
     for size in SIZES:
         everything = resources(size, NODES)
+        collector.set_aside()
         runs = [_recompute(everything) for _ in range(RUNS)]
         figure = median(
             f"full recompute, {size:,} Services × {NODES} nodes, one speaker's view",

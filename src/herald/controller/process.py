@@ -11,7 +11,7 @@ from herald import __version__
 from herald.config.compile import DEFAULT_NAMESPACE
 from herald.controller.assigner import Options
 from herald.controller.loop import run
-from herald.observe import log
+from herald.observe import collector, log
 from herald.store.directory import Access, DirectoryStore
 from herald.store.store import Store
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     log.setup(given.log_level)
     _log.info("Herald controller starting", extra={"version": __version__, "config": str(given.config)})
+    collector.calm()
     asyncio.run(
         _until_told(DirectoryStore(given.config, Access.KEEP), Options(given.namespace, given.lb_class or None))
     )

@@ -23,7 +23,7 @@ from herald import __version__
 from herald.cluster.meta import NodeName
 from herald.config.compile import DEFAULT_NAMESPACE
 from herald.engine.link import Apply, Channel, Downward, Facts, LinkError, Ready, Upward, connect
-from herald.observe import log
+from herald.observe import collector, log
 from herald.observe.problems import ProblemLog
 from herald.speaker.decider import Decider, Options
 from herald.speaker.draft import Draft, whole
@@ -191,6 +191,7 @@ class Control:
             return None
         self._draft.clear()
         self._told_whole, self._told_reset = True, is_complete
+        collector.set_aside()  # the cluster as it was found: from here on only changes are new
         return whole(self._decider.desired(), reset=is_complete)
 
 
@@ -228,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     extra = {"version": __version__, "config": str(given.config), "node": given.node_name}
     _log.info("Herald speaker starting", extra=extra)
+    collector.calm()
     asyncio.run(_until_told(Control(DirectoryStore(given.config, Access.READ), given.link, options)))
     return 0
 
