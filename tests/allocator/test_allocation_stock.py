@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from allocation_objects import pool, service
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -99,7 +99,6 @@ class StockAgainstWalk(RuleBasedStateMachine):
 
 
 TestStockAgainstWalk = StockAgainstWalk.TestCase
-TestStockAgainstWalk.settings = settings(deadline=None)
 
 
 def test_a_64_bit_range_is_never_listed() -> None:
@@ -108,7 +107,6 @@ def test_a_64_bit_range_is_never_listed() -> None:
     assert str(stock.lowest(tenant)) == "2001:db8::"
 
 
-@settings(deadline=None)
 @given(st.permutations(range(20)))
 def test_released_addresses_come_back_lowest_first(order: list[int]) -> None:
     allocator = Allocator({(only := pool("p", "10.0.0.0/28")).name: only})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from allocation_objects import DUAL, PREFER, REQUIRE, V4, V6, by_name, config, ips, key, pool, reasons, service, texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.allocator.allocation import Refusal
@@ -74,7 +74,6 @@ def addresses(assignments: Assignments) -> dict[NamespacedName, list[str]]:
     return {name: texts(outcome) for name, outcome in assignments.services.items()}
 
 
-@settings(deadline=None)
 @given(services(), st.randoms())
 def test_the_order_of_the_input_does_not_matter(subjects: list[Service], rng: random.Random) -> None:
     shuffled = rng.sample(subjects, len(subjects))
@@ -83,7 +82,6 @@ def test_the_order_of_the_input_does_not_matter(subjects: list[Service], rng: ra
     assert first.allocator.waiting() == second.allocator.waiting()
 
 
-@settings(deadline=None)
 @given(services())
 def test_a_second_run_on_the_result_changes_nothing(subjects: list[Service]) -> None:
     first = assign_all(CONFIG, subjects)
@@ -93,7 +91,6 @@ def test_a_second_run_on_the_result_changes_nothing(subjects: list[Service]) -> 
     assert second.allocator.waiting() == first.allocator.waiting()
 
 
-@settings(deadline=None)
 @given(services())
 def test_nobody_waits_who_could_be_served_and_nothing_was_let_go(subjects: list[Service]) -> None:
     assignments = assign_all(CONFIG, subjects)
@@ -131,7 +128,6 @@ def assert_lawful(pools: Iterable[Pool], subjects: Iterable[Service], allocator:
         assert allocator.counters(each.name) == expected
 
 
-@settings(deadline=None)
 @given(services())
 def test_no_address_is_given_twice_unless_the_sharing_rules_allow(subjects: list[Service]) -> None:
     assignments = assign_all(CONFIG, subjects)
@@ -179,7 +175,6 @@ def test_wiped_statuses_are_restored_from_claims(seed: int) -> None:
 
 
 @given(services(25), st.data())
-@settings(max_examples=60, deadline=None)
 def test_a_life_of_changes_keeps_the_books_straight(subjects: list[Service], data: st.DataObject) -> None:
     """Services come, change and go, pools change; whoever may be helped by a release is tried again."""
     allocator = assign_all(CONFIG, []).allocator

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from announcement_facts import ABC, bgp, config, l2, node, peer, pool, selectors, service, slice_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.announcement.decide import decide
@@ -152,7 +152,6 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150)
 @given(views, st.lists(steps, max_size=30))
 def test_every_path_leads_to_the_wish_worked_out_whole(view: View, path: list[Any]) -> None:
     upkeep, consumer = Upkeep(HERE), Consumer()

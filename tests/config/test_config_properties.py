@@ -18,7 +18,7 @@ from config_resources import (
     secret,
     select,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.config.compile import Compiled, compile_config
@@ -112,7 +112,6 @@ def errors_of(outcome: Compiled) -> set[tuple[str, str]]:
 
 
 @given(OBJECTS, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
 def test_the_order_of_the_input_does_not_matter(objects: list[Any], random: Any) -> None:
     shuffled = [*objects, *SURROUNDINGS]
     random.shuffle(shuffled)
@@ -120,7 +119,6 @@ def test_the_order_of_the_input_does_not_matter(objects: list[Any], random: Any)
 
 
 @given(OBJECTS, INVALID)
-@settings(max_examples=150, deadline=None)
 def test_an_invalid_object_changes_nothing_that_the_others_compile_to(objects: list[Any], invalid: Any) -> None:
     without = compiled(*objects, *SURROUNDINGS)
     with_it = compiled(*objects, invalid, *SURROUNDINGS)
@@ -129,7 +127,6 @@ def test_an_invalid_object_changes_nothing_that_the_others_compile_to(objects: l
 
 
 @given(OBJECTS)
-@settings(max_examples=150, deadline=None)
 def test_errors_name_exactly_the_objects_that_are_left_out(objects: list[Any]) -> None:
     outcome = compiled(*objects, *SURROUNDINGS)
     in_force = {(key.kind, key.name) for key in outcome.accepted}
@@ -137,7 +134,6 @@ def test_errors_name_exactly_the_objects_that_are_left_out(objects: list[Any]) -
 
 
 @given(OBJECTS)
-@settings(max_examples=100, deadline=None)
 def test_compiling_again_with_its_own_past_changes_nothing(objects: list[Any]) -> None:
     first = compiled(*objects, *SURROUNDINGS)
     second = compile_config(resources(*objects, *SURROUNDINGS), last_good=first.accepted)
@@ -146,7 +142,6 @@ def test_compiling_again_with_its_own_past_changes_nothing(objects: list[Any]) -
 
 
 @given(OBJECTS, OBJECTS)
-@settings(max_examples=150, deadline=None)
 def test_nothing_in_force_is_lost_unless_it_is_deleted(before: list[Any], after: list[Any]) -> None:
     first = compiled(*before, *SURROUNDINGS)
     second = compiled(*after, *SURROUNDINGS, last_good=dict(first.accepted))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.layer2 import arp
@@ -161,7 +161,6 @@ events = st.one_of(
 scripts = st.lists(st.tuples(st.floats(0, 3), events), max_size=15)
 
 
-@settings(deadline=None)
 @given(scripts, st.integers(2, 30))
 def test_no_second_carries_more_frames_than_the_rate_whatever_happens(script, rate: int) -> None:
     at, timed = 0.0, []
@@ -174,7 +173,6 @@ def test_no_second_carries_more_frames_than_the_rate_whatever_happens(script, ra
     assert times == sorted(times)
 
 
-@settings(deadline=None)
 @given(scripts)
 def test_what_is_covered_at_the_end_was_announced_since_it_became_so(script) -> None:
     wire, at, timed, held, present = Wire(Announcer(rate=2000)), 0.0, [], {}, ()
