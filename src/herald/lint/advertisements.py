@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations, permutations
+from itertools import combinations, product
 
 from herald.announcement.eligibility import BGPReach
 from herald.cluster.meta import NamespacedName, PoolName
@@ -33,13 +33,21 @@ def selects_nothing(facts: Facts) -> Iterator[Problem]:
 
 def restriction_undone(facts: Facts) -> Iterator[Problem]:
     """HL081"""
-    for one, other in permutations(facts.l2, 2):
-        if not other.value.service_selectors and (shared := sorted(one.value.pools & other.value.pools)):
-            yield from _nodes_undone(facts, one, other, shared)
-            yield from _interfaces_undone(one, other, shared)
-    for first, second in permutations(facts.bgp, 2):
-        if not second.value.service_selectors and (shared := _shared_routes(facts, first, second)):
-            yield from _nodes_undone(facts, first, second, shared)
+    for narrow, wide in product((each for each in facts.l2 if _is_restricted(each)), facts.l2):
+        if narrow is not wide and not wide.value.service_selectors:
+            shared = sorted(narrow.value.pools & wide.value.pools)
+            if shared:
+                yield from _nodes_undone(facts, narrow, wide, shared)
+                yield from _interfaces_undone(narrow, wide, shared)
+    for first, second in product((each for each in facts.bgp if each.spec.node_selectors), facts.bgp):
+        if first is not second and not second.value.service_selectors:
+            routes = _shared_routes(facts, first, second)
+            if routes:
+                yield from _nodes_undone(facts, first, second, routes)
+
+
+def _is_restricted(entry: L2Entry) -> bool:
+    return bool(entry.spec.node_selectors) or entry.value.interfaces is not None
 
 
 def _shared_routes(facts: Facts, one: BGPEntry, other: BGPEntry) -> list[PoolName]:
