@@ -91,7 +91,8 @@ class Upkeep:
         self._openings = Openings((), ())
         self._told: dict[str, PeerParameters] = {}
         self._services: dict[NamespacedName, Service] = {}
-        self._slices = Slices()
+        self.slices = Slices()
+        """The EndpointSlices that were put in; to read from."""
         self._ledger = Ledger()
         self._round = 0
 
@@ -107,17 +108,17 @@ class Upkeep:
 
     def put_slice(self, piece: EndpointSlice) -> Change:
         """An EndpointSlice is new or changed."""
-        return self._decide(self._slices.put(piece))
+        return self._decide(self.slices.put(piece))
 
     def remove_slice(self, key: NamespacedName) -> Change:
         """An EndpointSlice is gone."""
-        return self._decide(self._slices.remove(key))
+        return self._decide(self.slices.remove(key))
 
     def fill(self, services: Iterable[Service], slices: Iterable[EndpointSlice]) -> None:
         """Take in a whole list at the start, without deciding; `look_again` does that."""
         self._services.update((service.key, service) for service in services)
         for piece in slices:
-            self._slices.put(piece)
+            self.slices.put(piece)
 
     def look_again(self, view: View) -> Iterator[Change]:
         """Decide about every service by `view`, some at a time. It is in force for new events at once.
@@ -175,7 +176,7 @@ class Upkeep:
         addresses = () if service is None else self._addresses(service)
         if service is None or isinstance(addresses, Reason):
             return NOTHING
-        readiness = self._slices.readiness(key, self._unseen)
+        readiness = self.slices.readiness(key, self._unseen)
         return contribution(service, addresses, readiness, self._view, self._node, self._openings.names)
 
     def _verdicts(self, key: NamespacedName, old: Contribution, new: Contribution) -> Iterator[Verdict]:
@@ -198,7 +199,7 @@ class Upkeep:
         addresses = self._addresses(service)
         if isinstance(addresses, Reason):
             return addresses
-        readiness = self._slices.readiness(key, self._unseen)
+        readiness = self.slices.readiness(key, self._unseen)
         return why_not(service, addresses, readiness, self._view, self._node, protocol)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from herald.cluster.endpoints import EndpointSlice
+from herald.cluster.endpoints import Endpoint, EndpointSlice
 from herald.cluster.meta import NamespacedName, NodeName
 
 
@@ -34,45 +34,54 @@ def readiness(slices: Iterable[EndpointSlice]) -> Readiness:
     present = tuple(slices)
     serving = [endpoint for piece in present for endpoint in piece.endpoints if endpoint.can_serve]
     healthy = [endpoint for endpoint in serving if endpoint.addresses]
+    nodes = _nodes(serving)
     return Readiness(
         somewhere=bool(serving),
-        nodes=frozenset(NodeName(e.node_name) for e in serving if e.node_name),
+        nodes=nodes,
         bgp_somewhere=bool(healthy),
-        bgp_nodes=frozenset(NodeName(e.node_name) for e in healthy if e.node_name),
+        bgp_nodes=nodes if len(healthy) == len(serving) else _nodes(healthy),
         known=bool(present),
     )
+
+
+def _nodes(endpoints: Iterable[Endpoint]) -> frozenset[NodeName]:
+    return frozenset(NodeName(e.node_name) for e in endpoints if e.node_name)
 
 
 class Slices:
     """The EndpointSlices of all services, by service. Changing one costs only the slices of its service."""
 
     def __init__(self, slices: Iterable[EndpointSlice] = ()) -> None:
-        self._of: dict[NamespacedName, dict[NamespacedName, EndpointSlice]] = {}
+        self._of: dict[NamespacedName, tuple[EndpointSlice, ...]] = {}
         self._service_of: dict[NamespacedName, NamespacedName] = {}
         self._sums: dict[NamespacedName, Readiness] = {}
         for piece in slices:
             self.put(piece)
 
+    def service_of(self, key: NamespacedName) -> NamespacedName | None:
+        """The service that the slice belongs to; None if it is not known, or nobody's."""
+        return self._service_of.get(key)
+
     def put(self, piece: EndpointSlice) -> tuple[NamespacedName, ...]:
         """A slice is new or changed; returns the services whose readiness it touches (two if it changed hands)."""
-        before, now = self._service_of.get(piece.key), piece.service
-        touched = self.remove(piece.key) if before != now else ()
+        key, now = piece.key, piece.service
+        before = self.remove(key)
         if now is None:
-            return touched
-        self._service_of[piece.key] = now
-        self._of.setdefault(now, {})[piece.key] = piece
+            return before
+        self._service_of[key] = now
+        self._of[now] = (*self._of.get(now, ()), piece)
         self._sums.pop(now, None)
-        return (*touched, now)
+        return tuple(dict.fromkeys((*before, now)))
 
     def remove(self, key: NamespacedName) -> tuple[NamespacedName, ...]:
         """A slice is gone; returns the service whose readiness it touches, if any."""
         service = self._service_of.pop(key, None)
         if service is None:
             return ()
-        del self._of[service][key]
+        left = tuple(piece for piece in self._of.pop(service) if piece.key != key)
         self._sums.pop(service, None)
-        if not self._of[service]:
-            del self._of[service]
+        if left:
+            self._of[service] = left
         return (service,)
 
     def readiness(self, service: NamespacedName, unseen: Readiness = NONE) -> Readiness:
@@ -81,5 +90,5 @@ class Slices:
         if slices is None:
             return unseen
         if service not in self._sums:
-            self._sums[service] = readiness(slices.values())
+            self._sums[service] = readiness(slices)
         return self._sums[service]

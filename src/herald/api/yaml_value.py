@@ -5,6 +5,7 @@ aliases are bounded before anything grows (a "billion laughs" is refused after a
 with a line, and tags can make no Python objects. Keys become strings as in JSON. Merge keys (`<<`) work.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,9 +180,11 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> Scalar:
     try:
         if event.tag is not None:
             return yaml_scalar.tagged(event.tag, event.value)
-        return yaml_scalar.resolve(event.value) if plain else event.value
+        value = yaml_scalar.resolve(event.value) if plain else event.value
     except ScalarError as error:
         raise YAMLError(str(error), line) from error
+    # Names stand many times in a cluster's manifests, in labels, selectors and references: equal ones are one object.
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def _key(value: Any, line: int) -> str:

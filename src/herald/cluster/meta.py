@@ -38,7 +38,7 @@ class NamespacedName:
         return cls(namespace if slash else "default", name)
 
 
-class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """`metadata`: only what decides something."""
 
     name: str = ""

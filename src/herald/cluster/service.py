@@ -15,7 +15,7 @@ ALLOW_SHARED_IP = "allow-shared-ip"
 ALLOCATED_FROM_POOL = "metallb.io/ip-allocated-from-pool"
 
 
-class ServicePort(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class ServicePort(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """What can clash on a shared address. A missing protocol is TCP."""
 
     port: int
@@ -27,26 +27,26 @@ class ServicePort(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
         return f"{self.protocol}/{self.port}"
 
 
-class LoadBalancerIngress(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class LoadBalancerIngress(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """One entry of `status.loadBalancer.ingress`; another controller may have written a hostname."""
 
     ip: str = ""
     hostname: str = ""
 
 
-class LoadBalancerStatus(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class LoadBalancerStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """`status.loadBalancer`."""
 
     ingress: tuple[LoadBalancerIngress, ...] = ()
 
 
-class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """`status`."""
 
     load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 
-class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """`spec`. `cluster_ip` and `cluster_ips` are None when the manifest does not have the field at all."""
 
     type: str = "ClusterIP"
@@ -61,7 +61,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     selector: dict[str, str] = {}
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+class Service(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
     """A Service. Everything below `metadata`, `spec` and `status` is as the manifest or the API server has it."""
 
     metadata: ObjectMeta = ObjectMeta()

@@ -12,7 +12,7 @@ YOUNG = 10_000
 
 
 def calm() -> None:
-    """Call when the imports are done, before the first object of the cluster is read: walk seldom and not over modules."""
+    """Call when all is imported and nothing of the cluster is read yet: walk seldom, and never over modules."""
     gc.collect()
     set_aside()
     gc.set_threshold(YOUNG, 50, 1_000)

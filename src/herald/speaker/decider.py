@@ -63,7 +63,6 @@ class Decider:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.cache = Cache()
-        self.slices = Slices()
         self.upkeep = Upkeep(
             options.node, load_balancer_class=options.load_balancer_class, assume_ready=options.assume_ready
         )
@@ -80,6 +79,11 @@ class Decider:
     def view(self) -> View | None:
         """What is decided by now; None before there is anything to decide by."""
         return self._view
+
+    @property
+    def slices(self) -> Slices:
+        """The EndpointSlices, by service."""
+        return self.upkeep.slices
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -103,7 +107,6 @@ class Decider:
             self._queue(touched)
         else:
             self.upkeep.fill(self.cache.services.values(), self.cache.slices.values())
-            self.slices = Slices(self.cache.slices.values())
             self._has_synced = True
         if touched.configuration or self._compiled is _NOT_COMPILED:
             before = self._compiled
@@ -149,10 +152,10 @@ class Decider:
         return Step(change, (key,))
 
     def _decide_slice(self, key: NamespacedName) -> Step:
-        piece = self.cache.slices.get(key)
-        if piece is None:
-            return Step(self.upkeep.remove_slice(key), self.slices.remove(key))
-        return Step(self.upkeep.put_slice(piece), self.slices.put(piece))
+        piece, before = self.cache.slices.get(key), self.slices.service_of(key)
+        change = self.upkeep.remove_slice(key) if piece is None else self.upkeep.put_slice(piece)
+        touched = (before, self.slices.service_of(key))
+        return Step(change, tuple(dict.fromkeys(service for service in touched if service is not None)))
 
     def _asked_for(self, members: Usable) -> Mapping[NodeName, tuple[bool, frozenset[str]] | None]:
         """What elections know of each node: whether it has any usable interface, and which of those that are named."""

@@ -1,14 +1,16 @@
-"""One manifest file: octets in, a `Reading` out. The store completes Services as an API server would."""
+"""One manifest file: octets in, a `Reading` out. The store completes Services as an API server would,
+and keeps of EndpointSlices what decides something."""
 
 from pathlib import Path
 
 from herald.api import manifest
 from herald.api.decode import decode
 from herald.api.finding import Fault, Finding, of_file
+from herald.cluster.endpoints import EndpointSlice, narrowed
 from herald.cluster.service import Service, with_cluster_ip_defaults
 from herald.config.collect import problem_of
 from herald.config.findings import ObjectKey
-from herald.store.catalogue import Reading
+from herald.store.catalogue import GONE, Reading
 from herald.store.store import KINDS, ClusterObject
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -42,6 +44,8 @@ def read_manifest(content: bytes, path: Path) -> Reading:
 
 
 def _completed(item: ClusterObject) -> ClusterObject:
+    if isinstance(item, EndpointSlice):
+        return narrowed(item)
     return with_cluster_ip_defaults(item) if isinstance(item, Service) else item
 
 
@@ -61,7 +65,7 @@ def _reading(objects: dict[ObjectKey, ClusterObject], findings: list[Finding]) -
     named = frozenset(ObjectKey(f.kind, f.namespace, f.name) for f in spoiled if not _is_nameless(f))
     return Reading(
         objects,
-        named,
+        named or GONE.broken,  # the one empty set for ten thousand files
         tuple(map(problem_of, findings)),
         is_partial=any(map(_is_nameless, spoiled)),
         is_unreadable=any(finding.fault is Fault.UNREADABLE for finding in findings),
