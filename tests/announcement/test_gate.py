@@ -84,4 +84,5 @@ def pools(draw: st.DrawFn) -> Config:
 @given(pools(), st.lists(st.integers(-1, 601), max_size=2))
 def test_the_index_finds_the_pool_that_a_look_at_all_of_them_finds(conf: Config, offsets: list[int]) -> None:
     addresses = tuple(ip_address(int(ip_address("10.0.0.0")) + offset) for offset in offsets)
-    assert PoolIndex(conf.pools.values()).pool_of(addresses) == conf.pool_of(addresses)
+    holders = [pool for pool in conf.pools.values() if addresses and all(address in pool for address in addresses)]
+    assert PoolIndex(conf.pools.values()).pool_of(addresses) == next(iter(holders), None)

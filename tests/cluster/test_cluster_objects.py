@@ -122,7 +122,7 @@ CONDITIONS = [
 def test_an_endpoint_serves_when_ready_or_still_serving(conditions: dict[str, bool] | None, serves: bool) -> None:
     endpoints = [{"addresses": ["10.1.0.1"], "nodeName": "n1", "conditions": conditions}, {"addresses": ["10.1.0.2"]}]
     piece = msgspec.convert({"metadata": {"name": "web-x"}, "endpoints": endpoints}, EndpointSlice)
-    assert piece.serving_nodes == ({"n1"} if serves else set())
+    assert [endpoint.can_serve for endpoint in piece.endpoints] == [serves, True]
 
 
 def test_a_slice_belongs_to_the_service_of_its_label() -> None:

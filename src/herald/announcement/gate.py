@@ -61,7 +61,7 @@ class PoolIndex:
         self._firsts = {version: [span[0] for span in spans] for version, spans in self._entries.items()}
 
     def pool_of(self, addresses: Addresses) -> Pool | None:
-        """The one pool that contains all of `addresses`, or None; the same as `Config.pool_of`."""
+        """The one pool that contains all of `addresses`, or None."""
         pools = {pool.name: pool for pool in map(self._pool_of_one, addresses) if pool is not None}
         pool = next(iter(pools.values()), None) if len(pools) == 1 else None
         return pool if pool is not None and all(address in pool for address in addresses) else None

@@ -1,6 +1,5 @@
 """EndpointSlices: which nodes have an endpoint that can serve."""
 
-from functools import lru_cache
 
 import msgspec
 

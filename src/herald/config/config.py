@@ -9,7 +9,6 @@ from herald.config.advertisement import BGPAdvertisement, L2Advertisement
 from herald.config.bfd_profile import BFDProfile
 from herald.config.peer import Peer
 from herald.config.pool import Pool
-from herald.net.ip_family import IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +21,3 @@ class Config:
     peers: Mapping[PeerName, Peer] = field(default_factory=dict)
     bfd_profiles: Mapping[str, BFDProfile] = field(default_factory=dict)
     nodes: Mapping[NodeName, Node] = field(default_factory=dict)
-
-    def pool_of(self, addresses: tuple[IPAddress, ...]) -> Pool | None:
-        """The one pool that contains all of `addresses`, or None."""
-        if not addresses:
-            return None
-        return next((pool for pool in self.pools.values() if all(a in pool for a in addresses)), None)

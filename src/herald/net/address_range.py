@@ -55,11 +55,6 @@ class AddressRange:
         """The length of the widest of `prefixes()`, in bits."""
         return min(prefix.prefixlen for prefix in self.prefixes())
 
-    def address_at(self, offset: int) -> IPAddress:
-        """The address `offset` places after `first`; 0 <= offset < size."""
-        assert 0 <= offset < self.size
-        return type(self.first)(int(self.first) + offset)
-
     def walk(self) -> Iterator[IPAddress]:
         """Every address, ascending, one at a time."""
         make = type(self.first)

@@ -45,8 +45,7 @@ def explain_service(plan: Plan, key: NamespacedName) -> Explanation:
 def explain_address(plan: Plan, address: IPAddress) -> Explanation:
     """One address: the pool it is in, and every service that has it."""
     holders = [decision for decision in plan.study.decisions.values() if address in decision.addresses]
-    config = plan.study.compiled.config
-    pool = config.pool_of((address,))
+    pool = plan.study.view.pool_of((address,))
     where = f"in pool {pool.name}" if pool else "in no pool"
     headline = f"Address {address}  {where}"
     facts = {"pool": None if pool is None else pool.name, "services": [str(d.service) for d in holders]}
