@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from ipaddress import ip_address
 
 from herald.bgp import message
@@ -12,13 +13,15 @@ from herald.bgp.path_attribute import WireContext
 
 WIRE = WireContext()
 OPEN = Open(64501, 90, ip_address("10.50.0.1"), (Multiprotocol(Family.IPV4_UNICAST), FourOctetAs(64501)))
+OPEN_BOTH = replace(OPEN, capabilities=(*OPEN.capabilities, Multiprotocol(Family.IPV6_UNICAST)))
 
 
 class Router:
     """Accepts one session after another and reads whole messages."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, *, both_families: bool = False) -> None:
         self._listener = listener
+        self._open = OPEN_BOTH if both_families else OPEN
         self._talk: socket.socket | None = None
         self._framer = Framer()
         self._heard: list[Message] = []
@@ -29,7 +32,7 @@ class Router:
         self._talk.setblocking(False)
         self._framer, self._heard = Framer(), []
         assert isinstance(await self.hear(), Open)
-        for one in (OPEN, Keepalive()):
+        for one in (self._open, Keepalive()):
             await asyncio.get_running_loop().sock_sendall(self._talk, message.encode(one, WIRE))
         assert await self.hear() == Keepalive()
 
@@ -56,6 +59,14 @@ class Router:
         heard = await self.hear_news()
         assert isinstance(heard, Update)
         return list(heard.nlri), list(heard.withdrawn)
+
+    async def hear_prefixes(self) -> list[Prefix]:
+        """What the next UPDATE announces or withdraws, of either family."""
+        heard = await self.hear_news()
+        assert isinstance(heard, Update)
+        reach, unreach = heard.attributes.mp_reach, heard.attributes.mp_unreach
+        lists = (heard.nlri, heard.withdrawn, reach.nlri if reach else (), unreach.nlri if unreach else ())
+        return [prefix for prefixes in lists for prefix in prefixes]
 
     def hang_up(self) -> None:
         assert self._talk is not None
