@@ -251,18 +251,6 @@ async def test_a_request_of_a_foreign_vlan_is_not_answered(pair: tuple[str, str]
             assert len(seen) == 1
 
 
-async def test_an_ipv6_address_is_taken_and_told_as_not_answered(pair: tuple[str, str], tmp_path: Path) -> None:
-    node, _ = pair
-    async with engine(node, tmp_path) as herald:
-        await herald.apply(wish("2001:db8::200", VIP))
-        facts = await herald.until(lambda facts: bool(facts.holdings), "it is told")
-        assert [(str(h.address), h.reason) for h in facts.holdings] == [
-            ("2001:db8::200", "not answered: NDP is not active in this version")
-        ]
-        shown = json.loads(await herald.show("l2"))["data"]["holdings"]
-        assert [(h["ip"], h["answeredOn"]) for h in shown] == [(VIP, ["eth0"]), ("2001:db8::200", [])]
-
-
 async def test_speakers_see_each_other_come_leave_and_die(pair: tuple[str, str], tmp_path: Path) -> None:
     node, client = pair
     more = ("--members-dir", str(tmp_path / "members"))

@@ -4,14 +4,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 
 import pytest
 
-from herald.layer2 import arp
+from herald.layer2 import arp, ndp, solicited_node
 from herald.layer2.driver import FRAMES_PER_WAKEUP, Layer2Driver
 from herald.layer2.holding import Holding
-from herald.layer2.link import Exclusion, Link, Verdict
+from herald.layer2.link import Exclusion, Link, NdpLink, Verdict
 from herald.net.interface import BROADCAST_MAC, Interface, LinkFlag, Mac
 
 CLIENT = Mac(bytes.fromhex("02000000000a"))
@@ -25,6 +25,37 @@ ASK = arp.encode(
 )
 
 
+VIP6 = IPv6Address("2001:db8::200")
+LINK_LOCAL = IPv6Interface("fe80::b1/64")
+SIX = replace(ETH0, addresses=(LINK_LOCAL,))
+ASK6 = ndp.encode(
+    ndp.Frame(
+        solicited_node.multicast_mac(solicited_node.group(VIP6)),
+        CLIENT,
+        IPv6Address("fe80::a"),
+        solicited_node.group(VIP6),
+        ndp.NeighborSolicitation(VIP6, CLIENT),
+    )
+)
+
+
+class NdpCable:
+    """One end of a pair of sockets that can also be a member of groups, unless `cables` refuse."""
+
+    def __init__(self, end: socket.socket, cables: "Cables") -> None:
+        self._end = end
+        self._cables = cables
+        self.fileno, self.recv, self.send, self.close = end.fileno, end.recv, end.send, end.close
+
+    def join(self, group: IPv6Address) -> None:
+        if self._cables.joins_refused:
+            raise OSError(19, "No such device")
+        self._cables.groups.add(group)
+
+    def leave(self, group: IPv6Address) -> None:
+        self._cables.groups.discard(group)
+
+
 class Cables:
     """Opens a socket for a link and keeps its other end; a link in `refused` cannot be opened."""
 
@@ -34,16 +65,25 @@ class Cables:
         self.opened: list[str] = []
         self.changes = 0
         self.troubles = 0
+        self.groups: set[IPv6Address] = set()
+        self.joins_refused = False
         self._all: list[socket.socket] = []
 
     def open(self, link: Link) -> socket.socket:
-        if link.name in self.refused:
+        return self._open(link.name)
+
+    def open_ndp(self, link: NdpLink) -> NdpCable:
+        self.groups.clear()
+        return NdpCable(self._open(f"{link.name}/ndp"), self)
+
+    def _open(self, name: str) -> socket.socket:
+        if name in self.refused:
             raise PermissionError(1, "Operation not permitted")
         ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for end in (ours, other):
             end.setblocking(False)
-        self.ends[link.name] = other
-        self.opened.append(link.name)
+        self.ends[name] = other
+        self.opened.append(name)
         self._all += [ours, other]
         return ours
 
@@ -54,7 +94,9 @@ class Cables:
         self.troubles += 1
 
     def driver(self) -> Layer2Driver:
-        return Layer2Driver(self.open, exclusion=Exclusion(), on_change=self.changed, on_trouble=self.trouble)
+        return Layer2Driver(
+            self.open, self.open_ndp, exclusion=Exclusion(), on_change=self.changed, on_trouble=self.trouble
+        )
 
     def close(self) -> None:
         for end in self._all:
@@ -189,4 +231,68 @@ async def test_a_foreign_claim_is_told(cables: Cables) -> None:
     assert cables.changes == changes + 1
     driver.apply((), (VIP,))
     assert driver.conflicts() == ()
+    driver.close()
+
+
+async def next_ndp(cables: Cables) -> ndp.Frame:
+    async with asyncio.timeout(5):
+        return ndp.decode(await asyncio.get_running_loop().sock_recv(cables.ends["eth0/ndp"], 2048))
+
+
+async def test_an_ipv6_address_is_asked_for_in_its_group_announced_and_answered_beside_arp(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([SIX])
+    assert cables.opened == ["eth0", "eth0/ndp"]
+    driver.apply((Holding(VIP6), Holding(VIP)), ())
+    assert cables.groups == {solicited_node.group(VIP6)}
+    assert await next_ndp(cables) == ndp.unsolicited(VIP6, ETH0.mac or b"", LINK_LOCAL.ip)
+    assert await cables.frames("eth0", 2) == list(arp.gratuitous(VIP, ETH0.mac or b""))
+    cables.ends["eth0/ndp"].send(ASK6)
+    assert await next_ndp(cables) == ndp.reply(ndp.decode(ASK6), ETH0.mac or b"", LINK_LOCAL.ip)
+    driver.apply((), (VIP6,))
+    assert cables.groups == set()
+    driver.close()
+
+
+async def test_an_ipv6_address_waits_for_the_link_to_speak_ipv6(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP6),), ())
+    assert [address for address, _ in driver.unanswered()] == [VIP6]
+    (one,) = driver.interfaces()
+    assert (one.verdict, one.reading, one.ndp_verdict, one.ndp_reading) == (
+        Verdict.ELIGIBLE,
+        True,
+        Verdict.NO_IPV6,
+        False,
+    )
+    driver.set_interfaces([SIX])
+    assert driver.unanswered() == ()
+    assert cables.groups == {solicited_node.group(VIP6)}
+    assert (await next_ndp(cables)).message.target == VIP6
+    driver.close()
+
+
+async def test_a_group_that_cannot_be_joined_is_tried_again_while_everything_else_goes_on(cables: Cables) -> None:
+    cables.joins_refused = True
+    driver = cables.driver()
+    driver.set_interfaces([SIX])
+    driver.apply((Holding(VIP6),), ())
+    assert (await next_ndp(cables)).message.target == VIP6
+    assert cables.groups == set()
+    cables.joins_refused = False
+    await until(lambda: cables.groups == {solicited_node.group(VIP6)})
+    driver.close()
+
+
+async def test_a_failed_ndp_socket_is_opened_anew_and_joins_all_groups_again(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([SIX])
+    driver.apply((Holding(VIP6),), ())
+    await next_ndp(cables)
+    cables.ends["eth0/ndp"].close()
+    driver.apply((Holding(IPv6Address("2001:db8::201")),), ())  # announcing it fails
+    await until(lambda: cables.opened.count("eth0/ndp") == 2)
+    assert cables.opened.count("eth0") == 1, "ARP is not touched"
+    assert cables.groups == {solicited_node.group(VIP6), solicited_node.group(IPv6Address("2001:db8::201"))}
     driver.close()

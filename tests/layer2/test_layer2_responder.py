@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from herald.layer2 import arp
 from herald.layer2.conflict import Conflict, ConflictLedger
+from herald.layer2.drop import Drop
 from herald.layer2.event import (
     ClearConflict,
     FrameReceived,
@@ -20,7 +21,7 @@ from herald.layer2.event import (
 )
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link
-from herald.layer2.responder import Drop, Responder, Unanswered
+from herald.layer2.responder import Responder, Unanswered
 from herald.net.interface import BROADCAST_MAC, Mac
 
 CLIENT = Mac(bytes.fromhex("02000000000a"))
@@ -188,9 +189,9 @@ def test_the_snapshot_tells_where_each_holding_is_answered_and_why_not() -> None
         "192.168.1.7": ((), Unanswered.NO_INTERFACE, 0),
         "192.168.1.200": (("eth0", "eth1"), None, 1),
         "192.168.1.201": (("eth1",), None, 0),
-        "2001:db8::200": ((), Unanswered.NDP_NOT_ACTIVE, 0),
+        "2001:db8::200": ((), Unanswered.NO_IPV6, 0),
     }
-    assert responder.unanswered() == ((FOREIGN, Unanswered.NO_INTERFACE), (VIP6, Unanswered.NDP_NOT_ACTIVE))
+    assert responder.unanswered() == ((FOREIGN, Unanswered.NO_INTERFACE), (VIP6, Unanswered.NO_IPV6))
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.binary(max_size=70)), max_size=20))

@@ -24,6 +24,7 @@ from herald.engine.control_link import ControlLink
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.link import Apply, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Membership
+from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
 from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket
@@ -88,6 +89,7 @@ class _Engine:
         self._peers = Peers(tasks, dial=dial, rng=random.Random(), on_change=changed)  # noqa: S311  # jitter, no secret
         self._layer2 = Layer2Driver(
             open_arp_socket,
+            NdpSocket,
             exclusion=self._exclusion,
             on_change=self._layer2_changed,
             on_trouble=lambda: self._monitor.resync(),

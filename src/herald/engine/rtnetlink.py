@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final
 
 from herald.net.interface import Interface, LinkFlag, Mac
@@ -45,6 +45,7 @@ _IFLA_EXT_MASK: Final = 29
 _SKIP_STATISTICS: Final = 8
 _IFA_ADDRESS: Final = 1
 _IFA_LOCAL: Final = 2
+_IFA_F_UNREADY: Final = 0x40 | 0x08  # tentative, duplicate
 _TYPE_MASK: Final = 0x3FFF  # the two upper bits mark nesting and byte order
 
 _HEADER: Final = struct.Struct("=IHHII")
@@ -77,12 +78,16 @@ class LinkMessage:
 
 @dataclass(frozen=True, slots=True)
 class AddressMessage:
-    """An address of the interface of that index is there now or gone; `octets` are 4 or 16, in network order."""
+    """An address of the interface of that index is there now or gone; `octets` are 4 or 16, in network order.
+
+    `ready`: neither looked for in duplicate nor found so.
+    """
 
     change: Change
     index: int
     octets: bytes
     prefix_length: int
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +179,7 @@ def _link(change: Change, body: bytes) -> LinkMessage | None:
 def _address(change: Change, body: bytes) -> AddressMessage | None:
     if len(body) < _IFADDR.size:
         raise NetlinkError(f"address message of {len(body)} octets; it has at least {_IFADDR.size}")
-    family, prefix_length, _, _, index = _IFADDR.unpack_from(body)
+    family, prefix_length, flags, _, index = _IFADDR.unpack_from(body)
     if family not in (_AF_INET, _AF_INET6):
         return None
     found = dict(_attributes(body[_IFADDR.size :]))
@@ -182,7 +187,7 @@ def _address(change: Change, body: bytes) -> AddressMessage | None:
     size = 4 if family == _AF_INET else 16
     if len(octets) != size or prefix_length > size * 8:
         raise NetlinkError(f"address of {len(octets)} octets with prefix length {prefix_length} in family {family}")
-    return AddressMessage(change, index, octets, prefix_length)
+    return AddressMessage(change, index, octets, prefix_length, not flags & _IFA_F_UNREADY)
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -216,10 +221,11 @@ class InterfaceTable:
             case LinkMessage(Change.GONE, interface):
                 for table in (self._links, self._addresses, self._complete):
                     table.pop(interface.index, None)
-            case AddressMessage(change, index, octets, prefix_length):
+            case AddressMessage(change, index, octets, prefix_length, ready):
                 addresses = self._addresses.setdefault(index, _SortedAddresses())
                 take = addresses.add if change is Change.PRESENT else addresses.discard
                 take(octets, prefix_length)
+                addresses.note_readiness(octets, ready or change is Change.GONE)
                 self._complete.pop(index, None)
 
     def interfaces(self) -> tuple[Interface, ...]:
@@ -227,7 +233,9 @@ class InterfaceTable:
         for index in self._links.keys() - self._complete.keys():
             addresses = self._addresses.get(index)
             link = self._links[index]
-            self._complete[index] = replace(link, addresses=tuple(addresses.values)) if addresses else link
+            if addresses is not None:
+                link = replace(link, addresses=tuple(addresses.values), unready=frozenset(addresses.unready))
+            self._complete[index] = link
         return tuple(self._complete[index] for index in sorted(self._links))
 
 
@@ -241,6 +249,7 @@ class _SortedAddresses:
     def __init__(self) -> None:
         self._keys: list[tuple[int, bytes, int]] = []
         self.values: list[IPInterface] = []
+        self.unready: set[IPv6Address] = set()
 
     def add(self, octets: bytes, prefix_length: int) -> None:
         at, found = self._find(octets, prefix_length)
@@ -252,6 +261,15 @@ class _SortedAddresses:
         at, found = self._find(octets, prefix_length)
         if found:
             del self._keys[at], self.values[at]
+
+    def note_readiness(self, octets: bytes, ready: bool) -> None:
+        if len(octets) != 16 or (ready and not self.unready):
+            return
+        address = IPv6Address(octets)
+        if ready:
+            self.unready.discard(address)
+        else:
+            self.unready.add(address)
 
     def _find(self, octets: bytes, prefix_length: int) -> tuple[int, bool]:
         key = (len(octets), octets, prefix_length)

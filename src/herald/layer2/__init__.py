@@ -1,13 +1,13 @@
-"""Layer 2: this node answers ARP for the addresses it holds, and tells the segment when it begins to.
+"""Layer 2: this node answers ARP and NDP for the addresses it holds, and tells the segment when it begins to.
 
     holding     an address and where it is answered for: the wish
     link        which interfaces of the machine may answer at all
-    ethernet, arp   the bytes
-    event       what the two machines are told and what they ask for
-    responder   the machine that answers requests and notices foreign claims (with `conflict`)
-    announcer   the machine that sends gratuitous ARP when an address is taken
-    driver      the shell: one packet socket per link, both machines behind it
+    ethernet, arp, ndp, solicited_node   the bytes
+    event       what the machines are told and what they ask for
+    responder   the machine that answers requests and notices foreign claims (with `ndp_answer`, `conflict`)
+    announcer   the machine that sends gratuitous ARP and unsolicited advertisements when an address is taken
+    group_member   the machine that joins the multicast groups in which held IPv6 addresses are asked for
+    driver      the shell: a packet socket per link and protocol, the machines behind it
 
 Nothing here knows Kubernetes, nor how a socket is opened: the engine brings the sockets and the list of interfaces.
-NDP is not here yet; an IPv6 holding is accepted and reported as not answered.
 """

@@ -1,6 +1,7 @@
 """Foreign claims to an address that is held here: two stations answering for one address.
 
-An ARP packet whose *sender* is a held address but whose MAC is not ours proves that somebody else claims it: a second
+An ARP packet whose *sender* is a held address but whose MAC is not ours proves that somebody else claims it. So does a
+Neighbor Advertisement for it, or a solicitation that comes from it or looks for duplicates of it. It may be a second
 speaker after a split, a machine with the address configured by hand, a DHCP lease inside a pool. Each (address, MAC) is
 reported once and remembered until the address is released or nothing was heard of it for `SILENCE` seconds. A station
 that invents MACs costs a bounded amount of memory: the ledger holds `CAPACITY` entries and counts what it turns away.
@@ -8,9 +9,9 @@ that invents MACs costs a bounded amount of memory: the ledger holds `CAPACITY` 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Final
 
+from herald.layer2.holding import Address
 from herald.net.interface import Mac
 
 SILENCE: Final = 300.0
@@ -22,7 +23,7 @@ CAPACITY: Final = 256
 class Conflict:
     """`mac`, which is not ours, claims `address` on the segment of `interface` (the name on this machine)."""
 
-    address: IPv4Address
+    address: Address
     interface: str
     mac: Mac
 
@@ -33,7 +34,7 @@ class ConflictLedger:
     def __init__(self, silence: float = SILENCE, capacity: int = CAPACITY) -> None:
         self._silence = silence
         self._capacity = capacity
-        self._heard: dict[tuple[IPv4Address, Mac], tuple[Conflict, float]] = {}
+        self._heard: dict[tuple[Address, Mac], tuple[Conflict, float]] = {}
         self.turned_away = 0
 
     def hear(self, conflict: Conflict, now: float) -> bool:
@@ -63,8 +64,12 @@ class ConflictLedger:
         return None if oldest is None else oldest[1] + self._silence
 
     def open(self) -> tuple[Conflict, ...]:
-        """All open claims, sorted by address and MAC."""
-        return tuple(sorted((c for c, _ in self._heard.values()), key=lambda c: (c.address, c.mac)))
+        """All open claims, sorted by family, address and MAC."""
+        return tuple(sorted((conflict for conflict, _ in self._heard.values()), key=_by_address_and_mac))
 
-    def _forget(self, keys: list[tuple[IPv4Address, Mac]]) -> list[Conflict]:
+    def _forget(self, keys: list[tuple[Address, Mac]]) -> list[Conflict]:
         return [self._heard.pop(key)[0] for key in keys]
+
+
+def _by_address_and_mac(conflict: Conflict) -> tuple[int, bytes, Mac]:
+    return conflict.address.version, conflict.address.packed, conflict.mac

@@ -1,4 +1,4 @@
-"""The shell of Layer 2: one packet socket per eligible link, the responder and the announcer behind it.
+"""The shell of Layer 2: a packet socket per eligible link and protocol, the machines behind them.
 
 Which interfaces there are is told from outside (`set_interfaces`), at every change that the kernel reports; how a
 socket is opened is given in. A link whose socket cannot be opened, or fails, is no link for the machines until the
@@ -9,9 +9,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, assert_never
+from ipaddress import IPv6Address
+from typing import Final, Generic, Protocol, TypeVar, assert_never
 
-from herald.layer2 import arp
+from herald.layer2 import arp, ethernet, ndp
 from herald.layer2.announcer import DEFAULT_RATE, Announcer, AnnouncerSnapshot
 from herald.layer2.conflict import Conflict
 from herald.layer2.event import (
@@ -20,13 +21,16 @@ from herald.layer2.event import (
     Event,
     FrameReceived,
     HoldingsChanged,
+    JoinGroup,
+    LeaveGroup,
     LinksChanged,
     ReportConflict,
     SendFailed,
     SendFrame,
 )
+from herald.layer2.group_member import GroupMember
 from herald.layer2.holding import Address, Holding
-from herald.layer2.link import Exclusion, Link, Verdict, judge, links
+from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
 from herald.layer2.responder import Responder, ResponderSnapshot, Unanswered
 from herald.net.interface import Interface, mac_text
 
@@ -42,7 +46,7 @@ _log: Final = logging.getLogger("herald.layer2")
 
 
 class PacketSocket(Protocol):
-    """A non-blocking socket that gives and takes whole Ethernet frames of one link, ARP only."""
+    """A non-blocking socket that gives and takes whole Ethernet frames of one link and one protocol."""
 
     def fileno(self) -> int: ...
     def recv(self, size: int, /) -> bytes: ...
@@ -50,13 +54,22 @@ class PacketSocket(Protocol):
     def close(self) -> None: ...
 
 
+class GroupSocket(PacketSocket, Protocol):
+    """One that can also be a member of groups; to join twice, or leave what was not joined, does nothing."""
+
+    def join(self, group: IPv6Address, /) -> None: ...
+    def leave(self, group: IPv6Address, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedInterface:
-    """An interface and whether it may answer; `reading` says whether its socket really stands."""
+    """An interface and whether it may answer by ARP and by NDP; `reading` says whether the socket really stands."""
 
     interface: Interface
     verdict: Verdict
     reading: bool
+    ndp_verdict: Verdict
+    ndp_reading: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +82,116 @@ class Layer2Snapshot:
     send_failures: int
 
 
+AnyLink = TypeVar("AnyLink", Link, NdpLink)
+AnySocket = TypeVar("AnySocket", bound=PacketSocket)
+
+
+class _Lane(Generic[AnyLink, AnySocket]):
+    """One protocol: the links on which it is spoken, and the sockets that stand on them."""
+
+    def __init__(
+        self,
+        protocol: str,
+        octets: int,
+        open_socket: Callable[[AnyLink], AnySocket],
+        on_readable: "Callable[[_Lane[AnyLink, AnySocket], int], None]",
+    ) -> None:
+        """`octets`: how many of a frame are read."""
+        self.protocol = protocol
+        self.octets = octets
+        self.links: dict[int, AnyLink] = {}
+        self.sockets: dict[int, AnySocket] = {}
+        self._open_socket: Callable[[AnyLink], AnySocket] = open_socket
+        self._on_readable: Callable[[_Lane[AnyLink, AnySocket], int], None] = on_readable
+        self._loop = asyncio.get_running_loop()
+        self._refused: set[int] = set()
+
+    def follow(self, links: Iterable[AnyLink]) -> bool:
+        """Open and close sockets, so that there is one for each of these links; False if one could not be opened."""
+        wanted = {link.index: link for link in links}
+        for index in self.sockets.keys() - wanted.keys():
+            self.close(index, "no longer eligible")
+        self._refused &= wanted.keys()
+        for link in wanted.values():
+            if link.index not in self.sockets:
+                self._open(link)
+        self.links = {index: link for index, link in wanted.items() if index in self.sockets}
+        return len(self.links) == len(wanted)
+
+    def close(self, index: int, reason: str) -> None:
+        """Stop reading and writing there."""
+        opened = self.sockets.pop(index)
+        link = self.links.pop(index)
+        self._loop.remove_reader(opened.fileno())
+        opened.close()
+        _log.info(
+            "no longer answering %s on %s: %s",
+            self.protocol,
+            link.name,
+            reason,
+            extra={"event": f"delete{self.protocol}Responder", "interface": link.name, "reason": reason},
+        )
+
+    def _open(self, link: AnyLink) -> None:
+        try:
+            opened = self._open_socket(link)
+        except OSError as error:
+            if link.index not in self._refused:  # said once, not every second
+                self._refused.add(link.index)
+                _log.warning(
+                    "cannot open a packet socket for %s on %s, retrying: %s",
+                    self.protocol,
+                    link.name,
+                    error,
+                    extra={"event": f"create{self.protocol}Responder", "interface": link.name, "error": str(error)},
+                )
+            return
+        self._refused.discard(link.index)
+        self.sockets[link.index] = opened
+        self.links[link.index] = link
+        self._loop.add_reader(opened.fileno(), self._on_readable, self, link.index)
+        _log.info(
+            "answering %s on %s",
+            self.protocol,
+            link.name,
+            extra={"event": f"create{self.protocol}Responder", "interface": link.name, "mac": mac_text(link.mac)},
+        )
+
+
+Lane = _Lane[Link, PacketSocket] | _Lane[NdpLink, GroupSocket]
+
+
 class Layer2Driver:
     """Runs Layer 2 in an asyncio loop. All methods belong to that loop's thread and return at once."""
 
     def __init__(
         self,
-        open_socket: Callable[[Link], PacketSocket],
+        open_arp: Callable[[Link], PacketSocket],
+        open_ndp: Callable[[NdpLink], GroupSocket],
         *,
         exclusion: Exclusion,
         on_change: Callable[[], None],
         on_trouble: Callable[[], None],
         rate: int = DEFAULT_RATE,
     ) -> None:
-        """`open_socket` may raise OSError.
+        """`open_arp` and `open_ndp` may raise OSError.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
         """
-        self._open_socket = open_socket
         self._exclusion = exclusion
         self._on_change = on_change
         self._on_trouble = on_trouble
         self._loop = asyncio.get_running_loop()
         self._responder = Responder()
+        self._group_member = GroupMember()
         self._announcer = Announcer(rate)
+        self._machines = (self._responder, self._group_member, self._announcer)
         self._interfaces: tuple[Interface, ...] = ()
-        self._links: dict[int, Link] = {}
-        self._sockets: dict[int, PacketSocket] = {}
-        self._refused: set[int] = set()
+        self._arp = _Lane("ARP", arp.FRAME_OCTETS, open_arp, self._readable)
+        self._ndp = _Lane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable)
+        self._lanes: dict[int, Lane] = {ethernet.ETHERTYPE_ARP: self._arp, ethernet.ETHERTYPE_IPV6: self._ndp}
+        self._not_joined: dict[int, set[IPv6Address]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._send_failures = 0
@@ -110,14 +205,9 @@ class Layer2Driver:
     def set_interfaces(self, interfaces: Iterable[Interface]) -> None:
         """Follow the interfaces of this machine; open, close and update sockets as they now require."""
         self._interfaces = tuple(interfaces)
-        wanted = {link.index: link for link in links(self._interfaces, self._exclusion)}
-        for index in self._sockets.keys() - wanted.keys():
-            self._close(index, "no longer eligible")
-        self._refused &= wanted.keys()
-        for link in wanted.values():
-            if link.index not in self._sockets:
-                self._open(link)
-        self._links = {index: link for index, link in wanted.items() if index in self._sockets}
+        complete = self._arp.follow(links(self._interfaces, self._exclusion))
+        if not self._ndp.follow(ndp_links(self._interfaces, self._exclusion)) or not complete:
+            self._retry_after(RETRY)
         self._tell_links()
         self._on_change()
 
@@ -126,8 +216,9 @@ class Layer2Driver:
         for timer in (self._timer, self._retry):
             if timer is not None:
                 timer.cancel()
-        for index in list(self._sockets):
-            self._close(index, "leaving")
+        for lane in self._lanes.values():
+            for index in list(lane.sockets):
+                lane.close(index, "leaving")
 
     def snapshot(self) -> Layer2Snapshot:
         """The present state."""
@@ -136,8 +227,17 @@ class Layer2Driver:
         )
 
     def interfaces(self) -> tuple[JudgedInterface, ...]:
-        """Every interface of this machine with its verdict."""
-        return tuple(JudgedInterface(i, judge(i, self._exclusion), i.index in self._sockets) for i in self._interfaces)
+        """Every interface of this machine with its verdicts."""
+        return tuple(
+            JudgedInterface(
+                one,
+                judge(one, self._exclusion),
+                one.index in self._arp.sockets,
+                judge_ndp(one, self._exclusion),
+                one.index in self._ndp.sockets,
+            )
+            for one in self._interfaces
+        )
 
     def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
         """The holdings that are answered on no link, with the reason."""
@@ -149,46 +249,10 @@ class Layer2Driver:
 
     # Sockets.
 
-    def _open(self, link: Link) -> None:
-        try:
-            opened = self._open_socket(link)
-        except OSError as error:
-            if link.index not in self._refused:  # said once, not every second
-                self._refused.add(link.index)
-                _log.warning(
-                    "cannot open a packet socket on %s, retrying: %s",
-                    link.name,
-                    error,
-                    extra={"event": "createARPResponder", "interface": link.name, "error": str(error)},
-                )
-            self._retry_after(RETRY)
+    def _lose(self, lane: Lane, index: int, error: OSError) -> None:
+        if index not in lane.sockets:
             return
-        self._refused.discard(link.index)
-        self._sockets[link.index] = opened
-        self._links[link.index] = link
-        self._loop.add_reader(opened.fileno(), self._readable, link.index)
-        _log.info(
-            "answering ARP on %s",
-            link.name,
-            extra={"event": "createARPResponder", "interface": link.name, "mac": mac_text(link.mac)},
-        )
-
-    def _close(self, index: int, reason: str) -> None:
-        opened = self._sockets.pop(index)
-        link = self._links.pop(index)
-        self._loop.remove_reader(opened.fileno())
-        opened.close()
-        _log.info(
-            "no longer answering ARP on %s: %s",
-            link.name,
-            reason,
-            extra={"event": "deleteARPResponder", "interface": link.name, "reason": reason},
-        )
-
-    def _lose(self, index: int, error: OSError) -> None:
-        if index not in self._sockets:
-            return
-        self._close(index, f"its socket failed: {error}")
+        lane.close(index, f"its socket failed: {error}")
         self._tell_links()
         self._on_change()
         self._retry_after(REOPEN)
@@ -204,22 +268,26 @@ class Layer2Driver:
     def _try_again(self) -> None:
         self._retry = None
         self.set_interfaces(self._interfaces)
+        for index, groups in self._not_joined.copy().items():
+            for group in groups.copy():
+                self._join(index, group)
 
-    def _readable(self, index: int) -> None:
-        opened = self._sockets[index]
+    def _readable(self, lane: Lane, index: int) -> None:
+        opened = lane.sockets[index]
         for _ in range(FRAMES_PER_WAKEUP):
             try:
-                data = opened.recv(arp.FRAME_OCTETS)
+                data = opened.recv(lane.octets)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
-                self._lose(index, error)
+                self._lose(lane, index, error)
                 return
             self._perform(self._responder.handle(FrameReceived(index, data), self._loop.time()))
         self._arm()
 
     def _send(self, index: int, data: bytes) -> None:
-        opened = self._sockets.get(index)
+        lane = self._lanes[ethernet.ethertype(data)]
+        opened = lane.sockets.get(index)
         if opened is None:
             return
         try:
@@ -228,30 +296,62 @@ class Layer2Driver:
             self._send_failures += 1
             self._responder.handle(SendFailed(index, data), self._loop.time())
             if not isinstance(error, BlockingIOError):
-                self._loop.call_soon(self._lose, index, error)
+                self._loop.call_soon(self._lose, lane, index, error)
+
+    def _join(self, index: int, group: IPv6Address) -> None:
+        opened = self._ndp.sockets.get(index)
+        if opened is None:
+            return
+        try:
+            opened.join(group)
+        except OSError as error:
+            if index not in self._not_joined:  # said once, not for each group
+                name = self._ndp.links[index].name
+                extra = {"event": "joinGroup", "interface": name, "group": str(group), "error": str(error)}
+                _log.warning("cannot join group %s on %s, retrying: %s", group, name, error, extra=extra)
+            self._not_joined.setdefault(index, set()).add(group)
+            self._retry_after(RETRY)
+        else:
+            self._forget_failed_join(index, group)
+
+    def _leave(self, index: int, group: IPv6Address) -> None:
+        self._forget_failed_join(index, group)
+        opened = self._ndp.sockets.get(index)
+        if opened is None:
+            return
+        try:
+            opened.leave(group)
+        except OSError as error:
+            self._loop.call_soon(self._lose, self._ndp, index, error)
+
+    def _forget_failed_join(self, index: int, group: IPv6Address) -> None:
+        groups = self._not_joined.get(index, set())
+        groups.discard(group)
+        if not groups:
+            self._not_joined.pop(index, None)
 
     # Machines.
 
     def _tell_links(self) -> None:
         macs = frozenset(i.mac for i in self._interfaces if i.mac is not None)
-        self._tell(LinksChanged(tuple(self._links.values()), macs))
+        self._not_joined = {index: groups for index, groups in self._not_joined.items() if index in self._ndp.sockets}
+        self._tell(LinksChanged(tuple(self._arp.links.values()), macs, tuple(self._ndp.links.values())))
 
     def _tell(self, event: Event) -> None:
         now = self._loop.time()
-        self._perform(self._responder.handle(event, now))
-        self._perform(self._announcer.handle(event, now))
+        for machine in self._machines:
+            self._perform(machine.handle(event, now))
         self._arm()
 
     def _wake(self) -> None:
         self._timer = None
         now = self._loop.time()
-        self._perform(self._responder.wake(now))
-        self._perform(self._announcer.wake(now))
+        for machine in self._machines:
+            self._perform(machine.wake(now))
         self._arm()
 
     def _arm(self) -> None:
-        deadlines = [at for at in (self._responder.deadline(), self._announcer.deadline()) if at is not None]
-        due = min(deadlines) if deadlines else None
+        due = min((at for machine in self._machines if (at := machine.deadline()) is not None), default=None)
         if self._timer is not None:
             if self._timer.when() == due:
                 return
@@ -280,6 +380,10 @@ class Layer2Driver:
                         extra={"event": "addressConflictCleared", **_conflict_fields(conflict)},
                     )
                     self._on_change()
+                case JoinGroup(index, group):
+                    self._join(index, group)
+                case LeaveGroup(index, group):
+                    self._leave(index, group)
                 case _:
                     assert_never(effect)
 

@@ -1,4 +1,4 @@
-"""The Ethernet frame around an ARP packet (Ethernet II; no 802.1Q tag, the kernel takes that off).
+"""The Ethernet frame around an ARP or IPv6 packet (Ethernet II; no 802.1Q tag, the kernel takes that off).
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -23,7 +23,13 @@ from herald.net.interface import Mac
 
 HEADER: Final = struct.Struct("!6s6sH")
 ETHERTYPE_ARP: Final = 0x0806
+ETHERTYPE_IPV6: Final = 0x86DD
 MINIMUM_OCTETS: Final = 60
+
+
+def ethertype(data: bytes) -> int:
+    """What the frame carries; 0 if it is cut short before it says so."""
+    return int.from_bytes(data[12:14], "big") if len(data) >= HEADER.size else 0
 
 
 def encode(destination: Mac, source: Mac, ethertype: int, payload: bytes) -> bytes:

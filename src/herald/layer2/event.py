@@ -1,10 +1,11 @@
 """What the machines of Layer 2 are told (events, past tense) and what they ask of the shell (effects, imperative)."""
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from herald.layer2.conflict import Conflict
 from herald.layer2.holding import Address, Holding
-from herald.layer2.link import Link
+from herald.layer2.link import Link, NdpLink
 from herald.net.interface import Mac
 
 
@@ -21,7 +22,7 @@ class HoldingsChanged:
 
 @dataclass(frozen=True, slots=True)
 class LinksChanged:
-    """These links, and no others, can be read and written now.
+    """These links, and no others, can be read and written now: `links` by ARP, `ndp_links` by NDP.
 
     `own_macs` are the hardware addresses of all interfaces of this machine, eligible or not: what comes from them is
     never a foreign claim (two cards of one machine on one segment hear each other).
@@ -29,6 +30,7 @@ class LinksChanged:
 
     links: tuple[Link, ...]
     own_macs: frozenset[Mac]
+    ndp_links: tuple[NdpLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +74,20 @@ class ClearConflict:
     conflict: Conflict
 
 
-Effect = SendFrame | ReportConflict | ClearConflict
+@dataclass(frozen=True, slots=True)
+class JoinGroup:
+    """Be a member of the solicited-node group on the link of that index."""
+
+    index: int
+    group: IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveGroup:
+    """Be no longer a member of it."""
+
+    index: int
+    group: IPv6Address
+
+
+Effect = SendFrame | ReportConflict | ClearConflict | JoinGroup | LeaveGroup

@@ -1,6 +1,6 @@
-"""The machine that answers ARP requests for the addresses held on this node.
+"""The machine that answers for the addresses held on this node: ARP requests and Neighbor Solicitations.
 
-Each frame walks this table; the first row that applies decides:
+Each ARP frame walks this table; the first row that applies decides:
 
     cut short                                                     drop, MALFORMED
     neither its sender nor its target is an address held here     drop, NOT_HELD
@@ -12,20 +12,22 @@ Each frame walks this table; the first row that applies decides:
     otherwise                                                     answer with this link's MAC
 
 The second row comes early because most of a busy segment's ARP is of no concern here, and a flood of it must cost
-little: it looks at eight octets. The sender is not judged: a probe (sender 0.0.0.0) and a gratuitous request for a held
-address are answered too, which defends the address (RFC 5227 §2.1.1). What passes the third row is checked for a
-foreign claim, see `herald.layer2.conflict`. Sending gratuitous packets is the business of `herald.layer2.announcer`.
+little: it looks at the two addresses. The sender is not judged: a probe (sender 0.0.0.0) and a gratuitous request for
+a held address are answered too, which defends the address (RFC 5227 §2.1.1). What passes the third row is checked for
+a foreign claim, see `herald.layer2.conflict`. The table of Neighbor Discovery stands in `herald.layer2.ndp_answer`.
+Sending gratuitous packets is the business of `herald.layer2.announcer`.
 """
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import assert_never
 
-from herald.layer2 import arp
+from herald.layer2 import arp, ethernet, ndp, ndp_answer
 from herald.layer2.conflict import Conflict, ConflictLedger
+from herald.layer2.drop import Drop
 from herald.layer2.event import (
     ClearConflict,
     Effect,
@@ -38,25 +40,16 @@ from herald.layer2.event import (
     SendFrame,
 )
 from herald.layer2.holding import Address, Holding
-from herald.layer2.link import Link
+from herald.layer2.link import Link, NdpLink
+from herald.layer2.solicited_node import ALL_NODES
 from herald.net.interface import BROADCAST_MAC, Mac
-
-
-class Drop(enum.Enum):
-    """Why a frame was not answered."""
-
-    MALFORMED = "malformed"
-    NOT_A_REQUEST = "notRequest"
-    NOT_FOR_US = "notForUs"
-    NOT_HELD = "notHeld"
-    OTHER_INTERFACE = "notMatchInterface"
 
 
 class Unanswered(enum.Enum):
     """Why a holding is answered nowhere; the value is for people."""
 
-    NDP_NOT_ACTIVE = "not answered: NDP is not active in this version"
     NO_INTERFACE = "not answered: none of its interfaces is eligible on this node"
+    NO_IPV6 = "not answered: none of its interfaces is eligible for NDP on this node; an IPv6 address is needed there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +73,7 @@ class ResponderSnapshot:
 
     holdings: tuple[HoldingSnapshot, ...]
     links: tuple[Link, ...]
+    ndp_links: tuple[NdpLink, ...]
     conflicts: tuple[Conflict, ...]
     conflicts_turned_away: int
     dropped: dict[Drop, int]
@@ -100,6 +94,7 @@ class Responder:
 
     def __init__(self, conflicts: ConflictLedger | None = None) -> None:
         self._links: dict[int, Link] = {}
+        self._ndp_links: dict[int, NdpLink] = {}
         self._own_macs: frozenset[Mac] = frozenset()
         self._held: dict[bytes, _Held] = {}  # by the octets of the address, as they stand in a packet
         self._dropped: Counter[Drop] = Counter()
@@ -109,6 +104,8 @@ class Responder:
         """See `herald.machine.Machine.handle`. Never raises, whatever a frame contains."""
         match event:
             case FrameReceived(index, data):
+                if ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6:
+                    return self._receive_ndp(index, data, now)
                 return self._receive(index, data, now)
             case SendFailed(_, data):
                 self._count_unsent(data)
@@ -117,9 +114,9 @@ class Responder:
                 effects = self._release(released)
                 self._hold(held)
                 return effects
-            case LinksChanged(links, own_macs):
+            case LinksChanged(links, own_macs, ndp_links):
                 self._own_macs = own_macs
-                self._replace_links({link.index: link for link in links})
+                self._replace_links({link.index: link for link in links}, {link.index: link for link in ndp_links})
                 return []
             case _:
                 assert_never(event)
@@ -137,6 +134,7 @@ class Responder:
         return ResponderSnapshot(
             tuple(self._holding_snapshot(held) for _, held in sorted(self._held.items(), key=_by_family_and_value)),
             tuple(self._links.values()),
+            tuple(self._ndp_links.values()),
             self._conflicts.open(),
             self._conflicts.turned_away,
             dict(self._dropped),
@@ -167,7 +165,7 @@ class Responder:
         except arp.ArpError:
             self._dropped[Drop.MALFORMED] += 1
             return []
-        effects = self._check_claim(frame.packet, sender, link, now)
+        effects = self._check_claim(frame.packet.sender_ip, frame.packet.sender_mac, link, now)
         drop = _judge(frame, target, link)
         if drop is not None:
             self._dropped[drop] += 1
@@ -176,16 +174,48 @@ class Responder:
             effects.append(SendFrame(index, arp.encode(arp.reply(frame.packet, link.mac))))
         return effects
 
-    def _check_claim(self, packet: arp.Packet, sender: _Held | None, link: Link, now: float) -> list[Effect]:
-        if sender is None or not sender.holding.covers(link.name) or packet.sender_mac in self._own_macs:
+    def _receive_ndp(self, index: int, data: bytes, now: float) -> list[Effect]:
+        link = self._ndp_links.get(index)
+        if link is None:  # read just before the link went away
             return []
-        conflict = Conflict(packet.sender_ip, link.name, packet.sender_mac)
+        if len(data) < ndp.SHORTEST_OCTETS:
+            self._dropped[Drop.MALFORMED] += 1
+            return []
+        target = self._held.get(data[ndp.TARGET])
+        if target is None and data[ndp.SENDER] not in self._held:
+            self._dropped[Drop.NOT_HELD] += 1
+            return []
+        try:
+            frame = ndp.decode(data)
+        except ndp.NdpError:
+            self._dropped[Drop.MALFORMED] += 1
+            return []
+        effects = [
+            effect for address, mac in ndp_answer.claims(frame) for effect in self._check_claim(address, mac, link, now)
+        ]
+        drop = ndp_answer.judge(frame, target.holding if target else None, link, self._own_macs)
+        if drop is not None:
+            self._dropped[drop] += 1
+        elif target is not None:
+            target.requests += 1
+            answer = ndp.reply(frame, link.mac, link.source)
+            effects.append(SendFrame(index, ndp.encode(answer)))
+        return effects
+
+    def _check_claim(self, address: Address, mac: Mac, link: Link | NdpLink, now: float) -> list[Effect]:
+        held = self._held.get(address.packed)
+        if held is None or not held.holding.covers(link.name) or mac in self._own_macs:
+            return []
+        conflict = Conflict(address, link.name, mac)
         return [ReportConflict(conflict)] if self._conflicts.hear(conflict, now) else []
 
     def _count_unsent(self, data: bytes) -> None:
-        """A reply names two addresses; a gratuitous frame, which is none, names one twice."""
-        held = self._held.get(data[arp.SENDER_IP])
-        if held is not None and data[arp.SENDER_IP] != data[arp.TARGET_IP]:
+        """A reply names two addresses; a gratuitous frame, which is none, names one twice, or speaks to all nodes."""
+        if ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6:
+            held, is_answer = self._held.get(data[ndp.TARGET]), data[ndp.RECEIVER] != ALL_NODES.packed
+        else:
+            held, is_answer = self._held.get(data[arp.SENDER_IP]), data[arp.SENDER_IP] != data[arp.TARGET_IP]
+        if held is not None and is_answer:
             held.unsent += 1
 
     # The wish and the links.
@@ -201,27 +231,27 @@ class Responder:
             self._held.pop(address.packed, None)
         return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
 
-    def _replace_links(self, links: dict[int, Link]) -> None:
-        if links == self._links:  # most changes of a node's interfaces are those of its pods
+    def _replace_links(self, links: dict[int, Link], ndp_links: dict[int, NdpLink]) -> None:
+        if links == self._links and ndp_links == self._ndp_links:  # most changes on a node are those of its pods
             return
-        self._links = links
+        self._links, self._ndp_links = links, ndp_links
         for held in self._held.values():
             held.unanswered = self._why_unanswered(held.holding)
 
     def _holding_snapshot(self, held: _Held) -> HoldingSnapshot:
-        names = (
-            ()
-            if held.unanswered
-            else tuple(link.name for link in self._links.values() if held.holding.covers(link.name))
-        )
+        links = self._links_for(held.holding.address).values()
+        names = tuple(link.name for link in links if held.holding.covers(link.name))
         return HoldingSnapshot(held.holding, names, held.unanswered, held.requests, held.requests - held.unsent)
 
     def _why_unanswered(self, holding: Holding) -> Unanswered | None:
-        if not isinstance(holding.address, IPv4Address):
-            return Unanswered.NDP_NOT_ACTIVE
-        if any(holding.covers(link.name) for link in self._links.values()):
+        if any(holding.covers(link.name) for link in self._links_for(holding.address).values()):
             return None
+        if any(holding.covers(link.name) for link in self._links.values()):
+            return Unanswered.NO_IPV6
         return Unanswered.NO_INTERFACE
+
+    def _links_for(self, address: Address) -> Mapping[int, Link | NdpLink]:
+        return self._links if isinstance(address, IPv4Address) else self._ndp_links
 
 
 def _judge(frame: arp.Frame, target: _Held | None, link: Link) -> Drop | None:

@@ -1,12 +1,12 @@
 """What the kernel says of this machine's network interfaces, as values.
 
-The reader of the kernel (`herald.engine.netlink`) makes them, the rules of who may answer ARP (`herald.layer2.link`)
-read them. Nothing here opens a socket.
+The reader of the kernel (`herald.engine.netlink`) makes them, the rules of who may answer (`herald.layer2.link`) read
+them. Nothing here opens a socket.
 """
 
 import enum
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Address, IPv6Interface
 from typing import NewType
 
 Mac = NewType("Mac", bytes)
@@ -40,6 +40,8 @@ class Interface:
     `index` is the kernel's number for it: a device that is deleted and made again under the same name has another
     one. `mac` is None where the hardware address does not have 6 octets (tunnels may have 4, or none). `master` is
     the index of the bridge, bond or VRF that the interface belongs to. `addresses` are sorted by family, then by value.
+    `unready` are the IPv6 addresses among them that are still looked for in duplicate, or were found so: nothing may be
+    sent from them (RFC 4862 §5.4).
     """
 
     index: int
@@ -48,6 +50,7 @@ class Interface:
     mac: Mac | None = None
     master: int | None = None
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
+    unready: frozenset[IPv6Address] = frozenset()
 
     @property
     def up(self) -> bool:
