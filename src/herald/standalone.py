@@ -28,6 +28,8 @@ def children(given: argparse.Namespace) -> tuple[Child, Child]:
         f"--log-level={given.log_level}",
         f"--show-socket={given.show_socket or f'/run/herald/{given.node_name}.sock'}",
         f"--members-dir={given.config}/.herald/members",
+        *(f"--exclude-interface={pattern}" for pattern in given.exclude_interface or ()),
+        *(["--exclude-no-interface"] if given.exclude_no_interface else []),
         "--",
         *shared,
         "--assume-node",
@@ -57,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--namespace", default="metallb-system", help="namespace of the custom resources")
     arguments.add_argument("--lb-class", help="loadBalancerClass that is served; without it, services that have none")
     arguments.add_argument("--show-socket", help="Unix socket that `herald show` asks")
+    arguments.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
+    arguments.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     arguments.add_argument("--endpoints", choices=("assumed", "required"), default="assumed")
     arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
     return arguments

@@ -36,8 +36,15 @@ ROUTE = {
 }
 LAYER2 = {
     "holdings": [
-        {"ip": "192.0.2.7", "interfaces": None, "answeredOn": ["eth0"], "reason": None, "requests": 12},
-        {"ip": "192.0.2.8", "interfaces": ["eth9"], "answeredOn": [], "reason": "no such interface", "requests": 0},
+        {"ip": "192.0.2.7", "interfaces": None, "answeredOn": ["eth0"], "reason": None, "requests": 12, "answers": 11},
+        {
+            "ip": "192.0.2.8",
+            "interfaces": ["eth9"],
+            "answeredOn": [],
+            "reason": "no such interface",
+            "requests": 0,
+            "answers": 0,
+        },
     ],
     "conflicts": [{"ip": "192.0.2.7", "interface": "eth0", "mac": "02:00:00:00:00:09"}],
 }

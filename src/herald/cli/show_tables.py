@@ -54,7 +54,7 @@ def _route(each: Document) -> tuple[Cell, ...]:
 def layer2(answer: Document) -> Iterable[Piece]:
     """The addresses answered for, and whoever else claims one of them."""
     rows = tuple(_holding(each) for each in answer["holdings"])
-    header = ("ADDRESS", "WANTED ON", "ANSWERED ON", "REQUESTS", "WHY NOT")
+    header = ("ADDRESS", "WANTED ON", "ANSWERED ON", "REQUESTS", "ANSWERS", "WHY NOT")
     yield Table("Addresses this node answers for", header, rows, "none: another node leads, or nothing is announced")
     conflicts = tuple(row(Cell(each["ip"], Tone.BAD), each["interface"], each["mac"]) for each in answer["conflicts"])
     yield Table("Also claimed by somebody else", ("ADDRESS", "INTERFACE", "MAC"), conflicts)
@@ -68,6 +68,7 @@ def _holding(each: Document) -> tuple[Cell, ...]:
         "all" if wanted is None else " ".join(wanted),
         Cell(answered, Tone.GOOD) if answered else Cell("nowhere", Tone.BAD),
         str(each["requests"]),
+        str(each["answers"]),
         _text(each["reason"]),
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.running import (
     become,
     class_option,
@@ -33,6 +34,7 @@ from herald.cli.running import (
 @ignore_exclude_option
 @show_socket_option
 @members_option
+@exclusions_option
 @log_level_option
 def speaker(
     config: Path,
@@ -42,6 +44,7 @@ def speaker(
     ignore_exclude_lb: bool,
     show_socket: Path | None,
     members_dir: Path | None,
+    exclude_interfaces_file: Path | None,
     log_level: str,
 ) -> None:
     """Announce from this node, by ARP and BGP, the addresses that are to be announced from it.
@@ -62,4 +65,4 @@ def speaker(
         members_dir=members_dir or config / ".herald" / "members",
     )
     control = options(config=config, namespace=namespace, lb_class=lb_class, ignore_exclude_lb=ignore_exclude_lb)
-    become("herald.speaker.supervisor", [*engine, "--", *control])
+    become("herald.speaker.supervisor", [*engine, *supervisor_words(exclude_interfaces_file), "--", *control])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.running import (
     become,
     class_option,
@@ -35,6 +36,7 @@ from herald.cli.running import (
 @namespace_option
 @class_option
 @show_socket_option
+@exclusions_option
 @log_level_option
 def standalone(
     config: Path,
@@ -43,6 +45,7 @@ def standalone(
     namespace: str,
     lb_class: str | None,
     show_socket: Path | None,
+    exclude_interfaces_file: Path | None,
     log_level: str,
 ) -> None:
     """Controller and speaker for this host in one command: no cluster needed, the same resources, the same behaviour.
@@ -64,4 +67,4 @@ def standalone(
         show_socket=show_socket,
         log_level=log_level,
     )
-    become("herald.standalone", words)
+    become("herald.standalone", [*words, *supervisor_words(exclude_interfaces_file)])

@@ -31,9 +31,11 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--show-socket", type=Path, help="Unix socket that `herald show` asks")
     parser.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
     parser.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
+    parser.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     parser.add_argument("--gratuitous-rate", type=int, default=DEFAULT_RATE, help="gratuitous ARP frames per second")
     given = parser.parse_args(arguments)
-    patterns = DEFAULT_EXCLUSIONS if given.exclude_interface is None else tuple(given.exclude_interface)
+    default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
+    patterns = default if given.exclude_interface is None else tuple(given.exclude_interface)
     return Options(
         given.node_name,
         given.link_fd,

@@ -9,7 +9,8 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
 
     members        [{name, interfaces: [name]}]   the live speakers and their usable interfaces
     interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering}]
-    l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests}],
+    l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests,
+                                answers}],
                     conflicts: [{ip, interface, mac}], conflictsNotKept,
                     dropped: {reason: frames}, gratuitous: {pending, framesSent}, sendFailures}
     bgp summary    [{peer, endpoint, state, since, localASN, remoteASN, routerID, holdTime, keepaliveTime, nextRetry,
@@ -140,6 +141,7 @@ def _holding(one: HoldingSnapshot) -> Document:
         "answeredOn": sorted(one.links),
         "reason": one.unanswered.value if one.unanswered else None,
         "requests": one.requests,
+        "answers": one.answers,
     }
 
 

@@ -133,7 +133,12 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.start_at, child.started = None, time.monotonic()
         parent = os.getpid()
-        child.pid = os.fork()
+        try:
+            child.pid = os.fork()
+        except OSError as error:  # no memory or no process to be had just now: the other child must not suffer for it
+            child.start_at = child.started + child.restarts.longest
+            _say("error", f"{child.name}Died", f"cannot start {child.name}: {error}")
+            return
         if child.pid == 0:
             _become(child, parent, self._former_mask)
         _say("info", f"{child.name}Started", f"{child.name} runs", pid=child.pid)
@@ -240,14 +245,15 @@ def sweep(run_directory: Path) -> None:
                 directory.rmdir()
 
 
-def _children(options: argparse.Namespace, link_fd: int, link: Path) -> tuple[Child, Child]:
+def children(options: argparse.Namespace, link_fd: int, link: Path) -> tuple[Child, Child]:
+    """Engine and control as the options ask for them, not started yet."""
     common = ["--node-name", options.node_name, "--log-level", options.log_level]
     engine = [sys.executable, "-m", "herald.engine", *common, "--link-fd", str(link_fd)]
     for name in ("members_dir", "show_socket"):
         if getattr(options, name) is not None:
             engine += [f"--{name.replace('_', '-')}", getattr(options, name)]
-    if options.exclude_interface is not None:
-        engine += [word for pattern in options.exclude_interface for word in (f"--exclude-interface={pattern}",)]
+    engine += [f"--exclude-interface={pattern}" for pattern in options.exclude_interface or ()]
+    engine += ["--exclude-no-interface"] if options.exclude_no_interface else []
     control = [sys.executable, "-m", "herald.speaker.control", *common, "--link", str(link), *options.control]
     return (
         Child(
@@ -272,6 +278,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
     arguments.add_argument("--run-dir", default="/run", help="where the private directory of the link is made")
     arguments.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
+    arguments.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     arguments.add_argument("control", nargs="*", help="arguments for control, after --")
     return arguments
 
@@ -283,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory = Path(options.run_dir) / f"{DIRECTORY_PREFIX}{os.getpid()}"
     listening, path = listen(directory)
     try:
-        return Supervisor(*_children(options, listening.fileno(), path)).run()
+        return Supervisor(*children(options, listening.fileno(), path)).run()
     finally:
         path.unlink(missing_ok=True)
         directory.rmdir()
