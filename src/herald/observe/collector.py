@@ -15,7 +15,7 @@ def calm() -> None:
     """Call when all is imported and nothing of the cluster is read yet: walk seldom, and never over modules."""
     gc.collect()
     set_aside()
-    gc.set_threshold(YOUNG, 50, 1_000)
+    gc.set_threshold(YOUNG, 200, 1_000)
 
 
 def set_aside() -> None:

@@ -20,6 +20,7 @@ from herald.config.findings import ObjectKey
 from herald.store import claim_file, durable, event_log, first_seen, status_file
 from herald.store.file_events import FileEvents
 from herald.store.folder import Folder, Layout
+from herald.store.pace import Pace
 from herald.store.picture import Picture
 from herald.store.store import KINDS, Changes, Claim, Event, StatusPatch, StoreError, service_key
 
@@ -55,6 +56,9 @@ class DirectoryStore:
             await folder.take_all()
             await self._note_first_sight()
             self._orphans = frozenset(key for key in self._orphans if not self._picture.holds(key))
+            pace = Pace()
+            for _ in self._picture.prepare():
+                await pace.breathe()
             yield self._picture.synced()
             begun = swept = monotonic()
             while True:

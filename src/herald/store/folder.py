@@ -115,7 +115,9 @@ class Folder:
             self._trouble("it is empty, without even the records in .herald: is it mounted?")
             return
         self._picture.put_trouble(None)
+        pace = Pace()
         for path in found.keys() | self._signatures.keys():
+            await pace.breathe()
             if self._signatures.get(path) != found.get(path):
                 if self._layout.is_status(path):
                     self._read_status(path)
@@ -138,7 +140,7 @@ class Folder:
 
     async def _take(self, due: Mapping[Path, Signature | None], now: float) -> None:
         pace = Pace()
-        for path, seen in sorted(due.items()):
+        for path, seen in sorted(due.items(), key=_text):  # Paths compare ten times as slowly as their texts
             present = signature(path)
             if present != seen:
                 self._note(path, present)
@@ -205,6 +207,10 @@ class Folder:
     def _trouble(self, text: str) -> None:
         key = file_key(self._layout.directory)
         self._picture.put_trouble(unreadable(f"the folder cannot be read: {text}; everything stays as it was", key))
+
+
+def _text(item: tuple[Path, object]) -> str:
+    return str(item[0])
 
 
 def file_key(path: Path) -> ObjectKey:
