@@ -106,6 +106,11 @@ def test_only_what_is_there_counts_and_all_of_it_in_the_end(script: list[tuple[f
     assert links.steadiness.deadline(links.now) is None
 
 
+def an_interface(index: int, name: str, flags: LinkFlag, *, reading: bool = True) -> JudgedInterface:
+    """An interface that may answer ARP and has no IPv6 address to answer NDP from."""
+    return JudgedInterface(Interface(index, name, flags), Verdict.ELIGIBLE, reading, Verdict.NO_IPV6, False)
+
+
 @pytest.mark.parametrize(
     ("flags", "reading", "expected"),
     [
@@ -116,12 +121,12 @@ def test_only_what_is_there_counts_and_all_of_it_in_the_end(script: list[tuple[f
     ids=["read, with carrier", "no carrier", "not read"],
 )
 def test_usable_is_what_is_read_and_has_carrier(flags: LinkFlag, reading: bool, expected: frozenset[str]) -> None:
-    assert usable([JudgedInterface(Interface(2, "eth0", flags), Verdict.ELIGIBLE, reading)]) == expected
+    assert usable([an_interface(2, "eth0", flags, reading=reading)]) == expected
 
 
 def judged(*names: str) -> tuple[JudgedInterface, ...]:
     flags = LinkFlag.UP | LinkFlag.LOWER_UP
-    return tuple(JudgedInterface(Interface(n, name, flags), Verdict.ELIGIBLE, True) for n, name in enumerate(names, 2))
+    return tuple(an_interface(n, name, flags) for n, name in enumerate(names, 2))
 
 
 async def test_nothing_is_offered_before_the_interfaces_are_read_and_then_each_that_has_stood() -> None:
