@@ -140,7 +140,9 @@ BGP = json.dumps(
     ],
 )
 def test_output_is_understood(check: Check, output: str, holds: bool) -> None:
-    assert judged(check, result(output)).holds is holds
+    seen = judged(check, result(output))
+    assert seen.holds is holds
+    assert seen.text != ""
 
 
 def test_output_that_cannot_be_read_is_shown_as_it_is() -> None:
@@ -168,3 +170,15 @@ def test_a_warning_counts_when_it_is_about_the_object_and_says_the_words() -> No
     assert check(result(problem(message="there is no peer Routr; did you mean router?"))).holds
     assert not check(result(problem(message="something else"))).holds
     assert not check(result(problem(name="b", message="routr router"))).holds
+
+
+def test_the_log_is_quoted() -> None:
+    line = '{"level": "info", "msg": "BGP session with router-1 established"}\n'
+    assert checks.finds_lines(result(line + line)).text == '2 lines, like "BGP session with router-1 established"'
+    assert checks.finds_lines(result("no JSON\n")).text == '1 line, like "no JSON"'
+    assert not checks.finds_lines(result("", exit_code=1)).holds
+
+
+def test_warnings_of_a_plan_are_counted() -> None:
+    assert checks.no_errors(result(problem())).text == "0 errors, 1 warning"
+    assert checks.no_errors(result('{"problems": []}')).text == "0 errors, 0 warnings"

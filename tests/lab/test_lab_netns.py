@@ -15,7 +15,7 @@ from herald.lab.daemons.bird import Bird
 from herald.lab.daemons.frr import Frr
 from herald.lab.daemons.router import Neighbor, Router
 from herald.lab.data_centre import Blueprint, DataCentre
-from herald.lab.place import Place
+from herald.lab.place import NAMED, NameTakenError, Place
 from herald.lab.topology import Host, Route, Topology, interface
 
 pytestmark = pytest.mark.netns
@@ -133,6 +133,46 @@ async def test_routers_of_the_lab_run_and_talk(place: Place) -> None:
     assert "Established" in (await process.must(other.asking("show protocols"))).stdout
     with pytest.raises(process.CommandFailedError):
         await running.configure("no such words")
+
+
+SMALL = Topology(("lan",), (Host("client", (interface("eth0", "192.0.2.1/24", on="lan"),)),))
+
+
+@pytest.fixture
+async def foreign(place: Place) -> AsyncIterator[str]:
+    """A namespace of the user's that has the name of one of the lab's, and its inode's number."""
+    name = place.namespace("client")
+    await process.must(["ip", "netns", "add", name])
+    yield name
+    await process.must(["ip", "netns", "del", name])
+
+
+async def test_a_namespace_that_was_there_before_is_refused_and_kept(place: Place, foreign: str) -> None:
+    before = (NAMED / foreign).stat().st_ino
+    with pytest.raises(NameTakenError, match=f"`{foreign}` exists and is not the lab's"):
+        await namespace.build(SMALL, place)
+    await place.clear()
+    assert (NAMED / foreign).stat().st_ino == before
+    assert not (NAMED / place.namespace("lan")).exists()
+
+
+async def test_a_namespace_made_in_place_of_the_labs_is_kept(place: Place) -> None:
+    await namespace.build(SMALL, place)
+    name = place.namespace("client")
+    await process.must(["ip", "netns", "del", name])
+    await process.must(["ip", "netns", "add", name])
+    sleeper = process.Process.start("sleep", ["sleep", "1000"], log=place.log("sleep"), namespace=name)
+    await place.clear()
+    assert (NAMED / name).exists()
+    assert sleeper.running()
+    await sleeper.crash()
+    await process.must(["ip", "netns", "del", name])
+
+
+async def test_a_name_that_was_journaled_and_never_made_removes_nothing(place: Place, foreign: str) -> None:
+    place.record_namespace(foreign)
+    await place.clear()
+    assert (NAMED / foreign).exists()
 
 
 BUILD_AND_WAIT = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from herald.lab import process
-from herald.lab.place import LabStandsError, Place
+from herald.lab.place import LabStandsError, NameTakenError, Place
 
 
 @pytest.fixture
@@ -105,3 +105,28 @@ async def test_clearing_twice_is_as_good_as_once(place: Place) -> None:
     await place.clear()
     await place.clear()
     assert not place.taken()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["client"], "a network namespace `client` exists and is not the lab's; nothing was touched. Remove it"),
+        (["lan", "client"], "network namespaces `lan`, `client` exist and are not the lab's; nothing was touched."),
+    ],
+    ids=["one", "two"],
+)
+def test_a_refusal_names_the_namespaces_that_are_in_the_way(names: list[str], words: str) -> None:
+    assert words in str(NameTakenError(names))
+    assert "--name WORD" in str(NameTakenError(names))
+
+
+def test_every_lab_has_a_mark_of_its_own(tmp_path: Path) -> None:
+    one, other = Place("", root=tmp_path), Place("b", root=tmp_path)
+    assert one.mark == ""
+    one.take("dual", keep=False)
+    other.take("dual", keep=False)
+    mark = one.mark
+    assert mark.startswith("herald-lab dual ")
+    assert mark != other.mark
+    one.keep()
+    assert one.mark == mark

@@ -32,24 +32,47 @@ def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_a_claim_is_one_aligned_line() -> None:
+def told(width: int, *outcomes: Outcome) -> list[str]:
     out = io.StringIO()
-    report = Report(out, width=100)
-    report.proven(outcome("a remote client is served", Seen(True, "answered by node-2")))
-    report.proven(outcome("short", Seen(True)))
-    first, second = out.getvalue().splitlines()
-    assert first.startswith("  ✓ a remote client is served: answered by node-2")
+    report = Report(out, width=width)
+    for one in outcomes:
+        report.proven(one)
+    return out.getvalue().splitlines()
+
+
+SERVED = outcome("a remote client is served", Seen(True, "answered by node-2"))
+SHORT = outcome("short", Seen(True, "as said", obvious=True))
+LONG = outcome("the local client noticed nothing", Seen(True, "255 requests, 0 failed, longest wait 17 ms"))
+FOLDED = outcome("x " * 60 + "end", Seen(True, "y"), "client$ " + "z " * 70 + "last")
+
+
+def test_on_a_wide_terminal_claim_command_and_time_stand_in_columns() -> None:
+    first, second = told(120, SERVED, SHORT)
+    assert first.startswith("  ✓ a remote client is served: answered by node-2 ")
     assert first.index("client$") == second.index("client$")
-    assert (len(first), first[-5:]) == (100, "12 ms")
-    assert len(second) == 100
+    assert [(len(line), line[-5:]) for line in (first, second)] == [(120, "12 ms")] * 2
 
 
-def test_a_command_that_does_not_fit_is_cut_and_a_claim_never_is() -> None:
-    out = io.StringIO()
-    Report(out, width=80).proven(outcome("x" * 60, Seen(True), "client$ " + "y" * 60))
-    (line,) = out.getvalue().splitlines()
-    assert "x" * 60 in line
-    assert line.endswith("12 ms")
+def test_what_a_title_says_already_is_not_said_twice() -> None:
+    assert "as said" not in "".join(told(120, SHORT))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_on_a_narrow_terminal_every_command_has_a_line_of_its_own(width: int) -> None:
+    lines = told(width, SERVED, SHORT)
+    assert [line.strip() for line in lines[1::2]] == ["client$ curl http://192.168.1.200"] * 2
+    assert [(len(line), line[-5:]) for line in lines[::2]] == [(width, "12 ms")] * 2
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 150])
+def test_nothing_is_ever_cut_and_no_line_is_too_long(width: int) -> None:
+    for one in (SERVED, SHORT, LONG, FOLDED):
+        lines = told(width, one)
+        words = " ".join(lines).split()
+        assert max(map(len, lines)) <= width
+        assert [word for word in one.title.split() if word.strip(":") not in {w.strip(":") for w in words}] == []
+        assert [word for word in one.command.shown.split() if word not in words] == []
+        assert lines[0].endswith("12 ms")
 
 
 def test_a_claim_that_does_not_hold_shows_everything_needed_to_see_why() -> None:
@@ -75,7 +98,7 @@ async def test_a_claim_is_asked_until_it_holds() -> None:
 
     def third_time(_result: Result) -> Seen:
         asked.append(1)
-        return Seen(len(asked) == 3)
+        return Seen(len(asked) == 3, "asked")
 
     proof = Proof(Silence(), list)
     proof.section("Step 1")
@@ -87,7 +110,7 @@ async def test_the_first_claim_that_does_not_hold_ends_the_run() -> None:
     out = io.StringIO()
     proof = Proof(Report(out, width=100), lambda: ["controller: the reason"])
     proof.section("Step 1")
-    await proof.that("holds", YES, "anything", lambda _result: Seen(True))
+    await proof.that("holds", YES, "anything", lambda _result: Seen(True, "yes"))
     with pytest.raises(RefutedError):
         await proof.that("does not", YES, "something else", lambda _result: Seen(False, "this"), within=0)
     assert not proof.holds
@@ -97,7 +120,7 @@ async def test_the_first_claim_that_does_not_hold_ends_the_run() -> None:
 async def test_time_is_measured_from_the_change_when_it_is_given() -> None:
     proof = Proof(Silence(), list)
     proof.section("Step 1")
-    await proof.that("later", YES, "", lambda _result: Seen(True), since=time.monotonic() - 100)
+    await proof.that("later", YES, "", lambda _result: Seen(True, "yes"), since=time.monotonic() - 100)
     assert proof.outcomes[0].seconds > 100
 
 

@@ -1,6 +1,7 @@
 """The how-tos come true: every scenario is run as a user runs it, and every claim holds. Nothing is left behind."""
 
 import json
+import os
 import secrets
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from herald.lab.place import Place
+from herald.lab.place import NAMED, Place
 from herald.lab.process import start_time
 from herald.lab.scenarios import SCENARIOS
 
@@ -40,6 +41,8 @@ def test_every_claim_of_the_how_to_holds(scenario: str, place: Place) -> None:
     document = json.loads(run.stdout)
     refuted = [claim for section in document["sections"] for claim in section["claims"] if not claim["ok"]]
     assert refuted == []
+    unsaid = [claim["title"] for section in document["sections"] for claim in section["claims"] if not claim["seen"]]
+    assert unsaid == []
     assert document["error"] is None
     assert (document["ok"], run.returncode) == (True, 0)
     assert nothing_is_left_of(place)
@@ -59,6 +62,35 @@ def test_a_lab_stands_until_it_is_taken_down(place: Place) -> None:
     assert herald_lab("down", "--name", place.name).returncode == 0
     assert [pid for pid in pids if start_time(pid) is not None] == []
     assert nothing_is_left_of(place)
+
+
+def test_a_namespace_of_the_user_is_refused_and_stays(place: Place) -> None:
+    theirs = place.namespace("client")
+    subprocess.run(["ip", "netns", "add", theirs], check=True)
+    try:
+        for words in (["up"], ["run", "dual"]):
+            refused = herald_lab(*words, "--name", place.name)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert f"a network namespace `{theirs}` exists and is not the lab's" in refused.stderr
+        assert (NAMED / theirs).exists()
+        assert not place.directory.exists()
+    finally:
+        subprocess.run(["ip", "netns", "del", theirs], check=True)
+
+
+def test_a_shell_on_a_node_asks_the_speaker_of_that_node(place: Place) -> None:
+    assert herald_lab("up", "dual", "--name", place.name).returncode == 0
+    argv = [*LAB, "shell", "--name", place.name, "node-2"]
+    environment = os.environ | {"SHELL": "/bin/bash"}
+    script = "echo $HERALD_SOCKET; ip -br addr show eth0"
+    shell = subprocess.run(argv, input=script, capture_output=True, text=True, check=True, env=environment)
+    assert str(place.show_socket("node-2")) in shell.stdout
+    assert "192.168.1.11/24" in shell.stdout
+    wrong = herald_lab("shell", "--name", place.name, "node-9")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "no machine node-9: its machines are lan, router, node-1, node-2, node-3, client, remote\n",
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

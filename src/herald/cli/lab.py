@@ -5,7 +5,8 @@ command runs, so that `herald --help` costs nothing.
 """
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,7 +15,20 @@ if TYPE_CHECKING:
     from herald.lab.place import Place
     from herald.lab.scenario import Scenario
 
-NAME_HELP = "Build beside another lab: a short word that begins the names of all namespaces."
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class MachineName(click.ParamType[str]):
+    """The name of a machine of the lab that stands, completed by the shell."""
+
+    name = "machine"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Machines that begin with what was typed, of the lab of --name if that stands before."""
+        from herald.lab.place import Place
+
+        machines = Place(ctx.params.get("name") or "").machines()
+        return [CompletionItem(machine) for machine in machines if machine.startswith(incomplete)]
 
 
 class ScenarioName(click.ParamType[str]):
@@ -41,7 +55,12 @@ class ScenarioName(click.ParamType[str]):
         ]
 
 
-name_option = click.option("--name", default="", metavar="WORD", help=NAME_HELP)
+def name_option(help_text: str) -> Callable[[F], F]:
+    """Which of several labs is meant."""
+    return click.option("--name", default="", metavar="WORD", help=help_text)
+
+
+build_beside = name_option("Build beside another lab: a short word that begins the names of all namespaces.")
 
 
 def _place(name: str) -> "Place":
@@ -69,7 +88,7 @@ def lab() -> None:
 
     \b
     Examples:
-      herald lab run dual            watch Layer 2 and BGP come true, in about a minute
+      herald lab run dual            watch Layer 2 and BGP come true, in about half a minute
       herald lab up multi-router     build it and look around
       herald lab shell client        a shell on the local client
       herald lab down                remove it
@@ -80,7 +99,7 @@ def lab() -> None:
 @click.argument("scenario", type=ScenarioName())
 @click.option("--keep", is_flag=True, help="Leave the lab standing afterwards, as `up` does.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@name_option
+@build_beside
 def run_command(scenario: str, keep: bool, output: str, name: str) -> None:
     """Prove every claim of SCENARIO, then remove the lab.
 
@@ -98,11 +117,17 @@ def run_command(scenario: str, keep: bool, output: str, name: str) -> None:
 
 @lab.command("up")
 @click.argument("scenario", type=ScenarioName(), default="dual")
-@name_option
+@build_beside
 def up_command(scenario: str, name: str) -> None:
-    """Build the lab of SCENARIO (dual, if none is named) and leave it standing.
+    """Build a lab and leave it standing.
 
-    Prints how to look around, and where to put manifests.
+    It is that of SCENARIO; dual, if none is named. Prints how to look around, and where to put manifests.
+
+    \b
+    Examples:
+      herald lab up
+      herald lab up multi-router
+      herald lab up subsets --name b     beside another lab; `herald lab down --name b` removes it
     """
     from herald.lab import command
 
@@ -110,9 +135,17 @@ def up_command(scenario: str, name: str) -> None:
 
 
 @lab.command("down")
-@name_option
+@name_option("The lab that was built with this --name.")
 def down_command(name: str) -> None:
-    """Remove the lab, from whichever shell, also what a killed run left behind."""
+    """Remove the lab that stands.
+
+    From whichever shell; also what a killed run left behind. Only what the lab itself made is removed.
+
+    \b
+    Examples:
+      herald lab down
+      herald lab down --name b
+    """
     from herald.lab import command
 
     sys.exit(command.down(_place(name)))
@@ -120,23 +153,31 @@ def down_command(name: str) -> None:
 
 @lab.command("list")
 def list_command() -> None:
-    """Show the scenarios, and the labs that stand."""
+    """Show the scenarios, and the labs that stand.
+
+    \b
+    Example:
+      herald lab list
+    """
     from herald.lab import command
 
     sys.exit(command.overview())
 
 
 @lab.command("shell")
-@click.argument("namespace")
-@name_option
-def shell_command(namespace: str, name: str) -> None:
-    """Open a shell on one of the machines of a standing lab.
+@click.argument("machine", type=MachineName())
+@name_option("The lab that was built with this --name.")
+def shell_command(machine: str, name: str) -> None:
+    """Open a shell on a machine of a standing lab.
+
+    On a node, `herald show` asks the speaker of that node.
 
     \b
     Examples:
       herald lab shell client
       herald lab shell node-1
+      herald lab shell --name b node-2
     """
     from herald.lab import command
 
-    sys.exit(command.shell(_place(name), namespace))
+    sys.exit(command.shell(_place(name), machine))

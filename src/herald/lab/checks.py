@@ -6,6 +6,7 @@ hold can be understood.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -28,9 +29,8 @@ def exactly(wanted: Collection[str], found: Collection[str], what: str = "") -> 
 
 def succeeded(result: Result) -> Seen:
     """The command ended with exit code 0."""
-    return Seen(
-        result.ok, "" if result.ok else (result.stderr or result.stdout).strip() or f"exit code {result.exit_code}"
-    )
+    code = f"exit code {result.exit_code}"
+    return Seen(result.ok, code if result.ok else (result.stderr or result.stdout).strip() or code, result.ok)
 
 
 # Clients
@@ -48,7 +48,9 @@ def answered_by(nodes: Collection[str]) -> Check:
 
 def unanswered(result: Result) -> Seen:
     """`curl` got no answer."""
-    return Seen(not result.ok, f"answered by {result.stdout.strip()}" if result.ok else "")
+    if result.ok:
+        return Seen(False, f"answered by {result.stdout.strip()}")
+    return Seen(True, result.stderr.strip() or f"no answer, exit code {result.exit_code}", obvious=True)
 
 
 def one_node_answers(node_by_mac: Mapping[str, str], allowed: Callable[[str], bool] = lambda _node: True) -> Check:
@@ -66,7 +68,7 @@ def one_node_answers(node_by_mac: Mapping[str, str], allowed: Callable[[str], bo
 def nobody_answers(result: Result) -> Seen:
     """`arping` got no answer."""
     macs = answering_macs(result.stdout)
-    return Seen(not macs, f"answers from {listed(macs)}" if macs else "")
+    return Seen(False, f"answers from {listed(macs)}") if macs else Seen(True, "no answer", obvious=True)
 
 
 def neighbour_is(node_by_mac: Mapping[str, str], allowed: Callable[[str], bool]) -> Check:
@@ -118,7 +120,7 @@ def established(addresses: Iterable[str]) -> Check:
 
     def check(result: Result) -> Seen:
         seen = inner(result)
-        return Seen(seen.holds, "") if seen.holds else seen
+        return replace(seen, obvious=seen.holds)
 
     return check
 
@@ -142,7 +144,7 @@ def route_via(wanted: Collection[str]) -> Check:
 def no_route(result: Result) -> Seen:
     """`show bgp ipv4 unicast PREFIX json`: no path at all."""
     found = paths(result.stdout)
-    return Seen(not found, f"{len(found)} paths" if found else "")
+    return Seen(False, f"{len(found)} paths") if found else Seen(True, "no path", obvious=True)
 
 
 def every_path(title: str, part: Callable[[dict[str, Any]], Any], wanted: Any) -> Check:
@@ -191,8 +193,9 @@ def owns_none_of(addresses: Collection[str]) -> Check:
     """`ip -j addr`: none of `addresses` belongs to this kernel."""
 
     def check(result: Result) -> Seen:
-        own = {one["local"] for link in json.loads(result.stdout) for one in link["addr_info"]}
-        return Seen(own.isdisjoint(addresses), "" if own.isdisjoint(addresses) else listed(own & set(addresses)))
+        own = [one["local"] for link in json.loads(result.stdout) for one in link["addr_info"]]
+        holds = set(own).isdisjoint(addresses)
+        return Seen(holds, f"only {listed(own)}" if holds else listed(set(own) & set(addresses)), holds)
 
     return check
 
@@ -203,7 +206,7 @@ def bird_sessions(count: int) -> Check:
     def check(result: Result) -> Seen:
         rows = [line.split() for line in result.stdout.splitlines()]
         up = [row[0] for row in rows if len(row) > 1 and row[1] == "BGP" and "Established" in row]
-        return Seen(len(up) == count, "" if len(up) == count else f"Established: {listed(up)}")
+        return Seen(len(up) == count, f"Established: {listed(up)}", obvious=len(up) == count)
 
     return check
 
@@ -229,7 +232,7 @@ def service_has(address: str) -> Check:
     def check(result: Result) -> Seen:
         ingress = yaml.safe_load(result.stdout)["status"]["loadBalancer"]["ingress"]
         found = [one["ip"] for one in ingress]
-        return Seen(found == [address], "" if found == [address] else listed(found))
+        return Seen(found == [address], listed(found), obvious=found == [address])
 
     return check
 
@@ -248,7 +251,7 @@ def no_errors(result: Result) -> Seen:
     """`herald plan -o json`: no object is left out."""
     errors = [one for one in problems(result.stdout) if one["severity"] == "error"]
     warnings = [one for one in problems(result.stdout) if one["severity"] == "warning"]
-    told = f"{len(warnings)} warnings" if warnings else "no warnings either"
+    told = f"0 errors, {len(warnings)} {'warning' if len(warnings) == 1 else 'warnings'}"
     return Seen(not errors, "\n".join(one["message"] for one in errors) or told)
 
 
@@ -271,7 +274,7 @@ def mentions(*words: str) -> Check:
 
     def check(result: Result) -> Seen:
         found = all(word in result.stdout for word in words)
-        return Seen(found, "" if found else (result.stdout + result.stderr).strip())
+        return Seen(found, listed(words) if found else (result.stdout + result.stderr).strip(), found)
 
     return check
 
@@ -283,15 +286,26 @@ def speaks_with(peer: str) -> Check:
         document = json.loads(result.stdout)
         sessions = document["data"] if isinstance(document, dict) else document
         states = {one["peer"]: one["state"] for one in sessions}
-        found = [state for names, state in states.items() if peer in names]
-        told = listed(f"{name} {state}" for name, state in states.items())
-        holds = [state.lower() for state in found] == ["established"]
-        return Seen(holds, "" if holds else told)
+        found = {name: state for name, state in states.items() if peer in name}
+        holds = [state.lower() for state in found.values()] == ["established"]
+        told = listed(f"{name} {state}" for name, state in (found if holds else states).items())
+        return Seen(holds, told)
 
     return check
 
 
 def finds_lines(result: Result) -> Seen:
-    """`grep` found something."""
-    count = len(result.stdout.splitlines())
-    return Seen(count > 0, f"{count} lines")
+    """`grep` found something in the logs; how much, and the message of the last line."""
+    lines = result.stdout.splitlines()
+    if not lines:
+        return Seen(False, "no line")
+    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+    return Seen(True, f'{count}, like "{message(lines[-1])}"')
+
+
+def message(line: str) -> str:
+    """What a line of Herald's log says, without time and fields; any other line as it is."""
+    try:
+        return str(json.loads(line)["msg"])
+    except (ValueError, LookupError, TypeError):
+        return line

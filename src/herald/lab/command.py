@@ -14,22 +14,36 @@ import sys
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from herald.lab.daemons.frr import DAEMONS
 from herald.lab.data_centre import DataCentre
-from herald.lab.place import LabStandsError, Place, standing
+from herald.lab.place import LabStandsError, NameTakenError, Place, standing
 from herald.lab.process import CommandFailedError
 from herald.lab.proof import Proof, RefutedError
 from herald.lab.report import Report, Silence, as_json, standard_output
 from herald.lab.scenario import Scenario
 from herald.lab.scenarios import SCENARIOS
 
+LEGEND = (
+    "Every ✓ is a claim, the command that proves it, and a time: from the last change (an address, a route, a session, "
+    "a neighbour) until the command showed it, or what the command took by itself. Lines with `$ kubectl` are what you "
+    "would type in a cluster; the lab has no API server, and plays them on the folder of manifests that Herald watches."
+)
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = "interrupted"
+SOCKET_VARIABLE = "HERALD_SOCKET"
+"""Tells `herald show` which speaker to ask."""
+
 EXIT_OK, EXIT_REFUTED, EXIT_UNUSABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
+FAULTS = (CommandFailedError, NameTakenError, TimeoutError, RuntimeError, OSError)
+"""What may go wrong with a lab itself, as opposed to a claim made in it."""
+
 PROGRAMS = {
+    "unshare": "util-linux",
     "ip": "iproute2",
     "nft": "nftables",
     "sysctl": "procps",
@@ -85,34 +99,56 @@ def overview() -> int:
     for place in standing():
         report.say()
         report.say(place.describe())
-        report.say(f"  in {place.directory}; namespaces {', '.join(place.namespaces())}")
+        report.say(f"  in {place.directory}; machines {', '.join(place.machines())}")
     return EXIT_OK
 
 
 def shell(place: Place, host: str) -> int:
     """`herald lab shell`: a shell inside a host's namespace, until it ends. Its exit code."""
-    namespace = place.namespace(host)
-    if namespace not in place.namespaces():
-        known = ", ".join(name.removeprefix(place.prefix) for name in place.namespaces())
-        told = f"its namespaces are {known}" if known else "no lab stands here; start one with `herald lab up`"
-        print(f"no namespace {host}: {told}", file=sys.stderr)  # noqa: T201
+    if host not in place.machines():
+        known = ", ".join(place.machines())
+        told = f"its machines are {known}" if known else "no lab stands here; start one with `herald lab up`"
+        print(f"no machine {host}: {told}", file=sys.stderr)  # noqa: T201
         return EXIT_UNUSABLE
-    program = os.environ.get("SHELL", "/bin/sh")
-    inside = ["ip", "netns", "exec", namespace, program]
-    return subprocess.run(inside, cwd=place.directory, env=os.environ | {"PS1": f"{host}$ "}, check=False).returncode
+    inside = ["ip", "netns", "exec", place.namespace(host), *_shell_program(place, host)]
+    environment = os.environ | _shell_environment(place, host)
+    return subprocess.run(inside, cwd=place.directory, env=environment, check=False).returncode
+
+
+def _prompt(host: str) -> str:
+    return rf"{host}:\w\$ "
+
+
+def _shell_program(place: Place, host: str) -> list[str]:
+    """The user's shell. bash sets its prompt in start-up files, so the lab's comes after these."""
+    program = os.environ.get("SHELL") or "/bin/sh"
+    if Path(program).name != "bash":
+        return [program]
+    start = place.directory / f"{host}.bashrc"
+    start.write_text(f"[ ! -r ~/.bashrc ] || . ~/.bashrc\nPS1='{_prompt(host)}'\n")
+    return [program, "--rcfile", str(start)]
+
+
+def _shell_environment(place: Place, host: str) -> dict[str, str]:
+    """Prompt for shells that take it from here; the speaker that `herald show` asks; where `herald` is."""
+    environment = {"PS1": f"{host}$ "}
+    if place.show_socket(host).exists():
+        environment[SOCKET_VARIABLE] = str(place.show_socket(host))
+    if shutil.which("herald") is None:
+        environment["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{Path(sys.executable).parent}"
+    return environment
 
 
 async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, as_json_text: bool) -> int:
     began = time.monotonic()
+    await _take(scenario, place)
     if not as_json_text:
         report.say(scenario.title)
         report.say()
         report.say(scenario.picture)
         report.say()
-        report.say("Every line is a claim, the command that proves it, and a time: from the last change (an address, a")
-        report.say("route, a session, a neighbour) until the command showed it, or what the command took by itself.")
+        report.text(LEGEND)
     proof = Proof(Silence() if as_json_text else report, list)
-    await _take(scenario, place)
     lab: DataCentre | None = None
     ended_early = ""
     try:
@@ -124,7 +160,7 @@ async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, 
         pass  # It is in the proof, and was shown.
     except asyncio.CancelledError:
         ended_early = INTERRUPTED
-    except (CommandFailedError, TimeoutError, RuntimeError, OSError) as error:
+    except FAULTS as error:
         ended_early = f"the lab itself failed: {error}"
     finally:
         if not keep:
@@ -171,9 +207,11 @@ async def _down(place: Place) -> None:
 
 
 async def _take(scenario: Scenario, place: Place) -> None:
-    """Take the place; what a killed run left there is removed first."""
+    """Take the place; what a killed run left there is removed first. Nothing is touched when somebody else is there."""
     if place.taken() and place.abandoned():
         await place.clear()
+    if not place.taken() and (names := place.occupied(scenario.blueprint.topology.names)):
+        raise NameTakenError(names)
     place.take(scenario.name, keep=False)
 
 
@@ -183,19 +221,17 @@ def _guide(lab: DataCentre, scenario: Scenario, report: Report) -> None:
     report.say()
     report.say("The lab stands. Things to try:")
     report.say()
-    for command, what in scenario.tour(lab):
+    node = lab.blueprint.nodes[0]
+    for command, what in (*scenario.tour(lab), (f"herald lab shell{name} {node}", "a shell on any of the machines")):
         report.say(f"  # {what}")
         report.say(f"  {command}")
-    node = lab.blueprint.nodes[0]
-    report.say("  # what a speaker does")
-    report.say(f"  herald show l2 --socket {lab.show_socket(node)}")
-    report.say("  # a shell on any of the machines")
-    report.say(f"  herald lab shell{name} {node}")
     report.say()
-    report.say(f"Manifests:  {lab.place.config}/*.yaml; what you write, change or delete there is applied at once")
-    report.say(f"Logs:       {lab.place.logs}/")
-    report.say(f"Machines:   {', '.join(lab.place.namespaces())} (ip netns exec NAME …)")
-    report.say(f"Remove it:  herald lab down{name}")
+    report.entry("Manifests", f"{lab.place.config}/*.yaml; what you write, change or delete there is applied at once")
+    report.entry("Logs", f"{lab.place.logs}/")
+    report.entry("Machines", ", ".join(lab.place.machines()))
+    if name:
+        report.entry("Namespaces", f"{lab.place.prefix}MACHINE, for `ip netns exec`")
+    report.entry("Remove it", f"herald lab down{name}")
 
 
 def _main(work: Coroutine[Any, Any, int]) -> int:
@@ -215,9 +251,9 @@ def _main(work: Coroutine[Any, Any, int]) -> int:
         return EXIT_UNUSABLE
     try:
         return asyncio.run(cancellable())
-    except LabStandsError as error:
+    except (LabStandsError, NameTakenError) as error:
         print(error, file=sys.stderr)  # noqa: T201
-    except (CommandFailedError, TimeoutError, RuntimeError, OSError) as error:
+    except FAULTS as error:
         print(f"the lab could not be built: {error}", file=sys.stderr)  # noqa: T201
     except asyncio.CancelledError:
         return EXIT_INTERRUPTED

@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from herald.lab import namespace, process
 from herald.lab.cluster import Cluster
@@ -87,7 +86,7 @@ class DataCentre:
         for node in self.blueprint.nodes:
             self.start_speaker(node)
         deadline = time.monotonic() + HERALD_READY_WITHIN
-        while not all(self.show_socket(node).is_socket() for node in self.blueprint.nodes):
+        while not all(self.place.show_socket(node).is_socket() for node in self.blueprint.nodes):
             for one in (controller, *self.speakers.values()):
                 if not one.running() or time.monotonic() > deadline:
                     last = "\n".join(one.log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:])
@@ -99,7 +98,7 @@ class DataCentre:
         argv = [*HERALD, "speaker", "--config", str(self.place.config), "--node-name", node]
         argv += [
             "--show-socket",
-            str(self.show_socket(node)),
+            str(self.place.show_socket(node)),
             "--members-dir",
             str(self.place.config / ".herald" / "members"),
         ]
@@ -117,10 +116,6 @@ class DataCentre:
     async def plug(self, node: str) -> None:
         """The node's cable is back; its speaker still has to be started."""
         await namespace.plug(self.place, self.blueprint.segment, node)
-
-    def show_socket(self, node: str) -> Path:
-        """Where `herald show` finds a node's speaker."""
-        return self.place.directory / f"{node}.sock"
 
     def on(self, host: str, *argv: str, shown: str = "") -> Command:
         """A command on a host, shown as `host$ command`."""
@@ -140,8 +135,12 @@ class DataCentre:
 
     def show(self, node: str, *words: str) -> Command:
         """`herald show` against the speaker of a node, as JSON."""
-        argv = (*HERALD, "show", *words, "--socket", str(self.show_socket(node)), "-o", "json")
+        argv = (*HERALD, "show", *words, "--socket", str(self.place.show_socket(node)), "-o", "json")
         return Command(argv, f"{node}$ herald show {' '.join(words)}")
+
+    def showing(self, node: str, words: str) -> str:
+        """`herald show` against the speaker of a node, for people to type."""
+        return f"herald show {words} --socket {self.place.show_socket(node)}"
 
     def status_of(self, kind: str, namespace: str, name: str) -> Command:
         """The status that the controller gave an object."""

@@ -1,21 +1,33 @@
 """Build a topology in network namespaces with iproute2, and pull and plug its cables.
 
-Three batches: one outside for the namespaces and cables, then one per namespace, all of these at the same time.
-A topology of seven namespaces takes about 50 ms.
+First the namespaces, then their cables in one batch, then one batch per namespace, all of these at the same time.
+A topology of seven namespaces takes about 60 ms.
 """
 
 import asyncio
 from collections.abc import Iterable
 
 from herald.lab import process
-from herald.lab.place import Place
+from herald.lab.place import NameTakenError, Place
+from herald.lab.process import CommandFailedError, Result
 from herald.lab.topology import BRIDGE, Host, Topology, host_setup, port, segment_setup, wiring
+
+MAKE = 'ip link set lo alias "$2" && exec ip netns attach "$1" $$'
 
 
 async def build(topology: Topology, place: Place) -> None:
-    """Make every namespace, cable and address of `topology`. CommandFailedError when the kernel refuses one."""
+    """Make every namespace, cable and address of `topology`.
+
+    NameTakenError when somebody else has a namespace of such a name, CommandFailedError when the kernel refuses.
+    """
     for name in topology.names:
         place.record_namespace(place.namespace(name))
+    made = await asyncio.gather(*(_make(place.namespace(name), place.mark) for name in topology.names))
+    refused = {name: result for name, result in zip(topology.names, made, strict=True) if not result.ok}
+    if taken := place.occupied(refused):
+        raise NameTakenError(taken)
+    for result in refused.values():
+        raise CommandFailedError(result)
     await _batch([], wiring(topology, place.prefix))
     await asyncio.gather(
         *(_batch(["-n", place.namespace(segment)], segment_setup(topology, segment)) for segment in topology.segments),
@@ -33,6 +45,11 @@ async def plug(place: Place, segment: str, host: str, interface: str = "eth0") -
     await process.must(
         ["ip", "-n", place.namespace(segment), "link", "set", port(host, interface), "master", BRIDGE, "up"]
     )
+
+
+async def _make(name: str, mark: str) -> Result:
+    """Make a namespace without a name, mark it, and only then name it, which fails when the name exists (O_EXCL)."""
+    return await process.run(["unshare", "--net", "sh", "-c", MAKE, "sh", name, mark])
 
 
 async def _host(host: Host, namespace: str) -> None:

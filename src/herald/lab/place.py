@@ -3,18 +3,23 @@
 Everything that must be removed again is written to the journal before or as it is made, so that `herald lab down` can
 clear away a lab whose maker was killed. One line of JSON per thing:
 
-    {"lab": "dual", "maker": 4711, "began": 123456, "keep": true}
+    {"lab": "dual", "maker": 4711, "began": 123456, "keep": true, "mark": "herald-lab dual 9c1f3a52e07b64d8"}
     {"namespace": "node-1"}
     {"process": 4712, "began": 123460, "name": "speaker-node-1"}
 
 `began` is the start time of the process (proc(5)); a pid that was used again for something else is left alone.
+
+A name in the journal proves nothing: somebody else may have a namespace of that name, now or later. What proves that a
+namespace is the lab's is the mark, which its loopback interface carries as alias. It is set while the namespace has no
+name yet (namespace.py), so there is no instant at which a namespace of the lab is without it.
 """
 
 import asyncio
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +27,29 @@ from typing import Any
 from herald.lab import process
 
 RUN = Path("/run")
+NAMED = Path("/run/netns")
+"""Where iproute2 keeps network namespaces that have a name."""
+
 LONGEST_NAME = 12
 """Characters in the name of a lab, so that paths of sockets in its directory stay short enough for the kernel."""
 
 
 class LabStandsError(Exception):
     """There is a lab in this place already."""
+
+
+class NameTakenError(Exception):
+    """Somebody else has network namespaces of the names that a lab needs."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        noun, verb = ("a network namespace", "is") if len(names) == 1 else ("network namespaces", "are")
+        exist = "exists" if len(names) == 1 else "exist"
+        told = ", ".join(f"`{name}`" for name in names)
+        one = names[0] if len(names) == 1 else "NAME"
+        super().__init__(
+            f"{noun} {told} {exist} and {verb} not the lab's; nothing was touched. "
+            f"Remove {'it' if len(names) == 1 else 'them'} (`ip netns del {one}`), or build beside with --name WORD"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +92,19 @@ class Place:
         """The log of a process."""
         return self.logs / f"{name}.log"
 
+    def show_socket(self, node: str) -> Path:
+        """Where `herald show` finds a node's speaker."""
+        return self.directory / f"{node}.sock"
+
     def take(self, lab: str, *, keep: bool) -> None:
         """Begin a lab here. LabStandsError when one stands here already."""
         try:
             self.directory.mkdir(mode=0o755)
         except FileExistsError:
             raise LabStandsError(self.describe()) from None
-        self._write({"lab": lab, "maker": os.getpid(), "began": process.start_time(os.getpid()), "keep": keep})
+        began = process.start_time(os.getpid())
+        mark = f"herald-lab {lab} {secrets.token_hex(8)}"
+        self._write({"lab": lab, "maker": os.getpid(), "began": began, "keep": keep, "mark": mark})
         for folder in (self.config, self.logs):
             folder.mkdir()
 
@@ -96,6 +124,15 @@ class Place:
     def taken(self) -> bool:
         """Whether a lab stands here, or the remains of one."""
         return self.directory.exists()
+
+    def occupied(self, hosts: Iterable[str]) -> list[str]:
+        """Names that a lab of these hosts would give its namespaces, and that exist already."""
+        return [name for name in map(self.namespace, hosts) if os.path.lexists(NAMED / name)]
+
+    @property
+    def mark(self) -> str:
+        """What the loopback interface of every namespace of this lab carries as alias; empty when there is no lab."""
+        return next((str(entry["mark"]) for entry in self._entries() if "mark" in entry), "")
 
     def scenario(self) -> str:
         """The scenario of the lab that stands here; empty when the journal does not say."""
@@ -122,8 +159,12 @@ class Place:
         return f"a lab ({self.scenario() or 'unfinished'}) stands already; `herald lab down{name}` removes it"
 
     def namespaces(self) -> list[str]:
-        """Namespaces in the journal, in the order they were made."""
+        """Names of namespaces in the journal, in the order they were made."""
         return [entry["namespace"] for entry in self._entries() if "namespace" in entry]
+
+    def machines(self) -> list[str]:
+        """Names of the lab's machines, as `herald lab shell` takes them."""
+        return [name.removeprefix(self.prefix) for name in self.namespaces()]
 
     def processes(self) -> list[int]:
         """Processes of the journal that still run, the last started first."""
@@ -135,8 +176,8 @@ class Place:
         return found[::-1]
 
     async def clear(self) -> None:
-        """Remove everything the journal names, then the directory. Safe to repeat and to call when nothing stands."""
-        namespaces = [name for name in self.namespaces() if (Path("/run/netns") / name).exists()]
+        """Remove what this lab made, then its directory. Safe to repeat, and to call when nothing stands."""
+        namespaces = await self._marked_namespaces()
         inside = await asyncio.gather(*(process.run(["ip", "netns", "pids", name]) for name in namespaces))
         strangers = [int(pid) for result in inside for pid in result.stdout.split()]
         await process.kill_all(dict.fromkeys(self.processes() + strangers))
@@ -144,6 +185,12 @@ class Place:
             await process.must(["ip", "netns", "del", name])
         if self.taken():
             shutil.rmtree(self.directory)
+
+    async def _marked_namespaces(self) -> list[str]:
+        """The namespaces of the journal that exist and are this lab's own."""
+        names = [name for name in self.namespaces() if (NAMED / name).exists()]
+        looks = await asyncio.gather(*(process.run(["ip", "-n", name, "-j", "link", "show", "lo"]) for name in names))
+        return [name for name, look in zip(names, looks, strict=True) if look.ok and self.mark == _alias(look.stdout)]
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self.journal.open("a") as journal:
@@ -156,6 +203,12 @@ class Place:
             # A run killed in the middle of a write leaves half a line: what it names was not made yet.
             if line.endswith("}"):
                 yield json.loads(line)
+
+
+def _alias(shown: str) -> str | None:
+    """The alias of the interface in the output of `ip -j link show`; None when it has none."""
+    alias = json.loads(shown)[0].get("ifalias")
+    return None if alias is None else str(alias)
 
 
 def standing() -> list[Place]:

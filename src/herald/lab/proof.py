@@ -35,10 +35,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a command showed: whether the claim holds, and in words what was seen (may be empty when it holds)."""
+    """What a command showed: whether the claim holds, and in words what was seen.
+
+    It is `obvious` when the title of a claim that holds says the same: people are spared it then, programs are not.
+    """
 
     holds: bool
-    text: str = ""
+    text: str
+    obvious: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,33 @@
 
     Step 4  Create a Service
       $ kubectl apply -f service.yaml
-      ✓ the service gets 192.168.1.200                     cat .herald/status/service.default.critical-app.yaml    41 ms
+      ✓ the remote client is served: answered by node-1    remote$ curl http://192.168.1.200       9 ms
+      ✓ the local client noticed nothing: 240 requests, 0 failed, longest wait 17 ms              2.5 s
+            client$ poll http://192.168.1.200 every 10 ms
 
-Colour, and a line for the claim being checked, only on a terminal.
+The command is the proof, so it is always there in full: beside the claim where both fit, on a line of its own where
+they do not, and always so on a narrow terminal. Colour, and a line for the claim being checked, only on a terminal.
 """
 
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from herald.lab.proof import Command, Outcome, Proof
 
-NARROWEST, WIDEST = 80, 150
-TITLE_SHARE = 0.6
+NARROWEST, WIDEST = 60, 150
+TWO_COLUMNS_FROM = 110
+"""Narrower than this, nearly every command would need a line of its own: then all get one."""
+
+CLAIM_SHARE = 0.63
+CLAIM_INDENT, COMMAND_INDENT = 4, 8
 TIME_COLUMNS = 8
+ENTRY_COLUMNS = 12
+LONGEST_TEXT_LINE = 100
 LONGEST_SEEN_LINES = 30
 
 BOLD, DIM, GREEN, RED, PLAIN = "\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m"
@@ -33,6 +43,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s"
+
+
+def folded(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width`, unless a single word is longer; nothing is left out."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(slots=True)
@@ -55,16 +70,27 @@ class Report:
         self.out.write(text + "\n")
         self.out.flush()
 
+    def text(self, text: str) -> None:
+        """A paragraph."""
+        for line in textwrap.wrap(text, min(self.width, LONGEST_TEXT_LINE)):
+            self.say(line)
+
+    def entry(self, name: str, text: str) -> None:
+        """A named piece of information, its lines aligned."""
+        for number, line in enumerate(folded(text, self.width - ENTRY_COLUMNS)):
+            self.say(f"{f'{name}:' if number == 0 else '':<{ENTRY_COLUMNS}}{line}")
+
     def section(self, title: str, note: str) -> None:
         """A heading."""
         self.say()
         self.say(self._paint(BOLD, title))
-        if note:
-            self.say(self._paint(DIM, f"  {note}"))
+        for line in folded(note, self.width - 2):
+            self.say(self._paint(DIM, f"  {line}"))
 
     def act(self, text: str) -> None:
         """Something that was done."""
-        self.say(self._paint(DIM, f"  {text}"))
+        for number, line in enumerate(folded(text, self.width - 4)):
+            self.say(self._paint(DIM, f"  {line}" if number == 0 else f"    {line}"))
 
     def trying(self, title: str, command: Command) -> None:
         """On a terminal: the claim being checked, until its outcome takes the line over."""
@@ -75,9 +101,10 @@ class Report:
             self._waiting = True
 
     def proven(self, outcome: Outcome) -> None:
-        """A tick, the claim, the command, the time."""
-        detail = f": {outcome.seen.text}" if outcome.seen.text else ""
-        self.say(self.line(f"{outcome.title}{detail}", outcome.command.shown, duration(outcome.seconds)))
+        """A tick, the claim, what was seen, the command, the time."""
+        detail = "" if outcome.seen.obvious else f": {outcome.seen.text}"
+        for line in self.lines(f"{outcome.title}{detail}", outcome.command.shown, duration(outcome.seconds)):
+            self.say(line)
 
     def refuted(self, outcome: Outcome, log_lines: Sequence[str]) -> None:
         """A cross, then everything needed to see why."""
@@ -88,15 +115,19 @@ class Report:
         self._block("command", [outcome.command.full])
         self._block("log", list(log_lines) or ["nothing was logged"])
 
-    def line(self, title: str, shown: str, took: str) -> str:
-        """One aligned line: the claim as long as it is, the command in what remains, the time at the right."""
-        inner = self.width - 4 - TIME_COLUMNS - 2
-        column = max(int(inner * TITLE_SHARE), len(title) + 2)
-        room = max(0, inner - column)
-        if len(shown) > room:
-            shown = shown[: room - 1] + "…" if room > 12 else ""
-        text = f"{title:<{column}}"
-        return f"  {self._paint(GREEN, '✓')} {text}{self._paint(DIM, f'{shown:<{room}}')}  {took:>{TIME_COLUMNS}}"
+    def lines(self, claim: str, shown: str, took: str) -> list[str]:
+        """A claim that holds: all of it, all of the command, the time at the right of the first line."""
+        inner = self.width - CLAIM_INDENT - TIME_COLUMNS
+        column = int(inner * CLAIM_SHARE)
+        if self.width >= TWO_COLUMNS_FROM and len(claim) + 2 <= column and len(shown) <= inner - column:
+            return [self._ticked(f"{claim:<{column}}{self._paint(DIM, f'{shown:<{inner - column}}')}", took)]
+        first, *rest = folded(claim, inner)
+        below = [" " * CLAIM_INDENT + line for line in rest]
+        below += [self._paint(DIM, " " * COMMAND_INDENT + line) for line in folded(shown, self.width - COMMAND_INDENT)]
+        return [self._ticked(f"{first:<{inner}}", took), *below]
+
+    def _ticked(self, text: str, took: str) -> str:
+        return f"  {self._paint(GREEN, '✓')} {text}{took:>{TIME_COLUMNS}}"
 
     def summary(self, scenario: str, proof: Proof, seconds: float, *, ended_early: str = "") -> None:
         """The last words of a run."""

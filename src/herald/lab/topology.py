@@ -128,9 +128,7 @@ def port(host: str, interface: str) -> str:
 
 
 def wiring(topology: Topology, prefix: str) -> Iterator[str]:
-    """Lines for `ip -batch` outside all namespaces: the namespaces and the cables between them."""
-    for name in topology.names:
-        yield f"netns add {prefix}{name}"
+    """Lines for `ip -batch` outside all namespaces: the cables between them."""
     for host in topology.hosts:
         for interface in host.interfaces:
             if interface.on is not None:

@@ -4,9 +4,10 @@ Each method that claims something is one line of the report. Times of what a cha
 a session, a neighbour) run from that change; times of what just holds (an answer) are those of the command.
 """
 
+import asyncio
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from herald.lab import checks
@@ -18,6 +19,9 @@ from herald.lab.process import Result
 from herald.lab.proof import Check, Command, Proof, Seen
 
 METALLB = "metallb-system"
+
+POLL_BEFORE, POLL_AFTER = 0.25, 1.5
+"""Seconds for which clients poll before, and at least after, the change that they are not to notice."""
 
 
 @dataclass(slots=True)
@@ -91,7 +95,7 @@ class Walk:
 
         def named(result: Result) -> Seen:
             seen = check(result)
-            return Seen(True, self.lab.blueprint.topology.named(seen.text)) if seen.holds else seen
+            return replace(seen, text=self.lab.blueprint.topology.named(seen.text)) if seen.holds else seen
 
         return await self.proof.that(title, command, expected, named, within=within, since=since)
 
@@ -109,7 +113,7 @@ class Walk:
         await self.claim(title, self.plan(), expected, checks.warns(kind, name, *words))
 
     async def logged(self, title: str, pattern: str, *, component: str = "speaker") -> None:
-        """`kubectl logs | grep` finds something."""
+        """`kubectl logs | grep` finds something; the title says whose log tells of what."""
         await self.claim(title, self.lab.grep(pattern, component), "at least one line", checks.finds_lines)
 
     async def service_gets(self, name: str, address: str) -> None:
@@ -199,12 +203,19 @@ class Walk:
     # Polling
 
     async def poll(self, host: str, url: str) -> Poller:
-        """Begin to ask `url` every 10 ms."""
-        return await Poller.start(self.lab.place, host, url)
+        """Begin to ask `url` every 10 ms; what is changed next has some requests before it."""
+        poller = await Poller.start(self.lab.place, host, url)
+        await asyncio.sleep(POLL_BEFORE)
+        return poller
+
+    async def polled(self, poller: Poller) -> Tally:
+        """End polling, not sooner than a while after the last change."""
+        await asyncio.sleep(max(0.0, self.changed_at + POLL_AFTER - time.monotonic()))
+        return await poller.stop()
 
     async def noticed_nothing(self, title: str, poller: Poller) -> Tally:
         """End polling: every request was answered."""
-        tally = await poller.stop()
+        tally = await self.polled(poller)
         seen = checks.never_failed(tally.requests, tally.failed, str(tally))
         lasted = tally.requests * poller.every_ms / 1000
         self.proof.measured(title, poller.command, "every request is answered", seen, lasted)

@@ -1,9 +1,9 @@
 """The how-to "BGP mode with multiple upstream routers": three routers of one AS, a core behind them.
 
-    node-1 192.168.1.10 ─┐     ┌─ 192.168.1.1 router-1 10.255.1.1 ─┐
-    node-2 192.168.1.11 ─┼ lan ┼─ 192.168.1.2 router-2 10.255.2.1 ─┼─ core (AS 64510) ── 198.51.100.100 remote
-    node-3 192.168.1.12 ─┘     ├─ 192.168.1.3 router-3 10.255.3.1 ─┘
-                               └─ 192.168.1.4 reflector (AS 64500, as the nodes)
+    node-1 192.168.1.10 ─┐     ┌─ router-1 192.168.1.1 ─┐
+    node-2 192.168.1.11 ─┼ lan ┼─ router-2 192.168.1.2 ─┼─ core ─── remote
+    node-3 192.168.1.12 ─┘     ├─ router-3 192.168.1.3 ─┘ AS 64510  198.51.100.100
+                               └─ reflector 192.168.1.4, in AS 64500 as the nodes
 
 The routers are FRR in AS 64501; router-3 wants a TCP MD5 password of 192.168.1.10, and of nobody else.
 """
@@ -100,6 +100,8 @@ def tour(lab: DataCentre) -> list[tuple[str, str]]:
             "what a router was told",
         ),
         (lab.on("core", "ip", "route", "show", CRITICAL).full, "equal paths in the core's kernel"),
+        (lab.showing("node-1", "bgp summary"), "the sessions of node-1"),
+        (lab.showing("node-1", "bgp routes"), "what node-1 tells each router"),
     ]
 
 
@@ -190,7 +192,7 @@ async def _advertisements(walk: Walk) -> None:
 
 
 async def _failover_test(walk: Walk) -> None:
-    walk.step("Failover test", "The how-to sleeps 30 s after each patch; here each step waits for the event instead.")
+    walk.step("Failover test", "router-1 is looked for at a wrong address, then at its own again.")
     poller = await walk.poll("remote", URL)
     walk.patch_peer("router-1", "peerAddress", "192.168.1.99")
     await walk.bgp_route("router-1 has lost the route", "router-1", f"{CRITICAL}/32", via=())
@@ -220,7 +222,7 @@ async def _per_node(walk: Walk) -> None:
 
 
 async def _ecmp(walk: Walk) -> None:
-    walk.step("ECMP load balancing", "The how-to's plain advertisement, instead of the tagged ones.")
+    walk.step("ECMP load balancing", "A plain advertisement instead of the tagged ones.")
     walk.delete(*HOWTO.objects("bgp-advertisement"))
     walk.apply("ecmp-config")
     for router, address in zip(ROUTERS, NODES.values(), strict=True):
@@ -232,14 +234,14 @@ async def _ecmp(walk: Walk) -> None:
 
 
 async def _graceful(walk: Walk) -> None:
-    walk.step("Graceful shutdown", "Accepted now, made real later; until then nobody is left in the dark.")
+    walk.step("Graceful shutdown", "gracefulRestart and bfdProfile are accepted; they have no effect yet.")
     walk.delete(*HOWTO.objects("node-specific-peers"))
     walk.apply("bgp-peers", "graceful-shutdown")
     await walk.sessions_up("without a source address every node meets router-1", "router-1", NODES.values())
     await walk.bgp_route("and announces by itself", "router-1", f"{CRITICAL}/32", NODES.values())
     for feature in ("gracefulRestart", "bfdProfile"):
         await walk.warned(f"Herald says that {feature} is not active", "BGPPeer", "router-1", feature, "not active")
-    await walk.logged("the speakers' log says it too", "not active")
+    await walk.logged("the speakers' log says it", "not active")
 
 
 async def _bfd(walk: Walk) -> None:
@@ -288,7 +290,7 @@ async def _pinned(walk: Walk) -> None:
 
 
 async def _inside(walk: Walk) -> None:
-    walk.step("localPref where it counts", "A router inside the nodes' own AS (iBGP); not in the how-to.")
+    walk.step("localPref where it counts", "It is for routers inside the nodes' own AS (iBGP); here is one.")
     walk.apply("ibgp-peer", "ibgp-advertisement")
     await walk.sessions_up("every node has a session with it", "reflector", NODES.values())
     high = checks.every_path("local preference", lambda path: path.get("locPrf"), 150)
@@ -304,7 +306,7 @@ async def _monitoring(walk: Walk) -> None:
         check = checks.speaks_with(router)
         await walk.claim(f"node-1 tells of {router}", summary, f"{router} Established", check)
     await walk.logged("the speakers' log tells what is announced", "announcing")
-    await walk.logged("and of sessions", "bgp|session")
+    await walk.logged("and of sessions", "bgp session")
 
 
 SCENARIO = Scenario(

@@ -1,8 +1,11 @@
 """The how-to "announce services to a subset of peers": two routers, each with a world of its own behind it.
 
-node-1 10.0.0.10 ─┐      ┌─ 10.0.0.1 internet-router (FRR, AS 64513)  198.51.100.1 ── 198.51.100.100 visitor
-node-2 10.0.0.11 ─┼ lan ─┤
-node-3 10.0.0.12 ─┘      └─ 10.0.0.2 internal-router (BIRD, AS 64514) 172.16.0.1 ── 172.16.0.100 employee
+                         10.0.0.1    198.51.100.1
+node-1 10.0.0.10 ─┐     ┌─── internet-router ─── visitor 198.51.100.100
+node-2 10.0.0.11 ─┼ lan ┤    FRR, AS 64513
+node-3 10.0.0.12 ─┘     └─── internal-router ─── employee 172.16.0.100
+                         10.0.0.2    172.16.0.1
+                             BIRD, AS 64514
 """
 
 from collections.abc import Collection, Mapping
@@ -65,6 +68,8 @@ def tour(lab: DataCentre) -> list[tuple[str, str]]:
         (lab.on("employee", *curl(f"http://{PAYROLL}")).full, "an employee reaches the payroll"),
         (lab.vtysh("internet-router", "show bgp ipv4 unicast").full, "what the internet router was told"),
         (lab.birdc("internal-router", "show route").full, "what the internal router was told"),
+        (lab.showing("node-1", "bgp summary"), "the sessions of node-1"),
+        (lab.showing("node-1", "bgp routes"), "what node-1 tells each router"),
     ]
 
 
@@ -128,7 +133,7 @@ async def _both(walk: Walk) -> None:
 
 async def _verify(walk: Walk) -> None:
     walk.step("Step 5  Verify peer-specific announcements")
-    await walk.logged("the log tells which address is announced", "announce")
+    await walk.logged("the speakers' log tells which address is announced", "announce")
     for peer in ("internet-router", "internal-router"):
         summary = walk.lab.show("node-1", "bgp", "summary")
         check = checks.speaks_with(peer)
@@ -136,7 +141,7 @@ async def _verify(walk: Walk) -> None:
 
 
 async def _typo(walk: Walk) -> None:
-    walk.step("Mistake 1  A wrong peer name", "MetalLB says nothing; Herald names the peer that was meant.")
+    walk.step("A mistake: a wrong peer name", "MetalLB says nothing; Herald names the peer that was meant.")
     walk.apply("typo")
     words = ("internal-routr", "internal-router")
     await _internal_has(walk, "its route is announced to nobody", {f"{SHOP}/32": NODES.values()})
@@ -148,7 +153,7 @@ async def _typo(walk: Walk) -> None:
 
 
 async def _late_peer(walk: Walk) -> None:
-    walk.step("Mistake 4  A peer added later", "Every advertisement names its peers, so the new one gets nothing.")
+    walk.step("A mistake: a peer added later", "Every advertisement names its peers, so the new one gets nothing.")
     walk.apply("late-peer")
     await walk.warned("the peer is warned of", "BGPPeer", "backup-router", "BGPAdvertisement", "no route")
     walk.delete(*HOWTO.objects("late-peer"))
