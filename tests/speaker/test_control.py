@@ -61,7 +61,7 @@ BGP = BGPAdvertisement(metadata=meta("bgp"), spec=BGPAdvertisementSpec())
 PEER = BGPPeer(metadata=meta("tor"), spec=BGPPeerSpec(my_asn=64500, peer_asn=64501, peer_address="192.168.1.1"))
 NODES = tuple(Node(metadata=meta(name, "")) for name in ("node-1", "node-2"))
 BASE: tuple[ClusterObject, ...] = (POOL, L2, *NODES)
-ETH0 = InterfaceFact("eth0", True, True, False, True, "answers ARP")
+ETH0 = InterfaceFact("eth0", True, True, False, True, "answers ARP", False, "has no IPv6 address")
 
 
 def facts(*members: str) -> Facts:

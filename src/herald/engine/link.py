@@ -104,7 +104,8 @@ class Member:
 class InterfaceFact:
     """An interface of this node. One that is `excluded` by name counts as not there.
 
-    `eligible`: ARP is answered on it. `verdict` says it in words (`answers ARP`, `is down`, …).
+    `eligible`: ARP is answered on it. `verdict` says it in words (`answers ARP`, `is down`, …). `ndp_eligible` and
+    `ndp_verdict` say the same of NDP.
     """
 
     name: str
@@ -113,6 +114,8 @@ class InterfaceFact:
     excluded: bool
     eligible: bool
     verdict: str
+    ndp_eligible: bool
+    ndp_verdict: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,16 @@ class _Engine:
 def _interface_fact(one: JudgedInterface) -> InterfaceFact:
     interface = one.interface
     excluded = one.verdict is Verdict.EXCLUDED
-    return InterfaceFact(interface.name, interface.up, interface.carrier, excluded, one.reading, one.verdict.value)
+    return InterfaceFact(
+        interface.name,
+        interface.up,
+        interface.carrier,
+        excluded,
+        one.reading,
+        one.verdict.value,
+        one.ndp_reading,
+        one.ndp_verdict.value,
+    )
 
 
 def _log_holdings(held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:

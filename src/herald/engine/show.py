@@ -8,11 +8,13 @@ One connection carries one question and one answer, a line of JSON each:
 The `data` of each question (names as in JSON; `null` where nothing is known, seconds as numbers, never a secret):
 
     members        [{name, interfaces: [name]}]   the live speakers and their usable interfaces
-    interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering}]
+    interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering, ndpVerdict,
+                    ndpAnswering}]
     l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests,
                                 answers}],
                     conflicts: [{ip, interface, mac}], conflictsNotKept,
-                    dropped: {reason: frames}, gratuitous: {pending, framesSent}, sendFailures}
+                    groups: {interface: [solicited-node group]}, dropped: {reason: frames},
+                    gratuitous: {pending, framesSent}, sendFailures}
     bgp summary    [{peer, endpoint, state, since, localASN, remoteASN, routerID, holdTime, keepaliveTime, nextRetry,
                     lastError, pinnedError, flaps, pendingChanges: [field], updatesWithErrors, messagesIn, messagesOut,
                     capabilities: {offered: [text], received: [text]},
@@ -112,6 +114,8 @@ def interfaces(judged: tuple[JudgedInterface, ...]) -> Document:
             "addresses": [str(address) for address in one.interface.addresses],
             "verdict": one.verdict.value,
             "answering": one.reading,
+            "ndpVerdict": one.ndp_verdict.value,
+            "ndpAnswering": one.ndp_reading,
         }
         for one in judged
     ]
@@ -127,6 +131,7 @@ def layer2(snapshot: Layer2Snapshot) -> Document:
             for one in responder.conflicts
         ],
         "conflictsNotKept": responder.conflicts_turned_away,
+        "groups": {name: [str(group) for group in groups] for name, groups in snapshot.groups.items()},
         "dropped": {reason.value: count for reason, count in responder.dropped.items()},
         "gratuitous": {"pending": snapshot.announcer.pending, "framesSent": snapshot.announcer.frames_sent},
         "sendFailures": snapshot.send_failures,

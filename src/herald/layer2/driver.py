@@ -74,10 +74,15 @@ class JudgedInterface:
 
 @dataclass(frozen=True, slots=True)
 class Layer2Snapshot:
-    """The whole state of Layer 2 for people. `send_failures` counts frames that the kernel refused."""
+    """The whole state of Layer 2 for people.
+
+    `groups` are the solicited-node groups wanted on each link, by its name, sorted; `send_failures` counts frames that
+    the kernel refused.
+    """
 
     responder: ResponderSnapshot
     announcer: AnnouncerSnapshot
+    groups: dict[str, tuple[IPv6Address, ...]]
     interfaces: tuple[JudgedInterface, ...]
     send_failures: int
 
@@ -223,7 +228,11 @@ class Layer2Driver:
     def snapshot(self) -> Layer2Snapshot:
         """The present state."""
         return Layer2Snapshot(
-            self._responder.snapshot(), self._announcer.snapshot(), self.interfaces(), self._send_failures
+            self._responder.snapshot(),
+            self._announcer.snapshot(),
+            {self._ndp.links[i].name: tuple(sorted(groups)) for i, groups in self._group_member.snapshot().items()},
+            self.interfaces(),
+            self._send_failures,
         )
 
     def interfaces(self) -> tuple[JudgedInterface, ...]:
