@@ -288,8 +288,8 @@ def speaks_with(peer: str) -> Check:
         states = {one["peer"]: one["state"] for one in sessions}
         found = {name: state for name, state in states.items() if peer in name}
         holds = [state.lower() for state in found.values()] == ["established"]
-        told = listed(f"{name} {state}" for name, state in (found if holds else states).items())
-        return Seen(holds, told)
+        told = listed(f"{name} {state}" for name, state in states.items())
+        return Seen(holds, listed(found.values()) if holds else told)
 
     return check
 
