@@ -1,6 +1,7 @@
 """The options that the running commands share, and how they become the process that runs."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,16 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from herald.cluster.meta import is_dns_subdomain
+from herald.speaker import run_directory
+
 F = TypeVar("F", bound=Callable[..., Any])
+NODE_NAME_RULE = (
+    "lower-case letters, digits, - and . are allowed, each part between dots begins and ends with a letter or digit, "
+    "253 characters at most"
+)
 DEFAULT_NAMESPACE = "metallb-system"
 LOG_LEVELS = ("all", "debug", "info", "warn", "error", "none")
-RUN_DIR = Path("/run/herald")
 
 config_option = click.option(
     "--config",
@@ -45,7 +52,7 @@ show_socket_option = click.option(
     "--show-socket",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help=f"Socket that `herald show` asks.  [default: {RUN_DIR}/NODE.sock]",
+    help=f"Socket that `herald show` asks.  [default: {run_directory.SYSTEM}/NODE.sock, where it may be written]",
 )
 members_option = click.option(
     "--members-dir",
@@ -57,7 +64,30 @@ members_option = click.option(
 
 def default_socket(node: str) -> Path:
     """Where the speaker of `node` answers `herald show`."""
-    return RUN_DIR / f"{node}.sock"
+    return run_directory.choose() / f"{node}.sock"
+
+
+class NodeNameType(click.ParamType[str]):
+    """The name of a node, as Kubernetes would take it."""
+
+    name = "node"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself."""
+        if not is_dns_subdomain(value):
+            self.fail(f"{value!r} cannot be the name of a node: {NODE_NAME_RULE}", param, ctx)
+        return value
+
+
+def own_name() -> str:
+    """The host's name as the name of a node. Ends the command with exit code 2 if it cannot be one."""
+    name = socket.gethostname().lower()
+    if not is_dns_subdomain(name):
+        raise click.UsageError(
+            f"this host is called {name!r}, which cannot be the name of a node ({NODE_NAME_RULE}); "
+            "name it with --node-name"
+        )
+    return name
 
 
 def options(**given: object) -> list[str]:

@@ -1,6 +1,7 @@
 """`herald show`: the local speaker, live, over its Unix socket."""
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -8,21 +9,32 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from herald.cli.output import Format, output_option
 from herald.cli.output import show as print_answer
-from herald.cli.running import RUN_DIR, default_socket
+from herald.speaker import run_directory
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE_S = 5.0
+SOCKET_VARIABLE = "HERALD_SOCKET"
 NOT_ACTIVE = "BFD is not active in this version: bfdProfile is checked and kept, and has no effect yet."
 
 
 def where_options(command: F) -> F:
     """Which speaker is asked, and how its answer is printed."""
-    socket_option = click.option("--socket", "path", type=click.Path(path_type=Path), help="Socket of the speaker.")
+    socket_option = click.option(
+        "--socket",
+        "path",
+        type=click.Path(path_type=Path),
+        help=f"Socket of the speaker.  [env var: {SOCKET_VARIABLE}]",
+    )
     node_option = click.option(
-        "--node-name", envvar="METALLB_NODE_NAME", metavar="NODE", help=f"The speaker behind {RUN_DIR}/NODE.sock."
+        "--node-name",
+        envvar="METALLB_NODE_NAME",
+        show_envvar=True,
+        metavar="NODE",
+        help=f"The speaker behind {run_directory.SYSTEM}/NODE.sock.",
     )
     return socket_option(node_option(output_option(command)))
 
@@ -31,7 +43,7 @@ def where_options(command: F) -> F:
 def show() -> None:
     """The local speaker, live: sessions, routes, Layer 2, members.
 
-    Without --socket or --node-name the one speaker of this host is asked. Exit code 2 if none runs.
+    Without --socket, --node-name or HERALD_SOCKET the one speaker of this host is asked. Exit code 2 if none runs.
 
     \b
     Examples:
@@ -43,13 +55,27 @@ def show() -> None:
 
 @show.group()
 def bgp() -> None:
-    """BGP sessions and what is sent over them."""
+    """BGP sessions and what is sent over them.
+
+    \b
+    Examples:
+      herald show bgp summary
+      herald show bgp routes -o json
+    """
 
 
 @bgp.command()
 @where_options
 def summary(path: Path | None, node_name: str | None, output: Format) -> None:
-    """One line per session: its state, since when, its times, what was sent and what went wrong last."""
+    """The sessions, one line each.
+
+    Their state and since when, their times, what was sent, and what went wrong last.
+
+    \b
+    Examples:
+      herald show bgp summary
+      herald show bgp summary -o json | jq -r '.data[] | select(.state != "Established") | .peer'
+    """
     from herald.cli.show_tables import bgp_summary
 
     answer = ask("bgp summary", path, node_name)
@@ -59,7 +85,15 @@ def summary(path: Path | None, node_name: str | None, output: Format) -> None:
 @bgp.command()
 @where_options
 def routes(path: Path | None, node_name: str | None, output: Format) -> None:
-    """The routes wished for towards each peer, with their attributes."""
+    """The routes wished for towards each peer.
+
+    With their attributes, and whether a session stands to carry them.
+
+    \b
+    Examples:
+      herald show bgp routes
+      herald show bgp routes --node-name node-1 -o yaml
+    """
     from herald.cli.show_tables import bgp_routes
 
     answer = ask("bgp routes", path, node_name)
@@ -69,7 +103,12 @@ def routes(path: Path | None, node_name: str | None, output: Format) -> None:
 @show.command()
 @where_options
 def bfd(path: Path | None, node_name: str | None, output: Format) -> None:
-    """BFD sessions. None in this version."""
+    """BFD sessions. None in this version.
+
+    \b
+    Example:
+      herald show bfd
+    """
     from herald.report.table import Note
 
     del path, node_name
@@ -80,7 +119,15 @@ def bfd(path: Path | None, node_name: str | None, output: Format) -> None:
 @show.command()
 @where_options
 def l2(path: Path | None, node_name: str | None, output: Format) -> None:
-    """The addresses this node answers ARP for, and on which interfaces; conflicts heard."""
+    """The addresses that this node answers for.
+
+    By ARP and NDP, on which interfaces, and which other machines were heard to use them.
+
+    \b
+    Examples:
+      herald show l2
+      herald show l2 -o json | jq '.data.conflicts'
+    """
     from herald.cli.show_tables import layer2
 
     answer = ask("l2", path, node_name)
@@ -90,7 +137,15 @@ def l2(path: Path | None, node_name: str | None, output: Format) -> None:
 @show.command()
 @where_options
 def members(path: Path | None, node_name: str | None, output: Format) -> None:
-    """The nodes whose speaker is alive, and their usable interfaces, as this one sees it."""
+    """The nodes whose speaker is alive.
+
+    And the usable interfaces of each, as this speaker sees them.
+
+    \b
+    Examples:
+      herald show members
+      herald show members --socket /run/herald/node-1.sock
+    """
     from herald.cli.show_tables import members as table
 
     answer = ask("members", path, node_name)
@@ -99,7 +154,7 @@ def members(path: Path | None, node_name: str | None, output: Format) -> None:
 
 def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, Any]:
     """The speaker's answer. Ends the process with exit code 2 if there is none."""
-    found = path or (default_socket(node_name) if node_name else _only_socket())
+    found = path or _named(node_name) or _only_socket()
     try:
         line = _exchange(found, json.dumps({"show": question}).encode() + b"\n")
         answer = json.loads(line)
@@ -124,10 +179,29 @@ def _exchange(path: Path, question: bytes) -> bytes:
             return answer.readline()
 
 
+def _named(node_name: str | None) -> Path | None:
+    """The socket that was asked for otherwise; what was typed counts before what stands in the environment."""
+    context = click.get_current_context()
+    is_typed = context.get_parameter_source("node_name") is ParameterSource.COMMANDLINE
+    of_environment = os.environ.get(SOCKET_VARIABLE)
+    if of_environment and not is_typed:
+        return Path(of_environment)
+    if node_name is None:
+        return None
+    places = [directory / f"{node_name}.sock" for directory in run_directory.candidates()]
+    return next((path for path in places if path.exists()), places[0])
+
+
 def _only_socket() -> Path:
-    sockets = sorted(RUN_DIR.glob("*.sock")) if RUN_DIR.is_dir() else []
+    sockets = [
+        path
+        for place in run_directory.candidates()
+        for path in sorted(place.glob("*.sock"))
+        if run_directory.listens(path)
+    ]
     if not sockets:
-        _give_up(f"no speaker runs on this host: there is no socket in {RUN_DIR}; name another one with --socket")
+        looked = ", ".join(map(str, run_directory.candidates()))
+        _give_up(f"no speaker runs on this host: nobody listens in {looked}; name another socket with --socket")
     if len(sockets) > 1:
         names = ", ".join(path.stem for path in sockets)
         _give_up(f"several speakers run on this host: {names}; choose one with --node-name NODE or --socket PATH")

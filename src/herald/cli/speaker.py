@@ -6,6 +6,7 @@ import click
 
 from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.running import (
+    NodeNameType,
     become,
     class_option,
     config_option,
@@ -17,6 +18,7 @@ from herald.cli.running import (
     options,
     show_socket_option,
 )
+from herald.store.folder_lock import speaker_path
 
 
 @click.command()
@@ -24,6 +26,7 @@ from herald.cli.running import (
 @click.option(
     "--node-name",
     required=True,
+    type=NodeNameType(),
     envvar="METALLB_NODE_NAME",
     show_envvar=True,
     metavar="NODE",
@@ -47,11 +50,11 @@ def speaker(
     exclude_interfaces_file: Path | None,
     log_level: str,
 ) -> None:
-    """Announce from this node, by ARP and BGP, the addresses that are to be announced from it.
+    """Announce addresses from this node, by ARP, NDP and BGP.
 
     Runs two processes: one that decides and one that owns the network, so that neither a busy nor a dead decider
-    disturbs what is announced. On SIGTERM the node leaves in good order: others take over first. Needs CAP_NET_RAW and
-    CAP_NET_ADMIN (or root).
+    disturbs what is announced. On SIGTERM the node leaves in good order: others take over first. Needs CAP_NET_RAW, or
+    root. Exit code 2: it cannot run here, or one runs for this node already.
 
     \b
     Examples:
@@ -63,6 +66,7 @@ def speaker(
         log_level=log_level,
         show_socket=show_socket or default_socket(node_name),
         members_dir=members_dir or config / ".herald" / "members",
+        lock=speaker_path(config, node_name),
     )
     control = options(config=config, namespace=namespace, lb_class=lb_class, ignore_exclude_lb=ignore_exclude_lb)
     become("herald.speaker.supervisor", [*engine, *supervisor_words(exclude_interfaces_file), "--", *control])

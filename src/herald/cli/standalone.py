@@ -1,18 +1,19 @@
 """`herald standalone`: controller and speaker in one, on a folder of manifests."""
 
-import socket
 from pathlib import Path
 
 import click
 
 from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.running import (
+    NodeNameType,
     become,
     class_option,
     config_option,
     log_level_option,
     namespace_option,
     options,
+    own_name,
     show_socket_option,
 )
 
@@ -21,6 +22,7 @@ from herald.cli.running import (
 @config_option
 @click.option(
     "--node-name",
+    type=NodeNameType(),
     envvar="METALLB_NODE_NAME",
     show_envvar=True,
     metavar="NODE",
@@ -48,10 +50,11 @@ def standalone(
     exclude_interfaces_file: Path | None,
     log_level: str,
 ) -> None:
-    """Controller and speaker for this host in one command: no cluster needed, the same resources, the same behaviour.
+    """Controller and speaker for this host in one command: no cluster needed.
 
-    If the folder has no Node, this host is the node. Anycast hosts and home labs need no more than a pool, an
-    advertisement and a Service.
+    The resources and what they do are the same as in a cluster. If the folder has no Node, this host is the node: a
+    pool, an advertisement and a Service are enough. docs/how-to/plain-host.md goes through it, and says how the host
+    accepts what arrives. Needs CAP_NET_RAW, or root. Exit code 2: it cannot run here, or the folder is taken.
 
     \b
     Examples:
@@ -60,7 +63,7 @@ def standalone(
     """
     words = options(
         config=config,
-        node_name=node_name or socket.gethostname().lower(),
+        node_name=node_name or own_name(),
         endpoints=endpoints,
         namespace=namespace,
         lb_class=lb_class,

@@ -40,6 +40,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from herald.speaker import preflight, run_directory
+from herald.store.folder_lock import FolderLock
+
 ENGINE_FAILURES: Final = 5
 ENGINE_WINDOW: Final = 30.0
 ENGINE_FIRST_WAIT: Final = 0.05
@@ -245,13 +248,18 @@ def sweep(run_directory: Path) -> None:
                 directory.rmdir()
 
 
-def children(options: argparse.Namespace, link_fd: int, link: Path) -> tuple[Child, Child]:
-    """Engine and control as the options ask for them, not started yet."""
+def children(
+    options: argparse.Namespace, link_fd: int, link: Path, locks: tuple[FolderLock, ...] = ()
+) -> tuple[Child, Child]:
+    """Engine and control as the options ask for them, not started yet.
+
+    The engine inherits the locks: should the supervisor die, no other speaker of this node starts before it has left.
+    """
     common = ["--node-name", options.node_name, "--log-level", options.log_level]
     engine = [sys.executable, "-m", "herald.engine", *common, "--link-fd", str(link_fd)]
     for name in ("members_dir", "show_socket"):
         if getattr(options, name) is not None:
-            engine += [f"--{name.replace('_', '-')}", getattr(options, name)]
+            engine += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     engine += [f"--exclude-interface={pattern}" for pattern in options.exclude_interface or ()]
     engine += ["--exclude-no-interface"] if options.exclude_no_interface else []
     control = [sys.executable, "-m", "herald.speaker.control", *common, "--link", str(link), *options.control]
@@ -259,7 +267,7 @@ def children(options: argparse.Namespace, link_fd: int, link: Path) -> tuple[Chi
         Child(
             "engine",
             engine,
-            (link_fd,),
+            (link_fd, *(lock.descriptor for lock in locks)),
             ENGINE_PATIENCE,
             Restarts(ENGINE_FIRST_WAIT, ENGINE_LONGEST_WAIT, ENGINE_FAILURES),
         ),
@@ -274,9 +282,10 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--node-name", required=True, help="name of this node, as Kubernetes has it")
     arguments.add_argument("--members-dir", help="directory of heartbeats; without it this node knows of no others")
-    arguments.add_argument("--show-socket", help="Unix socket that `herald show` asks")
+    arguments.add_argument("--show-socket", type=Path, help="Unix socket that `herald show` asks")
     arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
-    arguments.add_argument("--run-dir", default="/run", help="where the private directory of the link is made")
+    arguments.add_argument("--run-dir", type=Path, help="where the private directory of the link is made")
+    arguments.add_argument("--lock", type=Path, help="file that only one speaker of this node can hold")
     arguments.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
     arguments.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     arguments.add_argument("control", nargs="*", help="arguments for control, after --")
@@ -284,16 +293,44 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a speaker until it is told to end; gives the exit code."""
+    """Run a speaker until it is told to end; gives the exit code: 2 if it cannot run here as it is."""
     options = parser().parse_args(arguments)
-    sweep(Path(options.run_dir))
-    directory = Path(options.run_dir) / f"{DIRECTORY_PREFIX}{os.getpid()}"
+    run_dir = options.run_dir or run_directory.choose()
+    locks: tuple[FolderLock, ...] = ()
+    try:
+        preflight.check(run_dir, options.show_socket)
+        locks = _hold(options)
+        preflight.check_nobody_answers(options.show_socket)
+        return _run(options, run_dir, locks)
+    except preflight.RefusedError as error:
+        return preflight.refuse("speaker", error)
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def _run(options: argparse.Namespace, run_dir: Path, locks: tuple[FolderLock, ...]) -> int:
+    sweep(run_dir)
+    directory = run_dir / f"{DIRECTORY_PREFIX}{os.getpid()}"
     listening, path = listen(directory)
     try:
-        return Supervisor(*children(options, listening.fileno(), path)).run()
+        return Supervisor(*children(options, listening.fileno(), path, locks)).run()
     finally:
         path.unlink(missing_ok=True)
         directory.rmdir()
+        if options.show_socket is not None:
+            run_directory.remove_dead(options.show_socket)
+
+
+def _hold(options: argparse.Namespace) -> tuple[FolderLock, ...]:
+    """The lock, if one is wanted. A speaker may do without where it may not write: it keeps no records."""
+    if options.lock is None:
+        return ()
+    try:
+        return preflight.hold([(options.lock, f"a speaker of node {options.node_name} on this folder")])
+    except OSError as error:
+        _say("warn", "notLocked", f"nothing keeps a second speaker of {options.node_name} away: {error}")
+        return ()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ DIR/.herald/status/*.yaml              statuses             (status_file.py)
 DIR/.herald/claims/*.json              addresses given      (claim_file.py)
 DIR/.herald/first-seen.jsonl           creation times       (first_seen.py)
 DIR/.herald/events.jsonl               events               (event_log.py)
+DIR/.herald/*.lock                     who runs on it       (folder_lock.py)
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 from herald.config.findings import ObjectKey
-from herald.store import first_seen, status_file
+from herald.store import first_seen, folder_lock, status_file
 from herald.store.catalogue import Reading
 from herald.store.manifest_file import is_manifest, read_manifest
 from herald.store.pace import Pace
@@ -198,8 +199,14 @@ class Folder:
         self._picture.put_since(first_seen.decode(whole))
 
     def _is_blank(self, found: Collection[Path] | Mapping[Path, Signature]) -> bool:
-        """Nothing is there, not even our records: such a folder was not emptied by an edit, it is not the folder."""
-        return not found and not self._layout.records.is_dir()
+        """Nothing is there, not even our records: such a folder was not emptied by an edit, it is not the folder.
+
+        Locks are no records: whoever starts on a folder makes one, also where nothing is mounted yet.
+        """
+        records = self._layout.records
+        return not found and not (
+            records.is_dir() and any(path.suffix != folder_lock.SUFFIX for path in records.iterdir())
+        )
 
     def _held_below(self, path: Path) -> bool:
         return any(known.is_relative_to(path) for known in self._signatures)
