@@ -5,7 +5,8 @@
     node-3 192.168.1.12 ─┘     ├─ router-3 192.168.1.3 ─┘ AS 64510  198.51.100.100
                                └─ reflector 192.168.1.4, in AS 64500 as the nodes
 
-The routers are FRR in AS 64501; router-3 wants a TCP MD5 password of 192.168.1.10, and of nobody else.
+The routers are FRR in AS 64501; router-3 wants a TCP MD5 password
+of 192.168.1.10, and of nobody else.
 """
 
 import asyncio
