@@ -24,6 +24,8 @@ from herald.engine.link import (
 
 SPACING: Final = 0.01
 """Least seconds between two `Facts`: what changes meanwhile travels together."""
+GRACE: Final = 0.3
+"""Seconds until a loss is told: where everybody is told to end at once, control may end before we hear of it."""
 
 _log: Final = logging.getLogger("herald.engine.link")
 
@@ -46,14 +48,23 @@ class ControlLink:
         self._on_leave = on_leave
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
+        self._is_leaving = False
         self._told: Facts | None = None
+        self._loss: tuple[str, asyncio.TimerHandle] | None = None
 
     async def start(self, listening: socket.socket) -> asyncio.Server:
         """Serve from now on."""
         return await asyncio.start_unix_server(self._serve, sock=listening)
 
+    def leaving(self) -> None:
+        """We are about to end: that control ends too is no news from now on."""
+        if self._loss is not None:
+            self._loss[1].cancel()
+        self._loss, self._is_leaving = None, True
+
     def close(self) -> None:
         """End the connection there is, on purpose."""
+        self.leaving()
         channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
@@ -87,6 +98,7 @@ class ControlLink:
             return
         if self._channel is not None:
             self._channel.abort()  # it may have stopped reading: whoever waits to tell it facts must be let go
+        self._tell_loss()
         # From here on this is the one that counts, before anything is waited for: two may come at the same time.
         self._channel, self._told = channel, None
         reason = "it closed the connection"
@@ -101,11 +113,19 @@ class ControlLink:
             channel.close()
             if self._channel is channel:
                 self._channel = None
-                _log.warning(
-                    "control is gone; the last wish stays in force: %s",
-                    reason,
-                    extra={"event": "controlLost", "reason": reason},
-                )
+                self._note_loss(reason)
+
+    def _note_loss(self, reason: str) -> None:
+        if not self._is_leaving:
+            self._loss = reason, asyncio.get_running_loop().call_later(GRACE, self._tell_loss)
+
+    def _tell_loss(self) -> None:
+        if self._loss is None:
+            return
+        (reason, timer), self._loss = self._loss, None
+        timer.cancel()
+        extra = {"event": "controlLost", "reason": reason}
+        _log.warning("control is gone; the last wish stays in force: %s", reason, extra=extra)
 
     async def _listen(self, channel: Channel[Upward, Downward]) -> None:
         assembly = Assembly()

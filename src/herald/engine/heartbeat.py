@@ -13,6 +13,9 @@ at once when the file says `left` or disappears, and otherwise when the file did
 machine without time to run it) from declaring everybody else dead when it wakes. A file whose interfaces cannot be
 believed is a beat all the same; the node then counts as one whose interfaces are not known.
 
+The file of a node that has not been alive for `FORGET_AFTER` seconds is removed by whoever looks. Should that node only
+have been held up, its next beat makes the file anew, and it is alive again with the one after.
+
 A thread does the reading and writing, because a slow disk must not hold up the loop that answers ARP. But it beats for
 the loop, not for itself: it writes a new count only after the loop has answered the last one. A speaker whose loop is
 stuck is dead to the others, as it should be.
@@ -24,7 +27,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,6 +40,7 @@ SAMPLE_EVERY: Final = 0.05
 DEAD_AFTER: Final = 0.6
 DEAD_SAMPLES: Final = 9
 """Looks without a change before a node counts as dead; at one each 50 ms there are twelve in `DEAD_AFTER` seconds."""
+FORGET_AFTER: Final = 60.0
 _COMPLAIN_EVERY: Final = 60.0
 
 _log: Final = logging.getLogger("herald.engine.heartbeat")
@@ -75,6 +79,14 @@ class Liveness:
     def complaints(self) -> dict[str, str]:
         """The nodes whose interfaces cannot be believed, and why."""
         return {node: seen.complaint for node, seen in self._seen.items() if seen.complaint is not None}
+
+    def forgotten(self, now: float) -> list[str]:
+        """The other nodes whose file has stood unchanged for so long that it can go."""
+        return [
+            node
+            for node, seen in self._seen.items()
+            if node != self._node and not seen.alive and now - seen.since >= FORGET_AFTER
+        ]
 
     def _look_at(self, node: str, content: str, now: float) -> None:
         seen = self._seen.get(node)
@@ -166,6 +178,7 @@ class Heartbeat:
                 write_at, written = now + WRITE_EVERY - SAMPLE_EVERY / 2, offered
             members = {**liveness.look(read_beats(self._directory), now), self._node: None}
             self._complain(liveness.complaints(), now)
+            self._remove(liveness.forgotten(now))
             if members != told:
                 told = members
                 self._call(self._changed, members)
@@ -182,6 +195,12 @@ class Heartbeat:
                 complaints[node],
                 extra={"event": "heartbeatGarbled", "node": node, "error": complaints[node]},
             )
+
+    def _remove(self, nodes: Iterable[str]) -> None:
+        for node in nodes:
+            for name in (node, f".{node}.new"):
+                with contextlib.suppress(OSError):  # another one removes it too, or we may only read: it does no harm
+                    (self._directory / name).unlink()
 
     def _beat(self, interfaces: UsableNames) -> None:
         if self._answered == self._asked:

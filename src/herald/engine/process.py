@@ -72,6 +72,7 @@ class _Engine:
             _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
             collector.calm()
             reason = await self._leaving
+            self._link.leaving()
             for server in servers:
                 server.close()
             await self._leave(reason)
