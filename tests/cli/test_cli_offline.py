@@ -31,6 +31,7 @@ items:
     metadata: {name: web, namespace: shop}
     spec: {type: LoadBalancer, ports: [{port: 80}]}
 """
+OPEN = "NoReadyEndpoint: no EndpointSlice is in the input; expected: Layer 2 by node-1"
 BAD_POOL = """
 apiVersion: metallb.io/v1beta1
 kind: IPAddressPool
@@ -101,8 +102,8 @@ def test_every_help_text_has_an_example(command: str) -> None:
         (("plan", "-f", "/does/not/exist"), "/does/not/exist: there is no such file or folder"),
         (("plan", "-f", "GOOD", "-o", "xml"), "'xml' is not one of"),
         (("diff", "-f", "GOOD"), "-f is needed exactly twice"),
-        (("explain", "ip", "10.0.0.300", "-f", "GOOD"), "'10.0.0.300' is no IP address"),
-        (("explain", "thing", "x", "-f", "GOOD"), "'thing' is not one of"),
+        (("pln",), "No such command 'pln'; did you mean \"plan\"?"),
+        (("diff", "-f", "-", "-f", "-"), "standard input can be read once"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -110,6 +111,28 @@ def test_wrong_usage_exits_2_with_a_sentence(args: tuple[str, ...], sentence: st
     result = herald_command(*(good if word == "GOOD" else word for word in args))
     assert result.exit_code == 2
     assert sentence in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("svc",), "Missing argument 'NAME'"),
+        (("ip", "10.0.0.300", "-f", "GOOD"), "'10.0.0.300' is no IP address"),
+        (("thing", "x", "-f", "GOOD"), "'thing' is not one of"),
+        (("svc", "x", "-f", "/does/not/exist"), "/does/not/exist: there is no such file or folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_explain_has_an_exit_code_for_wrong_usage_that_is_no_verdict(
+    args: tuple[str, ...], sentence: str, good: str
+) -> None:
+    result = herald_command("explain", *(good if word == "GOOD" else word for word in args))
+    assert result.exit_code == 3
+    assert sentence in result.output
+
+
+def test_help_names_formats_as_they_are_typed() -> None:
+    assert "[default: table]" in herald_command("plan", "--help").output
 
 
 def test_a_folder_without_manifests_cannot_be_read(tmp_path: Path) -> None:
@@ -177,7 +200,7 @@ def test_a_file_that_is_not_text_spoils_only_itself(good: str, tmp_path: Path) -
     ("args", "code", "last"),
     [
         (("svc", "shop/web", "--assume-ready"), 0, "Announced: node-1 answers in Layer 2"),
-        (("svc", "shop/web"), 1, "Not announced: NoReadyEndpoint: no endpoint of the Service is ready"),
+        (("svc", "shop/web"), 1, f"Not announced: {OPEN}"),
         (("ip", "10.0.0.0", "--assume-ready"), 0, "Announced: node-1 answers in Layer 2"),
         (("pool", "p", "--assume-ready"), 0, "Announced: advertised by l; 1 Service"),
         (("node", "node-1", "--assume-ready"), 0, "Announced: answers for 1 address, sends 0 routes"),

@@ -53,7 +53,7 @@ SILENT: dict[Code, tuple[tuple[str, ...], dict[str, Any], str]] = {
         {},
         "L2Advertisement gold",
     ),
-    Code.NO_READY_ENDPOINT: ((P, service("web"), l2("l")), {}, "no endpoint"),
+    Code.NO_READY_ENDPOINT: ((P, service("web"), l2("l")), {}, "no EndpointSlice"),
     Code.NO_ENDPOINT_ON_NODE: (
         (P, service("web", "elsewhere", spec=LOCAL), l2("l")),
         {},

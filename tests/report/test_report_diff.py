@@ -18,7 +18,13 @@ def test_a_plan_does_not_differ_from_itself() -> None:
     found = after(planned(*DUAL), *DUAL)
     assert not found
     assert plain(diff_tables(found)).startswith("Nothing changes")
-    assert found.to_json() == {"addresses": [], "layer2": [], "bgp": [], "problems": {"new": [], "gone": []}}
+    assert found.to_json() == {
+        "addresses": [],
+        "layer2": [],
+        "bgp": [],
+        "expected": [],
+        "problems": {"new": [], "gone": []},
+    }
 
 
 def test_a_new_service_takes_no_address_away_from_an_older_one_that_sorts_behind_it() -> None:

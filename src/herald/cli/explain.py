@@ -1,6 +1,8 @@
 """`herald explain`: why, or why not."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +17,32 @@ if TYPE_CHECKING:
 SUBJECTS = ("svc", "ip", "pool", "peer", "node")
 
 
-@click.command()
+UNUSABLE = 3
+"""The exit code for wrong usage and unreadable input: 2 is a verdict here."""
+
+
+class Explain(click.Command):
+    """A command whose errors exit with `UNUSABLE`."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _unusable():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _unusable():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _unusable() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        error.show()
+        raise click.exceptions.Exit(UNUSABLE) from error
+
+
+@click.command(cls=Explain)
 @click.argument("subject", type=click.Choice(SUBJECTS))
 @click.argument("name")
 @file_option(file_help)
@@ -26,7 +53,7 @@ def explain(subject: str, name: str, paths: tuple[str, ...], output: Format, **o
 
     SUBJECT is svc, ip, pool, peer or node; NAME is NAMESPACE/NAME of a Service (default/ may be left out), an
     address, or the name of the object. The last line is the verdict; the exit code is 0 if announced, 1 if not, 2 if in
-    part or not as wished.
+    part or not as wished; 3 if the question or the input cannot be read.
 
     \b
     Examples:
@@ -34,8 +61,11 @@ def explain(subject: str, name: str, paths: tuple[str, ...], output: Format, **o
       herald explain ip 192.168.1.200 -f manifests/
       herald explain peer router-1 -f manifests/ -o json
     """
-    found = _explain(read_plan(paths, settings(**options)), subject, name)
-    show(output, found.pieces, found.to_json)
+    from herald.report.hints import hints
+
+    plan = read_plan(paths, settings(**options))
+    found = _explain(plan, subject, name)
+    show(output, lambda: found.pieces(hints(plan)), found.to_json)
     sys.exit(found.verdict.state.exit_code)
 
 

@@ -92,10 +92,12 @@ def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = 
     """The plan for what `paths` hold. `claims` are addresses that services hold already, whatever the files say."""
     from herald.cluster.meta import NodeName
     from herald.config.collect import collect
+    from herald.report.origin import Origin
     from herald.report.plan import plan
 
     with progress("reading"), _without_collector():
-        collected = collect(files.read(paths))
+        texts = files.read(paths)
+        collected = collect(texts)
     resources = _with_named_nodes(collected.resources, wanted.members or ())
     with progress(f"deciding about {len(collected.resources.services)} Services"), _without_collector():
         return plan(
@@ -107,6 +109,7 @@ def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = 
             assume_ready=wanted.assume_ready,
             claims=claims or {},
             already=collected.problems,
+            origin=Origin(collected.places, tuple(source for source, _ in texts), collected.embedded),
         )
 
 

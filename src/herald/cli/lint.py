@@ -27,18 +27,26 @@ def lint(paths: tuple[str, ...], output: Format, strict: bool, **options: Any) -
       herald lint -f manifests/ --strict -o json
     """
     from herald.config.problem import Severity
+    from herald.config.wording import counted
+    from herald.report.hints import input_hints
     from herald.report.plan import problem_json
-    from herald.report.plan_table import problem_table
+    from herald.report.plan_table import problem_entries
     from herald.report.table import Note, Tone
 
-    problems = read_plan(paths, settings(**options)).problems
+    plan = read_plan(paths, settings(**options))
+    problems, places = plan.problems, plan.origin.places
     count = Counter(problem.severity for problem in problems)
-    words = ", ".join(f"{count[severity]} of severity {severity.value}" for severity in Severity if count[severity])
-    summary = Note(words or "No problems.", Tone.PLAIN if problems else Tone.GOOD)
+    if problems:
+        words = ", ".join(counted(count[severity], severity.value) for severity in Severity if count[severity])
+        summary = Note(f"{words} in {counted(len(places), 'object')}.")
+    elif places:
+        summary = Note(f"No problems in {counted(len(places), 'object')}.", Tone.GOOD)
+    else:
+        summary = Note("Nothing was checked: no object that Herald reads is in the input.", Tone.WARNING)
     show(
         output,
-        lambda: (problem_table(problems), summary),
-        lambda: {"problems": [problem_json(problem) for problem in problems]},
+        lambda: (problem_entries(problems, plan.origin), summary, *input_hints(plan)),
+        lambda: {"problems": [{**problem_json(each), "source": plan.origin.place(each)} for each in problems]},
     )
     if count[Severity.ERROR] or (strict and count[Severity.WARNING]):
         sys.exit(1)

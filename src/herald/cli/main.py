@@ -19,7 +19,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "plan": "What would be assigned and announced, by whom, to whom.",
         "diff": "Who would move, lose or gain an address or a route.",
         "lint": "What is wrong or risky in manifests; exit 1 on errors.",
-        "explain": "Why (not): one service, address, pool, peer or node; the last line is the verdict.",
+        "explain": "Why (not): one service, address, pool, peer or node.",
         "crds": "The CustomResourceDefinitions, to kubectl apply.",
     },
     "Run": {
@@ -67,6 +67,18 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(f"herald.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As `click.Group.resolve_command`; for a command that does not exist, with the one that may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from herald.config.nearest import suggestion
+
+            hint = suggestion(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{error.message.removesuffix('.')}{hint or '.'}", ctx=ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in SECTIONS.items():

@@ -29,7 +29,7 @@ output_option = click.option(
     "-o",
     "--output",
     type=click.Choice(Format, case_sensitive=False),
-    default=Format.TABLE,
+    default=Format.TABLE.value,
     show_default=True,
     help="How to print the answer.",
 )

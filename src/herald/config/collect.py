@@ -1,8 +1,8 @@
 """Texts into Resources: every manifest read, decoded and sorted by kind, with what is wrong beside it."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from herald.api import manifest
@@ -11,7 +11,7 @@ from herald.api.bgp_advertisement import BGPAdvertisement
 from herald.api.bgp_peer import BGPPeer
 from herald.api.community import Community
 from herald.api.configuration_state import ConfigurationState
-from herald.api.decode import decode
+from herald.api.decode import Decoded, decode
 from herald.api.finding import Fault, Finding
 from herald.api.ip_address_pool import IPAddressPool
 from herald.api.l2_advertisement import L2Advertisement
@@ -23,6 +23,7 @@ from herald.cluster.namespace import Namespace
 from herald.cluster.node import Node
 from herald.cluster.secret import Secret
 from herald.cluster.service import Service
+from herald.config.findings import ObjectKey
 from herald.config.problem import Problem
 from herald.config.resources import Resources
 from herald.config.rules import rule
@@ -45,11 +46,17 @@ _OUTPUT = (ServiceL2Status, ServiceBGPStatus, ConfigurationState)
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """`problems` in the order of every listing; `ignored` counts objects of kinds that decide nothing, by kind."""
+    """`problems` in the order of every listing; `ignored` counts objects of kinds that decide nothing, by kind.
+
+    `places` says where each object begins (`pools.yaml:12`), also one that cannot be used; `embedded` where something
+    else than an object holds pools, as the values of a Helm chart do.
+    """
 
     resources: Resources
     problems: tuple[Problem, ...]
     ignored: Counter[str]
+    places: Mapping[ObjectKey, str]
+    embedded: tuple[str, ...]
 
 
 def collect(texts: Iterable[tuple[str, str]]) -> Collected:
@@ -57,18 +64,45 @@ def collect(texts: Iterable[tuple[str, str]]) -> Collected:
     known: dict[tuple[str, str, str], tuple[Resource, str]] = {}
     findings: list[Finding] = []
     ignored: Counter[str] = Counter()
+    places: dict[ObjectKey, str] = {}
+    embedded: list[str] = []
     for source, text in texts:
         documents, unreadable = manifest.read(text, source)
         findings += unreadable
         for document in documents:
             decoded = decode(document.content, document.source)
-            findings += decoded.findings
+            findings += map(_with_consequence, decoded.findings)
+            places.update(
+                (ObjectKey(each.kind, each.namespace, each.name), document.source)
+                for each in decoded.findings
+                if each.names_object
+            )
+            if _embeds_pools(decoded, document.content):
+                embedded.append(document.source)
             if decoded.is_foreign or isinstance(decoded.object, _OUTPUT):
                 ignored[decoded.kind] += 1
             elif decoded.object is not None:
                 findings += _put(known, decoded.kind, decoded.object, document.source)
     problems = sorted(map(problem_of, findings), key=lambda problem: problem.order)
-    return Collected(_sorted_by_kind([resource for resource, _ in known.values()]), tuple(problems), ignored)
+    places.update((ObjectKey(*key), source) for key, (_, source) in known.items())
+    resources = _sorted_by_kind([resource for resource, _ in known.values()])
+    return Collected(resources, tuple(problems), ignored, places, tuple(embedded))
+
+
+def _with_consequence(finding: Finding) -> Finding:
+    """What the schema refuses is left out. Where a last valid version may stay in force, that is not to be said."""
+    if finding.fault is not Fault.SCHEMA:
+        return finding
+    end = "" if finding.message.endswith(("?", ".")) else "."
+    return replace(finding, message=f"{finding.message}{end} This {finding.kind} is left out.")
+
+
+def _embeds_pools(decoded: Decoded, content: object) -> bool:
+    """Whether Helm values, or a HelmRelease with values in it, hold pools."""
+    if decoded.kind != "HelmRelease" and not any(each.fault is Fault.OTHER_DOCUMENT for each in decoded.findings):
+        return False
+    text = repr(content).lower()
+    return "ipaddresspool" in text and "'addresses'" in text
 
 
 def problem_of(finding: Finding) -> Problem:

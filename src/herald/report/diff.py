@@ -1,6 +1,7 @@
 """What is different between two plans: who gains, loses or moves an address, an owner, a route.
 
-A problem that is new or gone is a difference too. What did not change is not listed.
+A problem that is new or gone is a difference too. What did not change is not listed. Where both lack Nodes or
+EndpointSlices, what is expected is compared as well: rows alone would show nothing.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -12,6 +13,7 @@ from herald.announcement.routes import prefix_order
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.config.problem import Problem
 from herald.net.ip_family import IPPrefix
+from herald.report.expectation import expectations, lacking
 from herald.report.plan import BGPRow, Layer2Row, Plan, ServiceRow, problem_json
 
 Key = TypeVar("Key", bound=Hashable)
@@ -48,19 +50,30 @@ class Difference(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """How a service will be announced once the input has the Nodes and EndpointSlices that it lacks."""
+
+    service: NamespacedName
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDiff:
     """`addresses` holds services whose addresses differ, `owners` one per address and service, `routes` one per node,
-    peer and prefix. `reasons` says of services that lose their address why they have none."""
+    peer and prefix, `expected` one per service of which it is open who announces it. `reasons` says of services that
+    lose their address why they have none."""
 
     addresses: tuple[Difference[ServiceRow], ...]
     owners: tuple[Difference[Layer2Row], ...]
     routes: tuple[Difference[BGPRow], ...]
+    expected: tuple[Difference[Expected], ...]
     new_problems: tuple[Problem, ...]
     gone_problems: tuple[Problem, ...]
     reasons: Mapping[NamespacedName, str]
 
     def __bool__(self) -> bool:
-        return any((self.addresses, self.owners, self.routes, self.new_problems, self.gone_problems))
+        changed = (self.addresses, self.owners, self.routes, self.expected, self.new_problems, self.gone_problems)
+        return any(changed)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `herald diff -o json`."""
@@ -68,6 +81,7 @@ class PlanDiff:
             "addresses": [self._address_json(difference) for difference in self.addresses],
             "layer2": [_owner_json(difference) for difference in self.owners],
             "bgp": [_route_json(difference) for difference in self.routes],
+            "expected": [_expected_json(difference) for difference in self.expected],
             "problems": {
                 "new": [problem_json(problem) for problem in self.new_problems],
                 "gone": [problem_json(problem) for problem in self.gone_problems],
@@ -99,6 +113,7 @@ def diff(old: Plan, new: Plan) -> PlanDiff:
         tuple(sorted(addresses, key=lambda difference: difference.row.service)),
         tuple(sorted(owners, key=_owner_order)),
         tuple(sorted(routes, key=_route_order)),
+        tuple(sorted(_expected(old, new), key=lambda difference: difference.row.service)),
         tuple(problem for problem in new.problems if problem not in before),
         tuple(problem for problem in old.problems if problem not in after),
         without,
@@ -113,6 +128,16 @@ def differences(
         before, after = old.get(key), new.get(key)
         if before is None or after is None or value(before) != value(after):
             yield Difference(before, after)
+
+
+def _expected(old: Plan, new: Plan) -> Iterable[Difference[Expected]]:
+    """Nothing if the two do not lack the same: then they cannot be compared, or there are rows for it."""
+    if lacking(old) is None or lacking(old) != lacking(new):
+        return ()
+    before, after = (
+        {service: Expected(service, words) for service, words in expectations(plan).items()} for plan in (old, new)
+    )
+    return differences(before, after, lambda row: row.words)
 
 
 def ips_of(row: ServiceRow | None) -> list[str]:
@@ -151,6 +176,15 @@ def _owner_json(difference: Difference[Layer2Row]) -> dict[str, Any]:
 def _owner(row: Layer2Row) -> dict[str, Any]:
     document = row.to_json()
     return {"node": document["node"], "interfaces": document["interfaces"]}
+
+
+def _expected_json(difference: Difference[Expected]) -> dict[str, Any]:
+    return {
+        "service": str(difference.row.service),
+        "effect": difference.effect.value,
+        "before": None if difference.before is None else difference.before.words,
+        "after": None if difference.after is None else difference.after.words,
+    }
 
 
 def _route_json(difference: Difference[BGPRow]) -> dict[str, Any]:

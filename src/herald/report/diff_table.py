@@ -1,9 +1,10 @@
 """The difference between two plans for people: who gains, loses or moves what."""
 
 from herald.bgp.route import Route
-from herald.report.diff import Difference, Effect, PlanDiff, ips_of
+from herald.report.diff import Difference, Effect, Expected, PlanDiff, ips_of
+from herald.report.expectation import names
 from herald.report.plan import BGPRow, Layer2Row, ServiceRow
-from herald.report.plan_table import attributes, names, problem_table
+from herald.report.plan_table import attributes, problem_entries
 from herald.report.table import Cell, Note, Piece, Table, Tone, row
 
 _TONES = {Effect.GAINS: Tone.GOOD, Effect.LOSES: Tone.BAD, Effect.CHANGES: Tone.WARNING}
@@ -22,13 +23,10 @@ def diff_tables(found: PlanDiff) -> tuple[Piece, ...]:
         ),
         Table("LAYER 2", ("EFFECT", "ADDRESS", "BEFORE", "AFTER", "SERVICE"), tuple(map(_owner, found.owners))),
         Table("BGP", ("EFFECT", "NODE", "PEER", "PREFIX", "ATTRIBUTES", "SERVICES"), tuple(map(_route, found.routes))),
-        _titled(problem_table(found.new_problems), "NEW PROBLEMS"),
-        _titled(problem_table(found.gone_problems), "PROBLEMS THAT ARE GONE"),
+        Table("EXPECTED", ("EFFECT", "SERVICE", "BEFORE", "AFTER"), tuple(map(_expected, found.expected))),
+        problem_entries(found.new_problems, title="NEW PROBLEMS"),
+        problem_entries(found.gone_problems, title="PROBLEMS THAT ARE GONE"),
     )
-
-
-def _titled(table: Table, title: str) -> Table:
-    return Table(title, table.header, table.rows)
 
 
 def _effect(effect: Effect, words: dict[Effect, str] = _WORDS) -> Cell:
@@ -69,6 +67,12 @@ def _route(difference: Difference[BGPRow]) -> tuple[Cell, ...]:
         _attributes(difference),
         names(map(str, entry.services)),
     )
+
+
+def _expected(difference: Difference[Expected]) -> tuple[Cell, ...]:
+    before, after = ("nobody" if entry is None else entry.words for entry in (difference.before, difference.after))
+    effect = _effect(difference.effect, {**_WORDS, Effect.CHANGES: "changes"})
+    return row(effect, str(difference.row.service), before, after)
 
 
 def _attributes(difference: Difference[BGPRow]) -> str:

@@ -77,12 +77,12 @@ class Explanation:
             "verdict": {"state": self.verdict.state.value, "message": self.verdict.message},
         }
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """What is printed; one block, the verdict last."""
+    def pieces(self, hints: Iterable[Note] = ()) -> tuple[Piece, ...]:
+        """What is printed; one block, what the input lacks (`hints`), the verdict last."""
         sections = (*self.sections, *_problem_section(self.problems))
         lines = [self.headline, *(line for section in sections for line in _section_lines(section))]
         body = Note("\n".join(lines))
-        return (body, Note(_titled("VERDICT", str(self.verdict)), _TONES[self.verdict.state]))
+        return (body, *hints, Note(_titled("VERDICT", str(self.verdict)), _TONES[self.verdict.state]))
 
 
 def _problem_section(problems: Iterable[Problem]) -> Iterable[Section]:

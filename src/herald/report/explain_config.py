@@ -13,9 +13,9 @@ from herald.config.peer import Peer
 from herald.config.pool import Pool
 from herald.config.wording import counted
 from herald.net.ip_family import IPFamily
+from herald.report.expectation import lacks_nodes, names
 from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
 from herald.report.plan import Plan
-from herald.report.plan_table import names
 
 
 def explain_pool(plan: Plan, name: PoolName) -> Explanation:
@@ -86,15 +86,32 @@ def explain_peer(plan: Plan, name: PeerName) -> Explanation:
     routes = _heard(plan, sessions)
     session_lines, opened = _session_lines(name, sessions)
     sections = (
-        Section("SESSIONS", session_lines or ("on no node: nodeSelectors match none",)),
+        Section("SESSIONS", session_lines or (_NODELESS if lacks_nodes(plan) else _no_session(peer),)),
         Section("ROUTES", tuple(_by_count(routes)) or ("none",)),
-        Section("ADVERTISED", tuple(_reaching(config, sessions)) or ("no BGPAdvertisement is meant for it",)),
+        Section("ADVERTISED", _advertised(plan, name, sessions) or ("no BGPAdvertisement reaches it",)),
     )
     facts = {"nodes": sorted(sessions), "routes": dict(sorted(routes.items())), "names": _all_names(sessions)}
     problems = concerning(plan.problems, [("BGPPeer", name)])
     return Explanation(
-        "peer", name, _peer_headline(peer), sections, _peer_verdict(sessions, routes, opened), facts, problems
+        "peer", name, _peer_headline(peer), sections, _peer_verdict(plan, sessions, routes, opened), facts, problems
     )
+
+
+_NODELESS = "open: there is no Node in the input; use --members NODE,…, or add nodes (`kubectl get nodes -o yaml`)"
+
+
+def _no_session(peer: Peer) -> str:
+    if not peer.node_selectors:
+        return "on no node"
+    return f"on no node: no Node has labels that match {' or '.join(f'({s})' for s in peer.node_selectors)}"
+
+
+def _advertised(plan: Plan, name: PeerName, sessions: dict[NodeName, Session]) -> tuple[str, ...]:
+    config = plan.study.compiled.config
+    if not lacks_nodes(plan):
+        return tuple(_reaching(config, sessions))
+    meant = (ad for ad in config.bgp_advertisements if ad.admits_peer(frozenset({name})))
+    return tuple(f"by BGPAdvertisement {ad.name}" for ad in meant)
 
 
 def _sessions_of_peer(plan: Plan, name: PeerName) -> dict[NodeName, Session]:
@@ -156,7 +173,11 @@ def _peer_headline(peer: Peer) -> str:
     return f"BGPPeer {peer.name}  {host} port {peer.peer_port}  {remote}, we are {own}{vrf}"
 
 
-def _peer_verdict(sessions: dict[NodeName, Session], routes: dict[NodeName, int], refused: Reason | None) -> Verdict:
+def _peer_verdict(
+    plan: Plan, sessions: dict[NodeName, Session], routes: dict[NodeName, int], refused: Reason | None
+) -> Verdict:
+    if lacks_nodes(plan):
+        return Verdict(State.NOT_ANNOUNCED, "there is no Node in the input: use --members NODE,… or add nodes")
     if not sessions:
         return Verdict(State.NOT_ANNOUNCED, "no node keeps a session with it")
     if refused is not None:

@@ -13,12 +13,13 @@ from herald.bgp.route import Route
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
 from herald.config.nearest import suggestion
-from herald.config.problem import Severity
 from herald.config.wording import counted
 from herald.net.ip_family import IPAddress, family_of
-from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
+from herald.report.expectation import expectations, lacking, names
+from herald.report.explain import Explanation, Section, State, Verdict, unknown
+from herald.report.explain_related import NearMiss, near_misses, related_problems
 from herald.report.plan import Plan
-from herald.report.plan_table import attributes, names
+from herald.report.plan_table import attributes
 
 FAULTS = frozenset({Code.SPEAKER_NOT_LIVE, Code.NETWORK_UNAVAILABLE, Code.INTERFACE_MISSING})
 """Reasons that nobody wishes for, unlike a label, a selector or a traffic policy."""
@@ -30,12 +31,12 @@ def explain_service(plan: Plan, key: NamespacedName) -> Explanation:
     if service is None:
         return _no_such_service(plan, key)
     decision = plan.study.decisions[key]
-    problems = concerning(plan.problems, (*_objects(plan, decision), *_suspects(plan, decision)))
+    problems, near = related_problems(plan, decision), near_misses(plan, decision)
     sections = (
         Section("ADDRESS", tuple(_address_lines(plan, service, decision))),
         Section("ENDPOINTS", (_endpoints(plan, key),)),
-        Section("L2", tuple(_layer2_lines(decision))),
-        Section("BGP", tuple(_bgp_lines(decision))),
+        Section("L2", (*_layer2_lines(decision), *_closest(near, "L2Advertisement"))),
+        Section("BGP", (*_bgp_lines(decision), *_closest(near, "BGPAdvertisement"))),
     )
     return Explanation(
         "svc", str(key), _headline(service), sections, _verdict(plan, decision), decision_json(decision), problems
@@ -93,37 +94,6 @@ def _headline(service: Service) -> str:
         f"Service {service.key}  {spec.type}  class {spec.load_balancer_class or '(none)'}  "
         f"externalTrafficPolicy {policy}  ports {ports}"
     )
-
-
-def _objects(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
-    """Every object that has to do with the service, as (kind, name)."""
-    yield "Service", str(decision.service)
-    if decision.pool is None:
-        return
-    yield "IPAddressPool", decision.pool
-    config = plan.study.compiled.config
-    yield from (("L2Advertisement", ad.name) for ad in config.l2_advertisements if decision.pool in ad.pools)
-    yield from (("BGPAdvertisement", ad.name) for ad in config.bgp_advertisements if decision.pool in ad.pools)
-    for sessions in decision.bgp.announcing.values():
-        yield from (("BGPPeer", name) for session, _ in sessions for name in session.names)
-
-
-_PEERLESS = frozenset({Code.NO_PEER_ON_NODE, Code.NO_PEER_FOR_ADVERTISEMENT, Code.NO_PEER_OF_FAMILY})
-
-
-def _suspects(plan: Plan, decision: Decision) -> Iterable[tuple[str, str]]:
-    """Objects that have nothing to do with the service, and probably should: the faulty ones of the kind it lacks."""
-    lacking: set[str] = set()
-    if not decision.addresses:
-        lacking.add("IPAddressPool")
-    elif decision.layer2.unadvertised is not None and decision.bgp.unadvertised is not None:
-        lacking |= {"L2Advertisement", "BGPAdvertisement"}
-    elif decision.bgp.reason is not None and decision.bgp.reason.code in _PEERLESS:
-        lacking.add("BGPPeer")
-    for problem in plan.problems:
-        # The warnings of a pool are for those who have addresses of it.
-        if problem.kind in lacking and (problem.severity is Severity.ERROR or problem.kind != "IPAddressPool"):
-            yield problem.kind, problem.name
 
 
 def _address_lines(plan: Plan, service: Service, decision: Decision) -> Iterable[str]:
@@ -227,9 +197,15 @@ def _bgp_lines(decision: Decision) -> Iterable[str]:
         yield from excluded_lines(bgp.excluded, bgp.reason)
 
 
+def _closest(near: Iterable[NearMiss], kind: str) -> Iterable[str]:
+    for miss in near:
+        if miss.kind == kind:
+            yield f'closest: {kind} "{miss.name}" selects "{miss.wrong}"'
+
+
 def _verdict(plan: Plan, decision: Decision) -> Verdict:
     if decision.silence is not None:
-        return Verdict(State.NOT_ANNOUNCED, str(decision.silence))
+        return Verdict(State.NOT_ANNOUNCED, _silent(plan, decision, decision.silence))
     faults = list(_faults(plan, decision))
     ways = []
     if decision.layer2.owner is not None:
@@ -241,6 +217,12 @@ def _verdict(plan: Plan, decision: Decision) -> Verdict:
     if faults:
         return Verdict(State.DEGRADED, f"{message}; but {'; '.join(faults)}")
     return Verdict(State.ANNOUNCED, message)
+
+
+def _silent(plan: Plan, decision: Decision, silence: Reason) -> str:
+    """The reason; and where it follows from what the input lacks, that, and what is to be expected."""
+    words = expectations(plan).get(decision.service)
+    return str(silence) if words is None else f"{silence.code.value}: {lacking(plan)}; expected: {words}"
 
 
 def _faults(plan: Plan, decision: Decision) -> Iterable[str]:

@@ -4,18 +4,44 @@ Manifests in a repository rarely hold Nodes, EndpointSlices and Secrets, and oft
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
 from herald.cluster.meta import NamespacedName
+from herald.report.expectation import lacks_endpoints, lacks_nodes
 from herald.report.plan import Plan
 from herald.report.table import Note, Tone
+
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
 
 
 def hints(plan: Plan) -> tuple[Note, ...]:
     """One note for each thing that is missing, and that the plan would be fuller with."""
-    return tuple(Note(f"Hint: {text}.", Tone.WARNING) for text in _hints(plan))
+    return (*input_hints(plan), *_notes(_missing(plan)))
 
 
-def _hints(plan: Plan) -> Iterable[str]:
+def input_hints(plan: Plan) -> tuple[Note, ...]:
+    """One note for each thing that has to be made into manifests before it can be read."""
+    return _notes(_unrendered(plan))
+
+
+def _notes(texts: Iterable[str]) -> tuple[Note, ...]:
+    return tuple(Note(f"Hint: {text}.", Tone.WARNING) for text in texts)
+
+
+def _unrendered(plan: Plan) -> Iterable[str]:
+    if folders := _kustomized(plan):
+        yield (
+            f"{folders[0]} is for kustomize, and bases, overlays and patches are read here as they stand: run "
+            "`kubectl kustomize` (or `kustomize build`) and give its output to -f -"
+        )
+    if plan.origin.embedded:
+        yield (
+            f"{plan.origin.embedded[0]} holds address pools as values of a Helm chart, and they are not read: render "
+            "the chart with `helm template` and give the output to -f -"
+        )
+
+
+def _missing(plan: Plan) -> Iterable[str]:
     elsewhere = {problem.namespace for problem in plan.problems if problem.rule == "HL030"}
     if len(elsewhere) == 1 and not plan.study.compiled.accepted:
         (name,) = elsewhere
@@ -28,7 +54,7 @@ def _hints(plan: Plan) -> Iterable[str]:
             f"the password in Secret {', '.join(absent)} is not in the input, and a BGPPeer needs it: if something "
             "else creates it (External Secrets, Sealed Secrets), add a Secret of that name"
         )
-    if plan.services and not plan.study.resources.nodes:
+    if plan.services and lacks_nodes(plan):
         yield (
             "no Node is in the input, so it is open who announces: name the nodes with --members NODE,…, or add "
             "`kubectl get nodes -o yaml`"
@@ -45,9 +71,8 @@ def _hints(plan: Plan) -> Iterable[str]:
         )
 
 
-def lacks_endpoints(plan: Plan) -> bool:
-    """Whether nothing tells which Service is ready, and nothing is assumed."""
-    return not plan.study.resources.endpoint_slices and not plan.study.circumstances.assume_ready
+def _kustomized(plan: Plan) -> Sequence[str]:
+    return [file for file in plan.origin.files if PurePath(file).name in _KUSTOMIZATIONS]
 
 
 def _lacks_labels(plan: Plan) -> bool:

@@ -17,6 +17,7 @@ from herald.config.compile import DEFAULT_NAMESPACE
 from herald.config.problem import Problem
 from herald.config.resources import Resources
 from herald.net.ip_family import IPAddress, IPPrefix
+from herald.report.origin import UNKNOWN, Origin
 from herald.report.study import Circumstances, Study, refusal_text, study
 
 NO_CLAIMS: Claims = {}
@@ -93,6 +94,7 @@ class Plan:
     layer2: tuple[Layer2Row, ...]
     bgp: tuple[BGPRow, ...]
     study: Study
+    origin: Origin = UNKNOWN
 
     def to_json(self) -> dict[str, Any]:
         """The document of `herald plan -o json`."""
@@ -133,13 +135,14 @@ def plan(
     assume_ready: bool = False,
     claims: Claims = NO_CLAIMS,
     already: Iterable[Problem] = (),
+    origin: Origin = UNKNOWN,
 ) -> Plan:
     """What Herald would do with `resources`; `already` are problems found while reading them. See `Circumstances`."""
     circumstances = Circumstances(namespace, members, load_balancer_class, ignore_exclude_lb, assume_ready, claims)
-    return plan_of(study(resources, circumstances, already))
+    return plan_of(study(resources, circumstances, already), origin)
 
 
-def plan_of(facts: Study) -> Plan:
+def plan_of(facts: Study, origin: Origin = UNKNOWN) -> Plan:
     """The rows that follow from a study."""
     decisions = facts.decisions.values()
     return Plan(
@@ -148,6 +151,7 @@ def plan_of(facts: Study) -> Plan:
         tuple(sorted(_layer2_rows(decisions), key=_layer2_order)),
         tuple(_bgp_rows(decisions)),
         facts,
+        origin,
     )
 
 
