@@ -34,12 +34,14 @@ class Rule:
 
     `expression` is CEL for the API server with the `message` it answers, None where the server is not told (it has no
     such rule in MetalLB's CRDs). `complaint` says what is wrong with a value in words, or None if nothing is; it is
-    None itself for a transition rule, which needs the old object.
+    None itself for a transition rule, which needs the old object. `hint` says of a value of another type what would be
+    right, where that is not merely to quote it.
     """
 
     expression: str | None = None
     message: str = ""
     complaint: Callable[[Any], str | None] | None = None
+    hint: Callable[[Any], str | None] | None = None
 
 
 def ruled(*rules: Rule, **schema: Any) -> Meta:
@@ -63,6 +65,13 @@ OPTIONAL_IN_CRD = Meta(extra={"optional_in_crd": True})
 """Marks a field that decoding needs although MetalLB's CRD does not list it as required."""
 
 
+def _with_unit(number: object) -> str | None:
+    """`write 90s` for the bare number 90."""
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**9:
+        return f"write {number}s"
+    return None
+
+
 def unparsable_duration(text: str) -> str | None:
     """What is wrong with `text` as a duration, or None."""
     try:
@@ -72,6 +81,6 @@ def unparsable_duration(text: str) -> str | None:
     return None
 
 
-PARSABLE = Rule(complaint=unparsable_duration)
+PARSABLE = Rule(complaint=unparsable_duration, hint=_with_unit)
 IMMUTABLE = Rule("self == oldSelf", "Value is immutable")
 Duration: TypeAlias = Annotated[str, ruled(PARSABLE)]

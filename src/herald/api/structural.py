@@ -107,6 +107,10 @@ def _check_ruled(
     raw: object, inner: inspect.Type, extra: Mapping[str, Any], path: str, report: Report, secret: bool
 ) -> Any:
     before = len(report.violations)
+    hints = [hint for rule in extra.get("rules", ()) if rule.hint and (hint := rule.hint(raw))]
+    if hints and isinstance(inner, inspect.StrType):
+        report.violation(path, f"{named(raw, secret)}, a string is needed: {hints[0]}")
+        return raw
     value = _check(raw, inner, path, report, secret=secret or bool(extra.get("secret")))
     if len(report.violations) == before:
         for rule in extra.get("rules", ()):

@@ -128,6 +128,9 @@ RULES: tuple[Rule, ...] = (
     Rule("HL064", _W, "UnknownAnnotation", "A metallb annotation that does not exist",
          "It has no effect.",
          "Use the name that the message suggests."),
+    Rule("HL065", _W, "UnknownServiceType", "A Service of a type that does not exist",
+         "The API server refuses it; Herald takes it for none of its own.",
+         "Write `LoadBalancer`, with capital L and B."),
     # Peers.
     Rule("HL070", _W, "PeerNotOnLink", "An eBGP peer on no link of its nodes, and ebgpMultiHop is false",
          "The session stays in Active. Manifests do not tell the subnets, so only live facts can.",
@@ -185,6 +188,9 @@ RULES: tuple[Rule, ...] = (
     Rule("HL094", _I, "PublicPoolOpenToAll", "A pool of public addresses that any namespace may use",
          "Whoever may create Services may take a public address, `autoAssign: false` or not.",
          "Pin the pool with `serviceAllocation`."),
+    Rule("HL095", _I, "HostBitsSet", "A CIDR of a pool that names an address inside the prefix",
+         "The whole prefix belongs to the pool, from its first address on.",
+         "Write the prefix that the message names, or a range that begins at the address."),
     # Cheap extras.
     Rule("HL100", _W, "GossipBlocked", "Port 7946 is blocked between two nodes",
          "Each of them believes the other one dead, and both answer.",

@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     sharing.key_used_once,  # HL062
     sharing.shared_with_service_selectors,  # HL063
     services.unknown_annotation,  # HL064
+    services.unknown_type,  # HL065
     peers.one_source_for_many_nodes,  # HL071
     peers.password_in_manifest,  # HL073
     peers.local_pref_toward_ebgp,  # HL078
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     services.request_not_allowed,  # HL092
     pools.nearly_full,  # HL093
     pools.public_and_open,  # HL094
+    pools.host_bits_set,  # HL095
     services.deprecated_annotation,  # HL103
     advertisements.conflicting_for_a_service,  # HL106
     services.single_endpoint,  # HL107

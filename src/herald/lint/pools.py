@@ -144,3 +144,18 @@ def public_and_open(facts: Facts) -> Iterator[Problem]:
                 f"{listed(public)} is public and any namespace may ask for it, autoAssign or not; pin the pool with "
                 "serviceAllocation if that is not meant",
             )
+
+
+def host_bits_set(facts: Facts) -> Iterator[Problem]:
+    """HL095"""
+    for entry in facts.pools:
+        for index, each in enumerate(entry.value.ranges):
+            address, slash, _ = each.text.partition("/")
+            if slash and parse_address(address) != each.first:
+                yield problem(
+                    "HL095",
+                    entry.key,
+                    f"spec.addresses[{index}]",
+                    f'"{each.text}" is the whole prefix {each.prefixes()[0]}, from {each.first} to {each.last}; write '
+                    f"it so, or as a range if the pool is to begin at {address}",
+                )

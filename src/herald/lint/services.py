@@ -23,6 +23,7 @@ from herald.lint.sharing import REFUSED_FOR_OTHERS
 from herald.net.ip_family import IPFamily
 
 _SUFFIXES = (ADDRESS_POOL, LOAD_BALANCER_IPS, ALLOW_SHARED_IP)
+_TYPES = ("LoadBalancer", "ClusterIP", "NodePort", "ExternalName")
 _CURRENT = tuple(PREFIX + suffix for suffix in _SUFFIXES)
 _DEPRECATED = tuple(DEPRECATED_PREFIX + suffix for suffix in _SUFFIXES)
 # Older controllers wrote it under the old prefix; it is nobody's mistake.
@@ -95,6 +96,15 @@ def _is_reached(facts: Facts, service: Service, pool: PoolName) -> bool:
 def _may(facts: Facts, service: Service, pool: PoolName, nodes: Iterable[NodeName]) -> bool:
     l2, bgp = facts.l2_reach(service, pool), facts.bgp_reach(service, pool)
     return any(node in l2.candidates or bgp.node_reason(node) is None for node in nodes)
+
+
+def unknown_type(facts: Facts) -> Iterator[Problem]:
+    """HL065"""
+    for service in sorted(facts.resources.services, key=lambda service: service.key):
+        written = service.spec.type
+        if written and written not in _TYPES:
+            meant = suggestion(written, _TYPES) or f"; there are {', '.join(_TYPES)}"
+            yield problem("HL065", service_key(service), "spec.type", f'there is no type "{written}"{meant}')
 
 
 def unknown_annotation(facts: Facts) -> Iterator[Problem]:

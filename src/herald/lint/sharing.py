@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from herald.allocator.allocation import RefusalReason
 from herald.allocator.sharing import Occupancy, tenant_of
 from herald.allocator.sharing import refusal as sharing_refusal
-from herald.cluster.service import ALLOW_SHARED_IP, PREFIX, Service
+from herald.cluster.service import ALLOW_SHARED_IP, DEPRECATED_PREFIX, PREFIX, Service
 from herald.config.findings import problem
 from herald.config.nearest import suggestion
 from herald.config.problem import Problem
@@ -14,7 +14,6 @@ from herald.config.wording import listed
 from herald.lint.facts import Facts, service_key
 from herald.net.ip_family import IPAddress
 
-_FIELD = f"metadata.annotations[{PREFIX}{ALLOW_SHARED_IP}]"
 _MOST_COMPARED = 200  # Comparing thousands of keys with each other takes longer than the hint is worth.
 REFUSED_FOR_OTHERS = frozenset(
     {
@@ -34,7 +33,7 @@ def cannot_share(facts: Facts) -> Iterator[Problem]:
     for service in facts.services:
         outcome = facts.inputs.assignments.services[service.key]
         if service.sharing_key and outcome.refusal is not None and outcome.refusal.reason in REFUSED_FOR_OTHERS:
-            yield problem("HL061", service_key(service), _FIELD, outcome.refusal.message)
+            yield problem("HL061", service_key(service), _field(service), outcome.refusal.message)
     for group in _by_key(facts).values():
         yield from _silently_apart(facts, group)
 
@@ -56,7 +55,7 @@ def _silently_apart(facts: Facts, group: Sequence[Service]) -> Iterator[Problem]
             yield problem(
                 "HL061",
                 service_key(service),
-                _FIELD,
+                _field(service),
                 f'has {listed(own)} of its own although {first.key} has the same key "{service.sharing_key}": '
                 f"{refused.message}",
             )
@@ -75,7 +74,7 @@ def key_used_once(facts: Facts) -> Iterator[Problem]:
             yield problem(
                 "HL062",
                 service_key(group[0]),
-                _FIELD,
+                _field(group[0]),
                 f'no other Service has the sharing key "{key}": nothing is shared{suggestion(key, others)}',
             )
 
@@ -90,11 +89,18 @@ def shared_with_service_selectors(facts: Facts) -> Iterator[Problem]:
             yield problem(
                 "HL063",
                 service_key(service),
-                _FIELD,
+                _field(service),
                 f"Layer 2 does not announce it: there are serviceSelectors in L2Advertisement {listed(selective)}, and "
                 "two Services on one address could have different owners. Take the annotation off, or the "
                 "serviceSelectors.",
             )
+
+
+def _field(service: Service) -> str:
+    """The annotation with the key, by the prefix that the service uses; the new one counts if it has both."""
+    written = service.metadata.annotations
+    prefixes = (prefix for prefix in (PREFIX, DEPRECATED_PREFIX) if prefix + ALLOW_SHARED_IP in written)
+    return f"metadata.annotations[{next(prefixes, PREFIX)}{ALLOW_SHARED_IP}]"
 
 
 def _by_key(facts: Facts) -> Mapping[str, list[Service]]:

@@ -6,7 +6,7 @@ allowed). Both become an `AddressRange`, which can be counted, searched and walk
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
 
 from herald.net.ip_family import IPAddress, IPFamily, IPPrefix, family_of, parse_address
 
@@ -84,12 +84,29 @@ def _parse_cidr(text: str) -> AddressRange:
     try:
         prefix = ip_network(text, strict=False)
     except ValueError as error:
-        raise AddressRangeError(f"invalid CIDR {text!r}: {error}") from error
+        raise AddressRangeError(f"invalid CIDR {text!r}: {_cidr_fault(address, length) or error}") from error
     mapped = getattr(prefix.network_address, "ipv4_mapped", None)
     if mapped is not None and prefix.prefixlen >= _MAPPED_BITS:
         plain = f"{mapped}/{prefix.prefixlen - _MAPPED_BITS}"
         raise AddressRangeError(f"invalid CIDR {text!r}: these are IPv4 addresses in IPv6 form; write {plain}")
     return AddressRange(prefix[0], prefix[-1], text)
+
+
+def _cidr_fault(address: str, length: str) -> str:
+    """What is wrong with `address` or with the prefix length, if it can be told."""
+    try:
+        longest = ip_address(address).max_prefixlen
+    except ValueError:
+        return _octet_fault(address)
+    return f"prefix length {length}; at most {longest}" if int(length[:4]) > longest else ""
+
+
+def _octet_fault(text: str) -> str:
+    """Which parts of four are above 255, the slip that people make most, or nothing."""
+    parts = text.split(".")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
+        return ""
+    return ", ".join(f"{part} is above 255" for part in parts if int(part) > 255)
 
 
 def _host_prefix_hint(text: str) -> str:
@@ -114,7 +131,9 @@ def _range_end(text: str, which: str, end: str) -> IPAddress:
     try:
         return parse_address(end.strip())
     except ValueError as error:
-        raise AddressRangeError(f"invalid IP range {text!r}: invalid {which} IP {end.strip()!r}") from error
+        fault = _octet_fault(end.strip())
+        why = f": {fault}" if fault else ""
+        raise AddressRangeError(f"invalid IP range {text!r}: invalid {which} IP {end.strip()!r}{why}") from error
 
 
 def is_buggy(address: IPAddress) -> bool:
