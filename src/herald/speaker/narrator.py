@@ -18,6 +18,8 @@ from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
 from herald.engine.link import UnansweredHolding
+from herald.net.ip_family import IPAddress
+from herald.speaker import acceptance
 from herald.speaker.decider import Decider, Step
 
 
@@ -44,6 +46,7 @@ class Narrator:
         self._silent: dict[NamespacedName, Reason] = {}
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
+        self._hinted: set[IPAddress] = set()
 
     def note(self, step: Step) -> None:
         """The decider came to this."""
@@ -95,6 +98,7 @@ class Narrator:
         if verdict.reason is None:
             text = f"announcing {_listed(ips)} of {verdict.service} from {self._node} by {verdict.protocol.value}"
             self._logger.info(text, extra={**fields, "event": "serviceAnnounced"})
+            self._hint_at_acceptance(verdict)
         else:
             reason = verdict.reason
             text = (
@@ -102,6 +106,16 @@ class Narrator:
             )
             extra = {**fields, "event": "serviceWithdrawn", "reason": reason.log_word, "why": str(reason)}
             self._logger.info(text, extra=extra)
+
+    def _hint_at_acceptance(self, verdict: Verdict) -> None:
+        """On a plain host, say once how it accepts what arrives for an address: no kube-proxy does there."""
+        if not self._decider.options.assume_node:
+            return
+        for address in verdict.addresses:
+            hint = acceptance.hint(address, verdict.protocol) if address not in self._hinted else None
+            if hint is not None:
+                self._hinted.add(address)
+                self._logger.info(hint, extra={"event": "hostAcceptance", "ip": str(address)})
 
     def _tell_not_opened(self) -> None:
         present = frozenset(self._decider.upkeep.not_opened)
