@@ -255,3 +255,35 @@ def test_nodes_without_labels_are_named_where_a_selector_matches_none(good: str,
     args = ("plan", "--assume-ready", "--members", "node-1", "-f")
     assert "no label but their name" in herald_command(*args, str(tmp_path / "racks.yaml")).stdout
     assert "no label but their name" not in herald_command(*args, good).stdout
+
+
+def test_lint_says_how_much_it_looked_at_and_where_a_problem_is(bad: str, tmp_path: Path) -> None:
+    (tmp_path / "pool.yaml").write_text(BAD_POOL.replace("10.0.0.9-10.0.0.1", "10.0.0.0/24"))
+    (tmp_path / "none.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n")
+    assert "1 warning in 1 object." in herald_command("lint", "-f", str(tmp_path / "pool.yaml")).output
+    nothing = herald_command("lint", "-f", str(tmp_path / "none.yaml"))
+    assert (nothing.exit_code, "Nothing was checked" in nothing.output) == (0, True)
+    assert f"error HL301 IPAddressPool metallb-system/bad ({bad}:2)" in herald_command("lint", "-f", bad).output
+    (problem, *_) = json.loads(herald_command("lint", "-f", bad, "-o", "json").stdout)["problems"]
+    assert problem["source"] == f"{bad}:2"
+
+
+def test_what_the_schema_refuses_is_said_to_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(BAD_POOL.replace("[10.0.0.9-10.0.0.1]", "7"))
+    assert "This IPAddressPool is left out." in herald_command("lint", "-f", str(tmp_path)).output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("kustomization.yaml", "resources: [good.yaml]\n", "kubectl kustomize"),
+        ("values.yaml", "metallb: {ipAddressPools: [{addresses: [10.0.0.0/24]}]}\n", "helm template"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "lint"])
+def test_what_has_to_be_rendered_first_is_hinted_at(
+    command: str, name: str, text: str, hint: str, good: str, tmp_path: Path
+) -> None:
+    assert hint not in herald_command(command, "-f", str(tmp_path)).output
+    (tmp_path / name).write_text(text)
+    assert herald_command(command, "-f", str(tmp_path)).output.count(hint) == 1

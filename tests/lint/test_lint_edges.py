@@ -153,3 +153,19 @@ def test_whatever_keeps_all_nodes_from_announcing_is_told_with_the_nodes() -> No
     collected = collect([("case", "\n---\n".join((node, manifest(POOL), manifest("L2Advertisement l {}"))))])
     (problem,) = (problem for problem in problems_of(collected.resources) if problem.rule == "HL010")
     assert problem.message == "1 node matches, and none may announce: condition NetworkUnavailable is True on a."
+
+
+def test_a_sharing_key_is_named_by_the_prefix_it_is_written_with() -> None:
+    text = manifest("Service a {type: LoadBalancer, ports: [{port: 80}]}").replace(
+        "namespace: shop", "namespace: shop, annotations: {metallb.universe.tf/allow-shared-ip: k}"
+    )
+    problems = problems_of(collect([("case", text)]).resources)
+    fields = [problem.field for problem in problems if problem.rule == "HL062"]
+    assert fields == ["metadata.annotations[metallb.universe.tf/allow-shared-ip]"]
+
+
+def test_a_misspelt_type_is_answered_with_the_right_one_and_a_foreign_one_with_all() -> None:
+    (near,) = found("HL065", "Service a {type: Loadbalancer, ports: [{port: 80}]}")
+    assert 'did you mean "LoadBalancer"?' in near.message
+    (far,) = found("HL065", "Service a {type: Xyz, ports: [{port: 80}]}")
+    assert "there are LoadBalancer, ClusterIP, NodePort, ExternalName" in far.message

@@ -78,3 +78,12 @@ def test_problems_that_come_and_go_are_differences() -> None:
     assert "HL004" in {problem["rule"] for problem in new["new"]}
     gone = after(planned(*BASE[:2], typo, *BASE[3:]), *BASE).to_json()["problems"]
     assert "HL004" in {problem["rule"] for problem in gone["gone"]}
+
+
+def test_without_nodes_what_is_expected_is_compared() -> None:
+    old = planned(*BASE, cluster="")
+    found = diff(old, planned(BASE[0], *BASE[3:], claims=old.addresses, cluster=""))
+    assert found.to_json()["expected"] == [
+        {"service": "default/web", "effect": "loses", "before": "Layer 2 and BGP to r1", "after": None}
+    ]
+    assert "loses   default/web  Layer 2 and BGP to r1  nobody" in plain(diff_tables(found))

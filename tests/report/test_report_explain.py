@@ -249,3 +249,33 @@ def test_a_silent_service_shows_what_is_wrong_with_the_objects_it_lacks(name: st
 def test_the_faults_of_others_are_no_business_of_an_announced_service() -> None:
     found = of_service(planned(P, WEB, l2("l"), l2("m", "ipAddressPools: [q]"), pool("q2", "bad")))
     assert [problem.rule for problem in found.problems] == ["HL107"]
+
+
+def test_a_service_names_the_advertisement_that_misspells_its_pool_although_another_one_announces_it() -> None:
+    misspelt = l2("local-l2", "ipAddressPools: [dual-advertise-pol]")
+    found = explain_service(planned(*DUAL[:2], misspelt, *DUAL[3:]), APP)
+    assert found.verdict.state.exit_code == 0
+    assert [(problem.rule, problem.name) for problem in found.problems] == [("HL002", "local-l2")]
+    assert '           closest: L2Advertisement "local-l2" selects "dual-advertise-pol"' in lines(found)
+
+
+def test_without_a_node_a_peer_says_so_and_nothing_false() -> None:
+    found = explain_peer(planned(*DUAL, cluster=""), PeerName("upstream-router"))
+    text = "\n".join(lines(found))
+    assert verdict(found)[1].startswith("Not announced: there is no Node in the input: use --members")
+    assert "ADVERTISED by BGPAdvertisement routed-bgp" in text
+    assert "nodeSelectors" not in text
+
+
+@pytest.mark.parametrize(
+    ("cluster", "nodes", "words"),
+    [
+        ("", (), "neither Nodes nor EndpointSlices are in the input; expected: Layer 2"),
+        ("", ("node-1",), "no Node is in the input; expected: Layer 2"),
+    ],
+)
+def test_the_verdict_says_what_the_input_lacks_and_what_is_expected(
+    cluster: str, nodes: tuple[str, ...], words: str
+) -> None:
+    code, message = verdict(of_service(planned(P, service("web", *nodes), l2("l"), cluster=cluster)))
+    assert (code, message.endswith(words)) == (1, True), message

@@ -38,7 +38,8 @@ def lint(paths: tuple[str, ...], output: Format, strict: bool, **options: Any) -
     count = Counter(problem.severity for problem in problems)
     if problems:
         words = ", ".join(counted(count[severity], severity.value) for severity in Severity if count[severity])
-        summary = Note(f"{words} in {counted(len(places), 'object')}.")
+        checked = counted(len(places), "object") if places else "the input, which holds no object that Herald reads"
+        summary = Note(f"{words} in {checked}.")
     elif places:
         summary = Note(f"No problems in {counted(len(places), 'object')}.", Tone.GOOD)
     else:
