@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.layer2 import arp
+from herald.layer2 import arp, ndp
 from herald.layer2.announcer import Announcer
 from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFrame
 from herald.layer2.holding import Holding
-from herald.layer2.link import Link
+from herald.layer2.link import Link, NdpLink
 from herald.net.interface import Mac
 
 ETH0 = Link(2, "eth0", Mac(bytes.fromhex("0200000000b1")))
@@ -120,9 +120,51 @@ def test_an_address_that_was_wished_before_any_link_is_announced_when_the_link_c
     assert wire.rounds() == [pytest.approx(3.0 + at) for at in ROUNDS]
 
 
-def test_an_ipv6_address_is_left_to_ndp() -> None:
-    wire = Wire(Announcer()).play([(0.0, links(ETH0)), (0.0, HoldingsChanged((Holding(IPv6Address("2001:db8::1")),)))])
-    assert wire.sent == []
+VIP6 = IPv6Address("2001:db8::200")
+ETH0_NDP = NdpLink(2, "eth0", ETH0.mac, IPv6Address("fe80::b1"))
+
+
+def both(arp_link: Link, ndp_link: NdpLink) -> LinksChanged:
+    return LinksChanged((arp_link,), frozenset({arp_link.mac}), (ndp_link,))
+
+
+def advertised(wire: Wire, link: NdpLink = ETH0_NDP) -> list[float]:
+    """The instants of the unsolicited advertisements of VIP6."""
+    news = ndp.encode(ndp.unsolicited(VIP6, link.mac, link.source))
+    return [at for at, index, data in wire.sent if (index, data) == (link.index, news)]
+
+
+def test_an_ipv6_address_is_advertised_to_all_nodes_in_five_rounds_of_one_frame() -> None:
+    events = [(0.0, both(ETH0, ETH0_NDP)), (0.0, HoldingsChanged((Holding(VIP6), Holding(VIP))))]
+    wire = Wire(Announcer()).play(events)
+    assert advertised(wire) == ROUNDS
+    assert wire.rounds() == ROUNDS
+    assert len(wire.sent) == 15
+
+
+def test_an_ipv6_address_is_not_announced_where_only_arp_is_spoken_and_is_when_ndp_comes() -> None:
+    held = HoldingsChanged((Holding(VIP6), Holding(VIP)))
+    wire = Wire(Announcer()).play([(0.0, links(ETH0)), (0.0, held), (20.0, both(ETH0, ETH0_NDP))])
+    assert wire.rounds() == ROUNDS, "that NDP came is no news for ARP"
+    assert advertised(wire) == [pytest.approx(20.0 + at) for at in ROUNDS]
+
+
+def test_a_new_source_of_advertisements_is_used_and_is_no_reason_to_begin_anew() -> None:
+    before = replace(ETH0_NDP, source=None)
+    events = [(0.0, both(ETH0, before)), (0.0, HoldingsChanged((Holding(VIP6),))), (2.0, both(ETH0, ETH0_NDP))]
+    wire = Wire(Announcer()).play(events)
+    assert advertised(wire, before) == ROUNDS[:2]
+    assert advertised(wire) == [pytest.approx(at) for at in ROUNDS[2:]]
+
+
+def test_both_families_share_one_cap() -> None:
+    many = tuple(Holding(IPv4Address(0x0A000000 + n)) for n in range(20))
+    many += tuple(Holding(IPv6Address(n + 1)) for n in range(20))
+    wire = Wire(Announcer(rate=10)).play([(0.0, both(ETH0, ETH0_NDP)), (0.0, HoldingsChanged(many))])
+    assert len(wire.sent) == 20 * 5 * 2 + 20 * 5
+    times = [at for at, _, _ in wire.sent]
+    for position, start in enumerate(times):
+        assert sum(1 for later in times[position:] if later < start + 1.0 - 1e-6) <= 10
 
 
 def test_a_timer_that_fires_a_little_late_does_not_push_the_next_round_back() -> None:

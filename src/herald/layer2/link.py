@@ -11,9 +11,9 @@
 
 Carrier is not looked at: a link without cable hears no request. ARP needs no address on the interface. NDP needs one,
 because without any the kernel takes no IPv6 packet from that link: a neighbour would be led into the void. Normally
-that is the link-local address, and advertisements come from it. Where it may not be used as a source, because it is
-still looked for in duplicate or there is only an address of another scope, they come from the held address itself,
-which is what a host does that has the address configured.
+that is the link-local address, and announcements come from it. Where it may not be used as a source, because it is
+still looked for in duplicate or there is only an address of another scope, they come from the held address itself, as
+answers always do.
 """
 
 import enum

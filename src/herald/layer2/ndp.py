@@ -239,20 +239,26 @@ def checksum(source: bytes, destination: bytes, payload: bytes | bytearray) -> i
 def reply(request: Frame, mac: Mac, source: IPv6Address | None) -> Frame:
     """The answer "the target is at `mac`" to the solicitation `request`.
 
-    It comes from `source`, or from the target itself where that is None. It goes to the MAC that the solicitation
-    names, or else to the source of its Ethernet frame. Solicited, not overriding: a neighbour that knows another MAC
-    finds out by itself whether that one is still there (RFC 4861 §7.2.4). Who asked from no address, which is how
-    duplicates are looked for, is answered before all nodes as §7.2.4 demands, and overridden: see `unsolicited`.
+    It comes from the target itself, as from a host that has the address configured: ndisc6, with which people look
+    after us, ignores an answer for a global address that comes from a link-local one. It goes to the MAC that the
+    solicitation names, or else to the source of its Ethernet frame. Solicited, not overriding: a neighbour that knows
+    another MAC finds out by itself whether that one is still there.
+
+    Who asked from no address, which is how duplicates are looked for, is answered before all nodes, not solicited
+    (RFC 4861 §7.2.4), overriding, from `source`: see `unsolicited`.
     """
     assert isinstance(request.message, NeighborSolicitation)
     target = request.message.target
     if request.sender == UNSPECIFIED:
         return unsolicited(target, mac, source)
     answer = NeighborAdvertisement(target, mac, router=False, solicited=True, override=False)
-    return Frame(request.message.source_mac or request.source, mac, source or target, request.sender, answer)
+    return Frame(request.message.source_mac or request.source, mac, target, request.sender, answer)
 
 
 def unsolicited(target: IPv6Address, mac: Mac, source: IPv6Address | None) -> Frame:
-    """All nodes are told "`target` is at `mac`", whatever they believed before (RFC 4861 §7.2.6)."""
+    """All nodes are told "`target` is at `mac`", whatever they believed before (RFC 4861 §7.2.6).
+
+    It comes from `source`, or from the target itself where that is None.
+    """
     news = NeighborAdvertisement(target, mac, router=False, solicited=False, override=True)
     return Frame(multicast_mac(ALL_NODES), mac, source or target, ALL_NODES, news)
