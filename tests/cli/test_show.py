@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from herald.cli.main import main
 from herald.cli.show_tables import duration
 from herald.engine.show import ShowSocket, bind
 
@@ -110,3 +114,56 @@ async def test_a_question_that_the_speaker_does_not_know_is_an_error_in_words(tm
 )
 def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+async def herald(*words: str, **environment: str) -> tuple[int | None, str, str]:
+    command = [sys.executable, "-m", "herald.cli.main", *words]
+    pipe = asyncio.subprocess.PIPE
+    inherited = {key: value for key, value in os.environ.items() if key not in ("HERALD_SOCKET", "METALLB_NODE_NAME")}
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env={**inherited, **environment})
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_the_environment_names_the_socket_and_what_is_typed_counts_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "show.sock"
+    question = ("show", "members", "-o", "json")
+    async with await ShowSocket("node-1", ANSWERS).start(bind(path)):
+        code, out, _ = await herald(*question, HERALD_SOCKET=str(path), METALLB_NODE_NAME="another")
+        assert (code, json.loads(out)["node"]) == (0, "node-1")
+        code, out, _ = await herald(*question, "--socket", str(path), HERALD_SOCKET="/nowhere")
+        assert (code, json.loads(out)["node"]) == (0, "node-1")
+        code, _, error = await herald(*question, "--node-name", "another", HERALD_SOCKET=str(path))
+        assert code == 2
+        assert "no speaker runs behind /run/herald/another.sock" in error
+
+
+@pytest.mark.parametrize("name", ["a b", "", "Vm", "a_b", "-a", "a.", "x" * 254])
+@pytest.mark.parametrize("command", ["speaker", "standalone"])
+def test_a_node_name_that_kubernetes_would_not_take_is_refused_with_2(tmp_path: Path, command: str, name: str) -> None:
+    ran = CliRunner().invoke(main, [command, "--config", str(tmp_path), "--node-name", name])
+    assert ran.exit_code == 2
+    assert "cannot be the name of a node: lower-case letters" in ran.stderr
+
+
+def all_commands(command: click.Command, *words: str) -> Iterator[str]:
+    yield " ".join(words)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from all_commands(found, *words, name)
+
+
+def test_no_help_text_is_cut_and_every_command_has_an_example() -> None:
+    without, cut = [], []
+    for words in all_commands(main):
+        shown = CliRunner().invoke(main, [*words.split(), "--help"]).stdout
+        without += [words] if "Example" not in shown else []
+        cut += [words] if "..." in shown.replace("[ARGS]...", "") else []
+    assert (without, cut) == ([], [])
+
+
+def test_the_default_format_is_spelled_as_it_is_typed() -> None:
+    assert "[default: table]" in CliRunner().invoke(main, ["show", "l2", "--help"]).stdout

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.engine.beat import LARGEST_BEAT
-from herald.engine.heartbeat import DEAD_AFTER, DEAD_SAMPLES, SAMPLE_EVERY, WRITE_EVERY, Heartbeat, Liveness, read_beats
+from herald.engine.heartbeat import (
+    DEAD_AFTER,
+    DEAD_SAMPLES,
+    FORGET_AFTER,
+    SAMPLE_EVERY,
+    WRITE_EVERY,
+    Heartbeat,
+    Liveness,
+    read_beats,
+)
 
 
 class Directory:
@@ -95,6 +104,36 @@ def test_a_reader_that_was_held_up_still_notices_a_death_soon_after() -> None:
     for _ in range(DEAD_SAMPLES):
         directory.look()
     assert directory.look() == {"me"}
+
+
+@pytest.mark.parametrize("last", ["left", "abc 2"])
+def test_a_file_that_nobody_changes_any_more_can_go_after_a_minute_and_not_before(last: str) -> None:
+    directory = Directory()
+    directory.alive("other")
+    directory.beats |= {"other": last, "me": "abc 7"}
+    directory.look()
+    directory.look(after=FORGET_AFTER - 1)
+    for _ in range(DEAD_SAMPLES):
+        directory.look()
+        assert directory.liveness.forgotten(directory.now) == []
+    directory.look(after=1.0)
+    assert directory.liveness.forgotten(directory.now) == ["other"]
+
+
+def test_a_file_that_changes_can_stay_however_long_the_reader_was_held_up() -> None:
+    directory = Directory()
+    directory.alive("other")
+    directory.look(after=3600.0)
+    assert directory.liveness.forgotten(directory.now) == []
+
+
+def test_a_node_that_was_held_up_until_its_file_was_removed_is_alive_after_two_beats() -> None:
+    directory = Directory()
+    directory.alive("other")
+    del directory.beats["other"]
+    assert directory.look() == {"me"}
+    assert directory.beat("other", 3) == {"me"}
+    assert directory.beat("other", 4) == {"me", "other"}
 
 
 @given(st.lists(st.sampled_from(["beat", "look", "left", "gone"]), max_size=60))

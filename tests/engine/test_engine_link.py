@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from herald.bgp.route import Route
-from herald.engine.control_link import ControlLink
+from herald.engine.control_link import GRACE, ControlLink
 from herald.engine.link import (
     LARGEST_MESSAGE,
     Apply,
@@ -208,3 +208,52 @@ async def test_of_controls_that_come_at_the_same_time_one_counts_and_the_others_
                     messages.append(None)
             heard.append(messages)
         assert [messages[-1] if messages else None for messages in heard] == [None] * 4 + [engine.facts]
+
+
+async def losses(engine: Engine, caplog: pytest.LogCaptureFixture) -> int:
+    """How many losses of control were told, once there is nothing more to come."""
+    await asyncio.sleep(GRACE + 0.1)
+    return sum(getattr(record, "event", "") == "controlLost" for record in caplog.records)
+
+
+async def test_that_control_is_gone_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        channel = await connect(tmp_path / "link")
+        assert await receive(channel) == READY
+        channel.close()
+        assert await losses(engine, caplog) == 1
+
+
+async def test_that_control_was_gone_is_told_before_its_successor_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with an_engine(tmp_path / "link") as engine:
+        for _ in range(2):
+            channel = await connect(tmp_path / "link")
+            assert await receive(channel) == READY
+            channel.close()
+            await asyncio.sleep(0.05)
+        assert await losses(engine, caplog) == 2
+    told = [getattr(record, "event", "") for record in caplog.records]
+    assert [event for event in told if event.startswith("control")] == [
+        "controlConnected",
+        "controlLost",
+        "controlConnected",
+        "controlLost",
+    ]
+
+
+@pytest.mark.parametrize("control_first", [True, False], ids=["control ends first", "the engine hears of it first"])
+async def test_where_all_are_told_to_end_it_is_no_news_that_control_is_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, control_first: bool
+) -> None:
+    async with an_engine(tmp_path / "link") as engine:
+        channel = await connect(tmp_path / "link")
+        assert await receive(channel) == READY
+        if not control_first:
+            engine.link.leaving()
+        channel.close()
+        await asyncio.sleep(0.05)
+        engine.link.leaving()
+        assert await losses(engine, caplog) == 0

@@ -1,5 +1,6 @@
 """The supervisor: its restart rules by tables, its children as real processes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -62,11 +63,12 @@ sys.exit(Supervisor(
 ).run())
 """
 # Children write a line for each start and each farewell into the file of their name.
+# `_exit`: an exception raised by a signal handler is lost if the signal comes while an object is being finalised.
 STAYS = """
 import os, signal, sys, time
 def leave(*_):
     print({name!r}, "left", file=open({log!r}, "a"), flush=True)
-    sys.exit(0)
+    os._exit(0)
 signal.signal(signal.SIGTERM, leave)
 print({name!r}, os.getpid(), file=open({log!r}, "a"), flush=True)
 while True:
@@ -90,7 +92,17 @@ class Speaker:
     def start(self, engine: str, control: str) -> None:
         scripts = [engine.format(name="engine", log=str(self._log)), control.format(name="control", log=str(self._log))]
         with self._output.open("wb") as output:
-            self.process = subprocess.Popen([sys.executable, "-c", RUNNING, *scripts], stdout=output)
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", RUNNING, *scripts], stdout=output, start_new_session=True
+            )
+
+    def end(self) -> None:
+        """Nothing of it outlives the test, whatever it made of its signals."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def lines(self, name: str = "") -> list[str]:
         return [line for line in self._log.read_text().splitlines() if line.startswith(name)]
@@ -109,10 +121,10 @@ class Speaker:
 @pytest.fixture
 def speaker(tmp_path: Path) -> Iterator[Speaker]:
     made = Speaker(tmp_path)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 def until(true: Callable[[], bool]) -> None:

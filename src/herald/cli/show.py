@@ -193,12 +193,7 @@ def _named(node_name: str | None) -> Path | None:
 
 
 def _only_socket() -> Path:
-    sockets = [
-        path
-        for place in run_directory.candidates()
-        for path in sorted(place.glob("*.sock"))
-        if run_directory.listens(path)
-    ]
+    sockets = run_directory.answering()
     if not sockets:
         looked = ", ".join(map(str, run_directory.candidates()))
         _give_up(f"no speaker runs on this host: nobody listens in {looked}; name another socket with --socket")

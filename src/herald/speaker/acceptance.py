@@ -32,7 +32,7 @@ def hint(address: IPAddress, protocol: Protocol) -> str | None:
 def _not_local(address: IPAddress) -> str:
     length = address.max_prefixlen
     return (
-        f"{address} is no address of this host: unless a rule (nftables) takes what arrives for it, the kernel drops it. "
+        f"{address} is no address of this host: unless a rule (nftables) takes what arrives for it, it is dropped. "
         f"To accept it: `ip address add {address}/{length} dev lo`"
         + (" and `sysctl -w net.ipv4.conf.all.arp_ignore=1`" if address.version == 4 else "")
         + f"; see {GUIDE}"

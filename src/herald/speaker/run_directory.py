@@ -42,8 +42,7 @@ def prepare(directory: Path) -> None:
         status = directory.lstat()
     except OSError as error:
         raise UnusableError(f"{directory} cannot be made: {(error.strerror or str(error)).lower()}") from error
-    is_temporary = directory.parent == Path(tempfile.gettempdir())
-    if is_temporary and (directory.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022):
+    if directory != SYSTEM and (directory.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022):
         raise UnusableError(f"{directory} belongs to somebody else; set XDG_RUNTIME_DIR to a directory of your own")
 
 
@@ -55,6 +54,12 @@ def check_socket(path: Path) -> None:
             f"the socket path {path} has {octets} octets, the kernel takes {LONGEST_SOCKET_PATH}; "
             "name a shorter one with --show-socket"
         )
+
+
+def answering(environment: Mapping[str, str] = os.environ, system: Path = SYSTEM) -> list[Path]:
+    """The show sockets of the speakers that run on this host, as far as this user can see them."""
+    places = candidates(environment, system)
+    return [path for place in places for path in sorted(place.glob("*.sock")) if listens(path)]
 
 
 def listens(path: Path) -> bool:
