@@ -87,6 +87,34 @@ def test_an_interface_made_anew_has_no_addresses_of_the_one_before() -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "ready"),
+    [
+        pytest.param(0x80, True, id="permanent"),
+        pytest.param(0xC0, False, id="tentative"),
+        pytest.param(0xC8, False, id="tentative and duplicate"),
+        pytest.param(0x88, False, id="duplicate"),
+    ],
+)
+def test_an_ipv6_address_is_ready_when_nobody_else_turned_out_to_have_it(flags: int, ready: bool) -> None:
+    octets = bytes.fromhex("fe80000000000000") + bytes(7) + b"\1"
+    table = InterfaceTable()
+    table.take(LinkMessage(Change.PRESENT, Interface(4, "eth0", LinkFlag.UP)))
+
+    def told(some_flags: int, kind: int = 20) -> frozenset[object]:
+        attribute = struct.pack("=HH", 20, 1) + octets
+        (one,) = decode(message(kind, struct.pack("=BBBBI", 10, 64, some_flags, 253, 4) + attribute))
+        assert isinstance(one.content, AddressMessage)
+        table.take(one.content)
+        return frozenset(table.interfaces()[0].unready)
+
+    address = ip_interface("fe80::1/64").ip
+    assert told(flags) == (frozenset() if ready else {address})
+    assert told(0x80) == frozenset(), "the search is over"
+    told(flags)
+    assert told(flags, kind=21) == frozenset(), "gone"
+
+
+@pytest.mark.parametrize(
     ("kind", "octets"), [pytest.param(RTM_GETLINK, 40, id="links"), pytest.param(RTM_GETADDR, 24, id="addresses")]
 )
 def test_a_request_says_its_own_length(kind: int, octets: int) -> None:
