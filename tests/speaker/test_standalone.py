@@ -16,6 +16,7 @@ pytestmark = pytest.mark.netns
 
 HERALD = [sys.executable, "-m", "herald.cli.main"]
 PATIENCE_S = 60.0
+STARTED = ("speakerStarted", "controllerStarted", "engineStarted", "controlStarted")
 MANIFESTS = """\
 apiVersion: metallb.io/v1beta1
 kind: IPAddressPool
@@ -31,6 +32,10 @@ kind: Service
 metadata: {name: web}
 spec: {type: LoadBalancer, ports: [{port: 80}]}
 """
+
+
+def herald(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*HERALD, *words], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -114,6 +119,75 @@ def test_a_plain_host_answers_for_the_address_and_keeps_it_whatever_dies(host: H
 
     host.process.send_signal(signal.SIGTERM)
     assert host.process.wait(10) == 0
+    assert not host.socket.exists()
+    assert [path.name for path in (host.config / ".herald").glob("*.lock")] == []
+    assert len(host.events("controlLost")) == 1, "the one that was killed, and no other"
+
+
+def test_how_the_host_accepts_what_arrives_is_said_once_for_each_address(host: Host) -> None:
+    (host.config / "all.yaml").write_text(MANIFESTS)
+    host.until(lambda: host.answers_for() == ["192.0.2.200"])
+    (host.config / "all.yaml").write_text(MANIFESTS.replace("LoadBalancer", "ClusterIP"))
+    host.until(lambda: host.answers_for() == [])
+    (host.config / "all.yaml").write_text(MANIFESTS)
+    host.until(lambda: host.answers_for() == ["192.0.2.200"])
+    said = host.events("hostAcceptance")
+    assert [(line["ip"], line["level"]) for line in said] == [("192.0.2.200", "info")]
+    assert "`ip address add 192.0.2.200/32 dev lo`" in str(said[0]["msg"])
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["standalone", "--node-name", "host-1"], "a controller of this folder runs already: pid {pid} "),
+        (["standalone", "--node-name", "host-2"], "a controller of this folder runs already: pid {pid} "),
+        (["controller"], "a controller of this folder runs already: pid {pid} "),
+        (["speaker", "--node-name", "host-1"], "a speaker of node host-1 on this folder runs already: pid {pid} "),
+    ],
+    ids=" ".join,
+)
+def test_what_would_get_in_the_way_of_the_one_that_runs_ends_with_2_and_names_it(
+    host: Host, words: list[str], reason: str
+) -> None:
+    host.until(lambda: host.answers_for() == [])
+    ran = herald(*words, "--config", str(host.config))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"herald {words[0]}: {reason.format(pid=host.process.pid)}")
+    assert host.answers_for() == []
+
+
+def test_a_speaker_on_another_folder_does_not_take_over_the_show_socket(host: Host, tmp_path: Path) -> None:
+    host.until(lambda: host.answers_for() == [])
+    (tmp_path / "other").mkdir()
+    words = ["--config", str(tmp_path / "other"), "--node-name", "host-1", "--show-socket", str(host.socket)]
+    ran = herald("speaker", *words)
+    assert ran.returncode == 2
+    assert f"another speaker answers at {host.socket} already" in ran.stderr
+
+
+@pytest.mark.parametrize("signalled", ["parent", "everybody"])
+def test_a_planned_stop_of_a_host_warns_of_nothing(host: Host, signalled: str) -> None:
+    (host.config / "all.yaml").write_text(MANIFESTS)
+    host.until(lambda: host.answers_for() == ["192.0.2.200"])
+    pids = [host.process.pid]
+    if signalled == "everybody":
+        pids += [int(str(line["pid"])) for name in STARTED for line in host.events(name)]
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)
+    assert host.process.wait(10) == 0
+    lines = (json.loads(line) for line in host.log.read_text().splitlines())
+    assert [line for line in lines if line["level"] in ("warn", "error")] == []
+
+
+@pytest.mark.parametrize("command", ["standalone", "speaker"])
+def test_without_cap_net_raw_it_ends_with_2_before_anything_is_started(tmp_path: Path, command: str) -> None:
+    less = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+    words = [*less, *HERALD, command, "--config", str(tmp_path), "--node-name", "host-1"]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"herald {command}: the capability CAP_NET_RAW is missing")
+    assert ran.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_show_without_a_speaker_says_so_and_exits_2(tmp_path: Path) -> None:
