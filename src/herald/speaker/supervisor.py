@@ -222,7 +222,9 @@ def _say(level: str, event: str, message: str, **fields: object) -> None:
     """One line in the shape of `herald.observe.log`, without its imports."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     line = {"ts": now, "level": level, "caller": "supervisor.py", "event": event, "msg": message, **fields}
-    print(json.dumps(line, sort_keys=True, separators=(",", ":")), flush=True)  # noqa: T201  # this is the log
+    # One write for text and newline: the children write to the same file, and with PYTHONUNBUFFERED `print` makes two.
+    sys.stdout.write(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
 
 
 def listen(directory: Path) -> tuple[socket.socket, Path]:
