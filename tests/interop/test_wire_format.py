@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -22,11 +21,7 @@ from herald.bgp.route import Route
 from herald.engine.link import Apply, PeerRoutes
 from herald.layer2.holding import Holding
 
-pytestmark = [
-    pytest.mark.netns,
-    pytest.mark.interop,
-    pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed"),
-]
+pytestmark = [pytest.mark.netns, pytest.mark.interop]
 
 VIP = ip_address("192.168.1.200")
 ROUTES = (
