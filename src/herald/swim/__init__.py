@@ -1,0 +1,1 @@
+"""Gossip (SWIM with Lifeguard) as HashiCorp's memberlist speaks it: which nodes are alive."""
