@@ -21,6 +21,7 @@ from herald.engine.link import (
     Apply,
     Facts,
     InterfaceFact,
+    Join,
     Leave,
     Member,
     PeerRoutes,
@@ -94,8 +95,8 @@ facts = st.builds(
 )
 
 
-@given(applies | st.builds(Leave, names))
-def test_what_control_says_arrives_as_it_was_said(message: Apply | Leave) -> None:
+@given(applies | st.builds(Join, tuples(names)) | st.builds(Leave, names))
+def test_what_control_says_arrives_as_it_was_said(message: Apply | Join | Leave) -> None:
     assert DOWNWARD.decode(DOWNWARD.encode(message)) == message
 
 
@@ -125,7 +126,7 @@ NO_APPLY: list[object] = [False, [], [], [], [], [], True]
         pytest.param(b"", "not a message", id="nothing"),
         pytest.param(b"\xc1", "not a message", id="no msgpack"),
         pytest.param(raw(7), "expected \\[name, fields\\]", id="a number"),
-        pytest.param(raw(["Explode", []]), "one of \\['Apply', 'Leave'\\]", id="an unknown message"),
+        pytest.param(raw(["Explode", []]), "one of \\['Apply', 'Join', 'Leave'\\]", id="an unknown message"),
         pytest.param(raw(["Leave", []]), "Leave: expected an array of 1", id="a field too few"),
         pytest.param(raw(["Leave", [1]]), "expected str, got int", id="a field of another type"),
         pytest.param(raw(["Apply", [1, *NO_APPLY[1:]]]), "expected bool, got int", id="a number is no truth value"),

@@ -20,6 +20,7 @@ from herald.engine.link import (
     Channel,
     Downward,
     Facts,
+    Join,
     Leave,
     Member,
     PeerRoutes,
@@ -79,7 +80,14 @@ class Engine:
         self.applied: list[tuple[Apply, ...]] = []
         self.left: list[str] = []
         self.facts = Facts(members=(Member("n1"),))
-        self.link = ControlLink(READY, facts=lambda: self.facts, on_apply=self._apply, on_leave=self.left.append)
+        self.joined: list[tuple[str, ...]] = []
+        self.link = ControlLink(
+            READY,
+            facts=lambda: self.facts,
+            on_apply=self._apply,
+            on_join=self.joined.append,
+            on_leave=self.left.append,
+        )
 
     async def _apply(self, pieces: tuple[Apply, ...]) -> None:
         self.applied.append(pieces)
@@ -119,8 +127,10 @@ async def test_control_is_greeted_told_the_facts_and_heard(tmp_path: Path) -> No
         assert await receive(channel) == READY
         assert await receive(channel) == engine.facts
         await channel.send(Apply(reset=True, holdings=HOLDINGS))
+        await channel.send(Join(("192.0.2.1", "2001:db8::1")))
         await channel.send(Leave("drained"))
         await until(lambda: bool(engine.left))
+        assert engine.joined == [("192.0.2.1", "2001:db8::1")]
         assert engine.applied == [tuple(parts(Apply(reset=True, holdings=HOLDINGS)))]
         assert engine.left == ["drained"]
 

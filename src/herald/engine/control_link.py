@@ -15,6 +15,7 @@ from herald.engine.link import (
     Channel,
     Downward,
     Facts,
+    Join,
     Leave,
     LinkError,
     Ready,
@@ -39,12 +40,14 @@ class ControlLink:
         *,
         facts: Callable[[], Facts],
         on_apply: Callable[[tuple[Apply, ...]], Awaitable[None]],
+        on_join: Callable[[tuple[str, ...]], None],
         on_leave: Callable[[str], None],
     ) -> None:
         """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
         self._ready = ready
         self._facts = facts
         self._on_apply = on_apply
+        self._on_join = on_join
         self._on_leave = on_leave
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
@@ -135,6 +138,8 @@ class ControlLink:
             match message:
                 case Leave(reason):
                     self._on_leave(reason)
+                case Join(addresses):
+                    self._on_join(addresses)
                 case Apply():
                     parts = assembly.add(message)
                     if parts is not None:

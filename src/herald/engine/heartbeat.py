@@ -140,6 +140,9 @@ class Heartbeat:
             _log_interfaces(self._node, interfaces)
             self._on_change()
 
+    def join(self, addresses: tuple[str, ...]) -> None:
+        """Does nothing: who is there is seen in the directory."""
+
     async def leave(self) -> None:
         """See `Membership.leave`: returns when the file says `left`."""
         self._stop.set()

@@ -3,6 +3,7 @@
 Control decides, the engine owns the network; this is all they say to each other.
 
     control → engine     Apply    what this node is to announce: a change, or the whole wish
+                         Join     where other speakers may be found
                          Leave    withdraw everything in good order and exit
     engine → control     Ready    the engine of this node is there and has no wish from this connection yet
                          Facts    what it sees: live speakers, interfaces, sessions, conflicts, addresses not answered
@@ -85,6 +86,16 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """Where other speakers may be found: all the addresses known now, each time; the engine joins whom it misses.
+
+    IPv4 or IPv6 addresses as text; another port than the group's is appended as in `10.0.0.1:7000`, `[fc00::1]:7000`.
+    """
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The first message of the engine on a connection."""
 
@@ -151,7 +162,7 @@ class Facts:
     holdings: tuple[UnansweredHolding, ...] = ()
 
 
-Downward = Apply | Leave
+Downward = Apply | Join | Leave
 Upward = Ready | Facts
 
 Sent = TypeVar("Sent")

@@ -26,6 +26,10 @@ class Membership(Protocol):
         """Tell the others that these are the usable interfaces of this node. Before the first time nobody knows."""
         ...
 
+    def join(self, addresses: tuple[str, ...]) -> None:
+        """Other speakers may be found at these, see `herald.engine.link.Join`; those given before count no longer."""
+        ...
+
     async def leave(self) -> None:
         """Tell the others that this node is going, and return when they can know it. To be called once, at the end."""
         ...
@@ -48,6 +52,9 @@ class Alone:
         if interfaces != self._offered:
             self._offered = interfaces
             self._on_change()
+
+    def join(self, addresses: tuple[str, ...]) -> None:
+        """Alone is alone."""
 
     async def leave(self) -> None:
         """There is nobody to tell."""

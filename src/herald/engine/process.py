@@ -84,6 +84,7 @@ class _Engine:
             Ready(self._options.node, os.getpid()),
             facts=self._facts,
             on_apply=self._apply,
+            on_join=lambda addresses: self._membership.join(addresses),
             on_leave=self._leave_for,
         )
         changed = self._link.note_change
