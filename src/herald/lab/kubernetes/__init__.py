@@ -1,0 +1,12 @@
+"""A real Kubernetes control plane for tests and for the lab: etcd and kube-apiserver, kubectl, and kube-proxy per node.
+
+    binaries      where the programs are
+    child         a process that stays, is reaped, and does not outlive whoever started it
+    certificates  the cluster's own certificate authority
+    client        requests to the API server, from outside also into its network namespace
+    kubeconfig    credentials as files: kubeconfigs, and what a pod finds under /var/run/secrets
+    api_server    etcd and kube-apiserver: start, stop, and every fault that a cluster's API can have
+    kube_proxy    the real kube-proxy in a node's namespace
+
+Nothing here waits in asyncio: tests call it as it is, and a lab calls it with `asyncio.to_thread`.
+"""
