@@ -15,10 +15,14 @@ REFERENCE = {
 }
 OURS = {crd["metadata"]["name"]: crd for crd in crds()}
 SCHEMA = "schema.openAPIV3Schema.properties.spec.properties"
+STATUS = "schema.openAPIV3Schema.properties.status"
+OURS_ALONE = {"bgpsessionstatuses.metallb.io"}
 ADDITIONS = {
     "bgppeers.metallb.io: spec.conversion",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.gracefulRestart",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
+    *(f"bgppeers.metallb.io: spec.versions[{version}].{STATUS}.properties" for version in ("v1beta1", "v1beta2")),
+    *(f"bgppeers.metallb.io: spec.versions[{version}].additionalPrinterColumns" for version in ("v1beta1", "v1beta2")),
 }
 UNORDERED = {"enum", "required"}
 
@@ -49,9 +53,18 @@ def differences(ours: Any, theirs: Any, path: str) -> list[str]:
     return [] if ours == theirs and type(ours) is type(theirs) else [path]
 
 
-def test_there_is_a_crd_for_every_kind_of_the_reference_and_no_other() -> None:
+def test_there_is_a_crd_for_every_kind_of_the_reference_and_one_of_our_own() -> None:
     assert len(REFERENCE) == 9
-    assert set(OURS) == set(REFERENCE)
+    assert set(OURS) == set(REFERENCE) | OURS_ALONE
+
+
+def test_bgppeers_show_their_sessions_beside_the_columns_of_the_reference() -> None:
+    name = "bgppeers.metallb.io"
+    ours, theirs = (
+        next(v for v in crd["spec"]["versions"] if v["name"] == "v1beta2")["additionalPrinterColumns"]
+        for crd in (OURS[name], REFERENCE[name])
+    )
+    assert ours == [*theirs, {"name": "Sessions", "type": "string", "jsonPath": ".status.sessions"}]
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCE))

@@ -72,6 +72,7 @@ RestartTime = Annotated[
 ]
 SetForever = Annotated[bool, ruled(Rule("self == oldSelf", "EnableGracefulRestart cannot be changed after creation"))]
 Port = Annotated[int, msgspec.Meta(ge=1, le=16384), default(DEFAULT_PORT)]
+SessionCount = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class PasswordSecret(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
@@ -151,7 +152,11 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
 
 
 class BGPPeerStatus(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
-    """Nothing is reported here."""
+    """How many of the sessions are up: an addition of Herald's. Each session has a BGPSessionStatus of its own."""
+
+    sessions: Annotated[str, described("Sessions that are up, of those that nodes are to keep, e.g. 2/3.")] = ""
+    sessions_up: Annotated[SessionCount | None, described("Sessions that are up.")] = None
+    sessions_wanted: Annotated[SessionCount | None, described("Sessions that nodes are to keep.")] = None
 
 
 class BGPPeer(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):

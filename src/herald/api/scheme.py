@@ -13,6 +13,7 @@ from herald.api.bfd_profile import BFDProfile
 from herald.api.bgp_advertisement import BGPAdvertisement
 from herald.api.bgp_peer import BGPPeer
 from herald.api.bgp_peer_v1beta1 import BGPPeerV1Beta1, to_v1beta2
+from herald.api.bgp_session_status import BGPSessionStatus
 from herald.api.community import Community
 from herald.api.configuration_state import ConfigurationState
 from herald.api.ip_address_pool import IPAddressPool
@@ -42,6 +43,7 @@ CustomResource: TypeAlias = (
     | Community
     | ServiceL2Status
     | ServiceBGPStatus
+    | BGPSessionStatus
     | ConfigurationState
 )
 Resource: TypeAlias = CustomResource | Service | EndpointSlice | Node | Namespace | Secret
@@ -88,6 +90,7 @@ KINDS = (
     Kind("metallb.io/v1beta1", "Community", "communities", Community),
     Kind("metallb.io/v1beta1", "ServiceL2Status", "servicel2statuses", ServiceL2Status),
     Kind("metallb.io/v1beta1", "ServiceBGPStatus", "servicebgpstatuses", ServiceBGPStatus),
+    Kind("metallb.io/v1beta1", "BGPSessionStatus", "bgpsessionstatuses", BGPSessionStatus),
     Kind("metallb.io/v1beta1", "ConfigurationState", "configurationstates", ConfigurationState),
     Kind("v1", "Service", "services", Service),
     Kind("v1", "Node", "nodes", Node, namespaced=False),

@@ -9,6 +9,7 @@ from herald.api import manifest
 from herald.api.bfd_profile import BFDProfile
 from herald.api.bgp_advertisement import BGPAdvertisement
 from herald.api.bgp_peer import BGPPeer
+from herald.api.bgp_session_status import BGPSessionStatus
 from herald.api.community import Community
 from herald.api.configuration_state import ConfigurationState
 from herald.api.decode import Decoded, decode
@@ -41,7 +42,7 @@ _REASONS = {
     Fault.LEGACY_CONFIGURATION: "LegacyConfiguration",
 }
 # What Herald writes itself: read back it decides nothing.
-_OUTPUT = (ServiceL2Status, ServiceBGPStatus, ConfigurationState)
+_OUTPUT = (ServiceL2Status, ServiceBGPStatus, BGPSessionStatus, ConfigurationState)
 
 
 @dataclass(frozen=True, slots=True)
