@@ -76,12 +76,13 @@ class DirectoryStore:
                 if batch is not None:
                     yield batch
 
-    async def patch_status(self, patch: StatusPatch) -> None:
+    async def patch_status(self, patch: StatusPatch) -> str:
         """See `Store.patch_status`."""
         overlay = self._picture.overlay(patch.about).patched(patch)
         path = self._layout.statuses / status_file.file_name(patch.about)
         await _perform(durable.write_whole, path, status_file.encode(overlay))
         self._picture.put_overlay(patch.about, overlay)
+        return ""
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:
         """See `Store.read_claims`."""

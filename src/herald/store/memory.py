@@ -77,13 +77,14 @@ class MemoryStore:
                 self._is_complete,
             )
 
-    async def patch_status(self, patch: StatusPatch) -> None:
+    async def patch_status(self, patch: StatusPatch) -> str:
         """See `Store.patch_status`."""
         self._write()
         self.patches.append(patch)
         self._overlays[patch.about] = self._overlays.get(patch.about, Overlay()).patched(patch)
         self._touched.add(patch.about)
         self._stirred.set()
+        return ""
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:
         """See `Store.read_claims`."""

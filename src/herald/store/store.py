@@ -108,16 +108,22 @@ class Event:
 class StatusPatch:
     """The status of one object as it shall read from now on.
 
-    `status` replaces what was there. `annotations` are merged into those of the object; None removes one.
+    `status` replaces what was there. `annotations` are merged into those of the object; None removes one. A store that
+    has versions refuses the patch unless the object is still at `resource_version`; empty means any.
     """
 
     about: ObjectKey
     status: Mapping[str, Any]
     annotations: Mapping[str, str | None] = field(default_factory=dict)
+    resource_version: str = ""
 
 
 class StoreError(Exception):
     """A write did not happen. It may be tried again."""
+
+
+class StaleError(StoreError):
+    """A write did not happen because the object is not what it was taken for. The watch will tell what it is now."""
 
 
 class Store(Protocol):
@@ -131,8 +137,11 @@ class Store(Protocol):
         """
         ...
 
-    async def patch_status(self, patch: StatusPatch) -> None:
-        """Write a status durably. Raises StoreError."""
+    async def patch_status(self, patch: StatusPatch) -> str:
+        """Write a status durably. Gives the version that the object has now, empty where a store has none.
+
+        Raises StoreError, StaleError if the object is not at the version that the patch is for.
+        """
         ...
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:

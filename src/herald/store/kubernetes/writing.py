@@ -10,8 +10,8 @@ from herald.store.store import Claim, Event, StatusPatch
 class Writer(Protocol):
     """The writing half of `herald.store.store.Store`; see there."""
 
-    async def patch_status(self, patch: StatusPatch) -> None:
-        """Raises StoreError."""
+    async def patch_status(self, patch: StatusPatch) -> str:
+        """The version that the object has now. Raises StoreError."""
         ...
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:
