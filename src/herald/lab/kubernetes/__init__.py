@@ -3,8 +3,11 @@
     binaries      where the programs are
     child         a process that stays, is reaped, and does not outlive whoever started it
     certificates  the cluster's own certificate authority
+    etcd          the store below the API
     client        requests to the API server, from outside also into its network namespace
     kubeconfig    credentials as files: kubeconfigs, and what a pod finds under /var/run/secrets
+    configuration kube-apiserver's flags, certificates and port
+    snapshot      all objects at one moment, to come back to
     api_server    etcd and kube-apiserver: start, stop, and every fault that a cluster's API can have
     kube_proxy    the real kube-proxy in a node's namespace
 

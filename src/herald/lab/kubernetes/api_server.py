@@ -16,11 +16,8 @@ before is then "too old". `expire_history` does both.
 
 import http.client
 import os
-import random
 import shutil
 import signal
-import socket
-import ssl
 import subprocess
 import tempfile
 import time
@@ -29,28 +26,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from herald.lab.kubernetes import binaries, kubeconfig
-from herald.lab.kubernetes.certificates import Authority, Pair, private_pem
+from herald.lab.kubernetes import binaries, configuration, kubeconfig, snapshot
+from herald.lab.kubernetes.certificates import Authority, Pair
 from herald.lab.kubernetes.child import Child, ChildFailedError
-from herald.lab.kubernetes.client import Client, RequestRefusedError, in_namespace
-from herald.lab.kubernetes.etcd import CLIENTS, Etcd
+from herald.lab.kubernetes.client import Client, RequestRefusedError
+from herald.lab.kubernetes.etcd import Etcd
 from herald.lab.kubernetes.kubeconfig import Endpoint
+from herald.lab.kubernetes.snapshot import Snapshot
 from herald.lab.process import CommandFailedError, Result, inside
-
-LOOPBACK = "127.0.0.1"
-SERVICE_RANGES = ("10.96.0.0/16", "fd00:10:96::/112")
-SERVICE_ADDRESSES = ("10.96.0.1", "fd00:10:96::1")
-"""What the Service `kubernetes` may get."""
-
-NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-ISSUER = "https://kubernetes.default.svc.cluster.local"
-PORTS = range(20_000, 32_000)
-"""Below the ports that the kernel gives to outgoing connections, so that a port stays free while nobody listens."""
 
 POLL = 0.03
 TOKEN_SECONDS = 3600
+SETTLING = 0.15
+SETTINGS = tuple(
+    f"/registry/{kind}/".encode()
+    for kind in (
+        "apiextensions.k8s.io/customresourcedefinitions",
+        "clusterrolebindings",
+        "clusterroles",
+        "mutatingwebhookconfigurations",
+        "namespaces",
+        "rolebindings",
+        "roles",
+        "validatingwebhookconfigurations",
+    )
+)
+"""Objects in etcd by which kube-apiserver itself goes."""
 
 
 class ApiServer:
@@ -65,7 +66,7 @@ class ApiServer:
     def __init__(
         self,
         *,
-        address: str = LOOPBACK,
+        address: str = "127.0.0.1",
         namespace: str | None = None,
         port: int | None = None,
         others: Sequence[str] = (),
@@ -74,7 +75,7 @@ class ApiServer:
     ) -> None:
         self.address = address
         self.namespace = namespace
-        self.port = port or _free_port(address, namespace)
+        self.port = port or configuration.free_port(address, namespace)
         self._kept = directory
         self._others = tuple(others)
         self._options = dict(options or {})
@@ -135,9 +136,11 @@ class ApiServer:
         folder = self._folder = self._kept or Path(tempfile.mkdtemp(prefix="herald-kubernetes-"))
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._write_credentials()
+            tls = configuration.write_credentials(folder, self._authority, self.endpoint, (self.address, *self._others))
+            self._client = Client(self.address, self.port, self.namespace, tls)
             self._etcd = Etcd(folder)
-            argv = [str(programs[0]), *(f"--{name}={value}" for name, value in self._flags().items())]
+            flags = configuration.flags(self.address, self.port) | self._options
+            argv = [str(programs[0]), *(f"--{name}={value}" for name, value in flags.items())]
             self._server = Child("kube-apiserver", argv, folder=folder, namespace=self.namespace)
             self._etcd.child.start()
             self._server.start()
@@ -156,7 +159,7 @@ class ApiServer:
             shutil.rmtree(self._folder)
         self._folder = None
 
-    # Faults.
+    # Faults, and the end of them.
 
     def kill_api_server(self) -> None:
         """SIGKILL to kube-apiserver: every connection is cut at once, its port refuses new ones."""
@@ -214,6 +217,44 @@ class ApiServer:
         self.kill_api_server()
         self.compact_etcd()
         self.start_api_server()
+
+    def heal(self) -> None:
+        """Undo every fault above that is still there; at once when there is none."""
+        etcd, server = self._running_etcd, self._running_server
+        if not etcd.child.running:
+            self.start_etcd()
+        if not server.running:
+            self.start_api_server()
+        self.resume_api_server()
+        self._wait_ready()
+
+    def snapshot(self) -> Snapshot:
+        """All objects as they are now, to `restore`."""
+        return snapshot.take(self._running_etcd)
+
+    def restore(self, wanted: Snapshot) -> Snapshot:
+        """Bring all objects back to a snapshot, below the API; the snapshot to use the next time.
+
+        What kube-apiserver itself derives from objects (permissions, webhooks to call, kinds to serve) follows a
+        moment later, and there is nothing to ask whether it has; so this waits for that long if need be.
+        """
+        restored, touched = snapshot.restore(self._running_etcd, wanted)
+        if any(key.startswith(SETTINGS) for key in touched):
+            time.sleep(SETTLING)
+            self.wait_crds_served()
+        return restored
+
+    def wait_crds_served(self, within: float = 30.0) -> None:
+        """Wait until the kinds of all CRDs can be listed. TimeoutError names one that cannot."""
+        deadline = time.monotonic() + within
+        crds = self.request("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+        for spec in (crd["spec"] for crd in crds):
+            version = next(version["name"] for version in spec["versions"] if version["storage"])
+            path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
+            while not self._answers(path):
+                if time.monotonic() >= deadline:
+                    raise TimeoutError(f"{path} is not served after {within:.0f} s")
+                time.sleep(POLL)
 
     # Use.
 
@@ -318,47 +359,6 @@ class ApiServer:
             if child is not None:
                 child.kill()
 
-    def _write_credentials(self) -> None:
-        names = (*NAMES, LOOPBACK, self.address, *SERVICE_ADDRESSES, *self._others)
-        server = self._authority.server("kube-apiserver", dict.fromkeys(names))
-        admin = self._authority.client("admin", ["system:masters"])
-        files = {
-            "ca.crt": self._authority.certificate,
-            "server.crt": server.certificate,
-            "server.key": server.key,
-            "admin.crt": admin.certificate,
-            "admin.key": admin.key,
-            "service-account.key": private_pem(ec.generate_private_key(ec.SECP256R1())),
-        }
-        for name, content in files.items():
-            kubeconfig.write(self.folder / name, content.decode())
-        kubeconfig.write(self.admin_kubeconfig, kubeconfig.with_certificate(self.endpoint, admin))
-        tls = ssl.create_default_context(cadata=self._authority.certificate.decode())
-        tls.load_cert_chain(self.folder / "admin.crt", self.folder / "admin.key")
-        self._client = Client(self.address, self.port, self.namespace, tls)
-
-    def _flags(self) -> dict[str, str]:
-        # Endpoints of the Service `kubernetes` may not be loopback addresses, so then there are none.
-        reconciler = "none" if self.address in (LOOPBACK, "::1") else "lease"
-        return {
-            "etcd-servers": CLIENTS,
-            "bind-address": self.address,
-            "advertise-address": self.address,
-            "endpoint-reconciler-type": reconciler,
-            "secure-port": str(self.port),
-            "tls-cert-file": "server.crt",
-            "tls-private-key-file": "server.key",
-            "client-ca-file": "ca.crt",
-            "authorization-mode": "Node,RBAC",
-            "allow-privileged": "true",
-            "service-account-issuer": ISSUER,
-            "service-account-key-file": "service-account.key",
-            "service-account-signing-key-file": "service-account.key",
-            "service-cluster-ip-range": ",".join(SERVICE_RANGES),
-            "profiling": "false",
-            **self._options,
-        }
-
     def _wait_ready(self, within: float = 60.0) -> None:
         deadline = time.monotonic() + within
         while not self._ready():
@@ -372,30 +372,15 @@ class ApiServer:
             time.sleep(POLL)
 
     def _ready(self) -> bool:
+        # The namespaces come a moment after /readyz is content.
+        return all(map(self._answers, ("/readyz", "/api/v1/namespaces/default", "/api/v1/namespaces/kube-system")))
+
+    def _answers(self, path: str) -> bool:
         try:
-            self.request("GET", "/readyz", timeout=2)
-            # They come a moment after /readyz is content.
-            self.request("GET", "/api/v1/namespaces/default", timeout=2)
-            self.request("GET", "/api/v1/namespaces/kube-system", timeout=2)
+            self.request("GET", path, timeout=2)
         except (OSError, http.client.HTTPException, RequestRefusedError):
             return False
         return True
-
-
-def _free_port(address: str, namespace: str | None) -> int:
-    """A port on which nobody listens. Chosen at random, so that two who choose at once seldom choose the same."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    for _ in range(100):
-        port = random.choice(PORTS)  # noqa: S311 - no secret
-        with in_namespace(namespace, lambda: socket.socket(family, socket.SOCK_STREAM)) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError as error:
-                refusal = error
-            else:
-                return port
-    raise refusal
 
 
 def _history_mark() -> dict[str, Any]:

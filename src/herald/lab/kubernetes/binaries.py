@@ -1,7 +1,7 @@
 """Where the programs of a Kubernetes control plane are.
 
 `KUBEBUILDER_ASSETS`, when set, is looked at first: the folder with etcd, kube-apiserver and kubectl that others in this
-ecosystem use as well. What is not there comes from the folder that `scripts/install-kubernetes` fills, outside the tree.
+ecosystem use as well. What is not there comes from the folder outside the tree that `scripts/install-kubernetes` fills.
 """
 
 import os
@@ -23,7 +23,7 @@ class ProgramMissingError(Exception):
 
 
 def find(program: str) -> Path:
-    """The path of `etcd`, `kube-apiserver`, `kubectl`, `kube-proxy` or `helm`. ProgramMissingError when it is absent."""
+    """The path of `etcd`, `kube-apiserver`, `kubectl`, `kube-proxy` or `helm`; ProgramMissingError without it."""
     folders = [Path(assets)] if (assets := os.environ.get(VARIABLE)) else []
     for folder in folders:
         if os.access(folder / program, os.X_OK):

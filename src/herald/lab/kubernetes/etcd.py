@@ -33,6 +33,7 @@ class Etcd:
             "initial-advertise-peer-urls": PEERS,
             "initial-cluster": f"etcd-0={PEERS}",
             "unsafe-no-fsync": "true",
+            "max-txn-ops": "1000",
             "log-level": "warn",
         }
         argv = [str(binaries.find("etcd")), *(f"--{name}={value}" for name, value in options.items())]
@@ -48,19 +49,20 @@ class Etcd:
 
     def revision(self) -> int:
         """The revision of the latest write; to Kubernetes, the highest resourceVersion."""
-        return int(self._ask("/v3/kv/range", {"key": "AA=="})["header"]["revision"])
+        return int(self.ask("/v3/kv/range", {"key": "AA=="})["header"]["revision"])
 
     def compact(self, revision: int) -> None:
         """Forget all history before `revision`, on disk as well."""
-        self._ask("/v3/kv/compaction", {"revision": revision, "physical": True})
+        self.ask("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def _healthy(self) -> bool:
         try:
-            return bool(self._ask("/health")["health"] == "true")
+            return bool(self.ask("/health")["health"] == "true")
         except (OSError, http.client.HTTPException):
             return False
 
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """A request to etcd's JSON gateway; octets in it are in base64. OSError when etcd refuses it."""
         with socket.socket(socket.AF_UNIX) as made:
             made.settimeout(10)
             made.connect(str(self._socket))

@@ -1,4 +1,4 @@
-"""Credentials as files: a kubeconfig, and the folder that a pod finds at /var/run/secrets/kubernetes.io/serviceaccount."""
+"""Credentials as files: kubeconfigs, and what a pod finds under /var/run/secrets/kubernetes.io/serviceaccount."""
 
 import base64
 import json
