@@ -58,6 +58,11 @@ class Conversation:
         usable = {family: hop for family, hop in self._next_hops.items() if family in self.negotiated.families}
         return Egress(self.parameters.local_asn, self.negotiated.wire, usable)
 
+    def next_hop(self, family: Family) -> Address | None:
+        """What the peer is told as next hop of `family`; None if it gets no routes of it."""
+        agreed = self.negotiated is not None and family in self.negotiated.families
+        return self._next_hops.get(family) if agreed else None
+
     def why_not_sent(self, family: Family) -> str | None:
         """Why the peer gets no routes of `family`, or None if it does, or if that is not known yet."""
         if self.negotiated is None:

@@ -12,7 +12,7 @@ from herald.bgp.conversation import Conversation
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 from herald.bgp.parameters import Change, PeerParameters, changed_fields
-from herald.bgp.snapshot import FamilySnapshot, SessionError, SessionSnapshot
+from herald.bgp.snapshot import FamilySnapshot, Neighbor, SessionError, SessionSnapshot
 
 
 class Record:
@@ -22,6 +22,7 @@ class Record:
         self.since = 0.0  # in the present state
         self.established_at: float | None = None
         self.flaps = 0
+        self.ups = 0
         self.last_error: SessionError | None = None
         self.pinned_error: SessionError | None = None  # the first one since the session was last Established
         self.messages_in: Counter[MessageType] = Counter()
@@ -31,6 +32,7 @@ class Record:
     def up(self, now: float) -> None:
         """The session is Established."""
         self.established_at = now
+        self.ups += 1
         self.pinned_error = None
 
     def down(self) -> None:
@@ -50,9 +52,13 @@ class Record:
         attempted: PeerParameters,
         conversation: Conversation | None,
         rib: AdjRibOut,
+        *,
+        last: Conversation | None,
         next_retry: float | None,
     ) -> SessionSnapshot:
-        """The whole session as a value. `attempted` are the parameters of the present attempt or session."""
+        """The whole session as a value. `attempted` are the parameters of the present attempt or session,
+        `last` is the conversation that was there last.
+        """
         agreed = conversation.negotiated if conversation else None
         return SessionSnapshot(
             name=parameters.name,
@@ -75,8 +81,24 @@ class Record:
             messages_out=dict(self.messages_out),
             updates_with_errors=self.updates_with_errors,
             flaps=self.flaps,
+            ups=self.ups,
             pending_changes=changed_fields(attempted, parameters, Change.NEXT_SESSION) if conversation else (),
+            neighbor=_neighbor(parameters, conversation or last),
         )
+
+
+def _neighbor(parameters: PeerParameters, last: Conversation | None) -> Neighbor:
+    return Neighbor(
+        address=parameters.peer_address,
+        port=parameters.peer_port,
+        internal=parameters.internal,
+        multihop=parameters.multihop,
+        hold_time=parameters.hold_time,
+        keepalive_time=parameters.keepalive_time,
+        connect_time=parameters.connect_time,
+        local_address=last.local_address if last else None,
+        local_router_id=last.offered.router_id if last else parameters.router_id,
+    )
 
 
 def _family(rib: FamilyRib, attempted: PeerParameters, conversation: Conversation | None) -> FamilySnapshot:
@@ -96,6 +118,7 @@ def _family(rib: FamilyRib, attempted: PeerParameters, conversation: Conversatio
         reason=reason,
         received=conversation.received[family] if conversation else 0,
         received_withdrawn=conversation.received_withdrawn[family] if conversation else 0,
+        next_hop=conversation.next_hop(family) if conversation else None,
     )
 
 

@@ -132,7 +132,13 @@ class Session:
     def snapshot(self) -> SessionSnapshot:
         retry = self._timers.get(Timer.RETRY)
         return self._record.snapshot(
-            self._state, self._parameters, self._attempted, self._talking, self._rib, next_retry=retry
+            self._state,
+            self._parameters,
+            self._attempted,
+            self._talking,
+            self._rib,
+            last=self._conversation,
+            next_retry=retry,
         )
 
     # Getting a connection

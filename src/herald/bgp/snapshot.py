@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
 
-from herald.bgp.family import Family
+from herald.bgp.family import Address, Family
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 
@@ -38,7 +38,8 @@ class FamilySnapshot:
 
     `wanted` are the prefixes wished for, `advertised` those the peer has been sent, `pending` those about to be. If
     `reason` is not None, some or all wanted routes are not sent for it. `received` and `received_withdrawn` count
-    announcements and withdrawals since the session came up; received routes are not kept.
+    announcements and withdrawals since the session came up; received routes are not kept. `next_hop` is what the
+    peer is told, None without a session or where there is none.
     """
 
     family: Family
@@ -49,6 +50,25 @@ class FamilySnapshot:
     reason: str | None
     received: int
     received_withdrawn: int
+    next_hop: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """Both ends as configured, and our address and router ID as they are, or last were, on a connection.
+
+    Times in seconds; `keepalive_time` None: a third of the hold time.
+    """
+
+    address: Address
+    port: int
+    internal: bool
+    multihop: bool
+    hold_time: int
+    keepalive_time: int | None
+    connect_time: int | None
+    local_address: Address | None
+    local_router_id: IPv4Address | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +76,8 @@ class SessionSnapshot:
     """One session. Instants are monotonic seconds; what is negotiated is None while there is no agreement.
 
     `pinned_error` is the first error since the session was last Established: of a hundred failed attempts the one that
-    tells most. `pending_changes` are configured fields that take effect with the next session.
+    tells most. `ups` and `flaps` count how often it came up and went down. `pending_changes` are configured fields that
+    take effect with the next session.
     """
 
     name: str
@@ -79,7 +100,9 @@ class SessionSnapshot:
     messages_out: Mapping[MessageType, int]
     updates_with_errors: int
     flaps: int
+    ups: int
     pending_changes: tuple[str, ...]
+    neighbor: Neighbor
 
     @property
     def advertised(self) -> int:

@@ -19,7 +19,7 @@ import signal
 import socket
 from typing import Final
 
-from herald.engine import show
+from herald.engine import counters, show
 from herald.engine.control_link import ControlLink
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.link import Apply, Facts, InterfaceFact, Member, Ready, UnansweredHolding
@@ -163,6 +163,7 @@ class _Engine:
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
             },
+            {"counters": lambda: counters.pieces(self._peers.snapshots(), self._layer2)},
         )
 
 

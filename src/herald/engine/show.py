@@ -15,10 +15,14 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     conflicts: [{ip, interface, mac}], conflictsNotKept,
                     groups: {interface: [solicited-node group]}, dropped: {reason: frames},
                     gratuitous: {pending, framesSent}, sendFailures}
+    counters       see `herald.engine.counters`
     bgp summary    [{peer, endpoint, state, since, localASN, remoteASN, routerID, holdTime, keepaliveTime, nextRetry,
-                    lastError, pinnedError, flaps, pendingChanges: [field], updatesWithErrors, messagesIn, messagesOut,
+                    lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
+                    updatesWithErrors, messagesIn, messagesOut,
                     capabilities: {offered: [text], received: [text]},
-                    families: [{family, negotiated, wanted, advertised, pending, received, reason}]}]
+                    neighbor: {address, port, internal, multihop, holdTime, keepaliveTime, connectTime, localAddress,
+                               localRouterID},
+                    families: [{family, negotiated, wanted, advertised, pending, received, nextHop, reason}]}]
                     `since`: how long in this state; `nextRetry`: how long until the next attempt
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
                     established}]
@@ -29,13 +33,13 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
-from herald.bgp.snapshot import FamilySnapshot, SessionSnapshot
+from herald.bgp.snapshot import FamilySnapshot, Neighbor, SessionSnapshot
 from herald.engine.membership import Members
 from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
@@ -48,16 +52,19 @@ PATIENCE: Final = 5.0
 
 Document = Any
 Answer = Callable[[], Document]
+Pieces = Callable[[], Iterator[str]]
+"""Gives a document as text, in pieces that each take a millisecond at most."""
 
 _log: Final = logging.getLogger("herald.engine.show")
 
 
 class ShowSocket:
-    """Answers the questions given as a table of their names."""
+    """Answers the questions given as tables of their names; what is in `long` is made while other work goes on."""
 
-    def __init__(self, node: str, answers: Mapping[str, Answer]) -> None:
+    def __init__(self, node: str, answers: Mapping[str, Answer], long: Mapping[str, Pieces] | None = None) -> None:
         self._node = node
         self._answers = answers
+        self._long = long or {}
 
     async def start(self, listening: socket.socket) -> asyncio.Server:
         """Answer from now on; `listening` is what `bind` gives."""
@@ -66,23 +73,36 @@ class ShowSocket:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                writer.write(json.dumps(self._answer(await reader.readline())).encode() + b"\n")
-                await writer.drain()
+                for piece in self._answer(await reader.readline()):
+                    writer.write(piece.encode())
+                    await writer.drain()
+                    await asyncio.sleep(0)
         except (OSError, ValueError) as error:  # asked in no time, or gone before the answer; ValueError: line too long
             _log.debug("question dropped: %s", error, extra={"event": "showDropped"})
         finally:
             writer.close()
 
-    def _answer(self, question: bytes) -> Document:
+    def _answer(self, question: bytes) -> Iterator[str]:
+        """The line of the answer, in pieces."""
         try:
             asked = json.loads(question)
         except ValueError:
-            return {"error": "the question is not JSON"}
+            yield _line({"error": "the question is not JSON"})
+            return
         what = asked.get("show") if isinstance(asked, dict) else None
-        answer = self._answers.get(what) if isinstance(what, str) else None
-        if answer is None:
-            return {"error": f'"show" must be one of {", ".join(sorted(self._answers))}'}
-        return {"node": self._node, "show": what, "data": answer()}
+        if isinstance(what, str) and what in self._long:
+            yield _line({"node": self._node, "show": what, "data": 0}).removesuffix("0}\n")
+            yield from self._long[what]()
+            yield "}\n"
+        elif isinstance(what, str) and what in self._answers:
+            yield _line({"node": self._node, "show": what, "data": self._answers[what]()})
+        else:
+            known = ", ".join(sorted(self._answers.keys() | self._long.keys()))
+            yield _line({"error": f'"show" must be one of {known}'})
+
+
+def _line(document: Document) -> str:
+    return json.dumps(document) + "\n"
 
 
 def bind(path: Path) -> socket.socket:
@@ -168,14 +188,31 @@ def _session(one: SessionSnapshot, now: float) -> Document:
         "keepaliveTime": one.keepalive_time,
         "nextRetry": None if one.next_retry is None else round(max(0.0, one.next_retry - now), 3),
         "lastError": one.last_error.text if one.last_error else None,
+        "lastErrorAge": round(now - one.last_error.at, 3) if one.last_error else None,
         "pinnedError": one.pinned_error.text if one.pinned_error else None,
         "flaps": one.flaps,
+        "ups": one.ups,
         "pendingChanges": list(one.pending_changes),
         "updatesWithErrors": one.updates_with_errors,
         "messagesIn": _by_name(one.messages_in),
         "messagesOut": _by_name(one.messages_out),
         "capabilities": {"offered": list(one.capabilities_offered), "received": list(one.capabilities_received)},
+        "neighbor": _neighbor(one.neighbor),
         "families": [_family(family) for family in one.families],
+    }
+
+
+def _neighbor(one: Neighbor) -> Document:
+    return {
+        "address": str(one.address),
+        "port": one.port,
+        "internal": one.internal,
+        "multihop": one.multihop,
+        "holdTime": one.hold_time,
+        "keepaliveTime": one.keepalive_time,
+        "connectTime": one.connect_time,
+        "localAddress": str(one.local_address) if one.local_address else None,
+        "localRouterID": str(one.local_router_id) if one.local_router_id else None,
     }
 
 
@@ -187,6 +224,7 @@ def _family(one: FamilySnapshot) -> Document:
         "advertised": one.advertised,
         "pending": one.pending,
         "received": one.received,
+        "nextHop": str(one.next_hop) if one.next_hop else None,
         "reason": one.reason,
     }
 

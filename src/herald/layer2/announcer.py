@@ -13,7 +13,7 @@ as possible, the repetitions spread out behind.
 
 import heapq
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -69,6 +69,7 @@ class Announcer:
         self._turns = itertools.count()
         self._sent_at: deque[float] = deque()
         self._frames_sent = 0
+        self._sent_for: Counter[Address] = Counter()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
@@ -108,6 +109,10 @@ class Announcer:
         """See `herald.machine.Machine.snapshot`."""
         return AnnouncerSnapshot(len(self._progress), self._frames_sent)
 
+    def sent_for(self, address: Address) -> int:
+        """Gratuitous frames for an address since it was taken."""
+        return self._sent_for[address]
+
     # What is covered: the one place where targets begin and end.
 
     def _hold(self, held: Iterable[Holding]) -> None:
@@ -121,6 +126,7 @@ class Announcer:
     def _release(self, addresses: Iterable[Address]) -> None:
         for address in addresses:
             self._end(self._covered(self._holdings.pop(address, None)))
+            self._sent_for.pop(address, None)
 
     def _replace_links(self, wanted: Mapping[tuple[int, int], Link | NdpLink]) -> None:
         before = self._links
@@ -189,6 +195,7 @@ class Announcer:
             heapq.heappush(self._repeats, (base + INTERVAL, progress.turn, target))
         count = _frames_of_a_round(target)
         self._frames_sent += count
+        self._sent_for[target[0]] += count
         self._sent_at.extend([now] * count)
         for data in _round(target[0], self._links[_key(target)]):
             yield SendFrame(target[1], data)

@@ -7,14 +7,15 @@ socket stands again: it is tried anew at the next change and at the latest after
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Final, Generic, Protocol, TypeVar, assert_never
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar, assert_never
 
 from herald.layer2 import arp, ethernet, ndp
 from herald.layer2.announcer import DEFAULT_RATE, Announcer, AnnouncerSnapshot
 from herald.layer2.conflict import Conflict
+from herald.layer2.drop import Drop
 from herald.layer2.event import (
     ClearConflict,
     Effect,
@@ -70,6 +71,15 @@ class JudgedInterface:
     reading: bool
     ndp_verdict: Verdict
     ndp_reading: bool
+
+
+class AddressCounts(NamedTuple):
+    """Since the address was taken: requests that were to be answered, answers that left, gratuitous frames."""
+
+    address: Address
+    requests: int
+    answers: int
+    gratuitous: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +257,23 @@ class Layer2Driver:
             )
             for one in self._interfaces
         )
+
+    def counts(self) -> Iterator[AddressCounts]:
+        """What was asked, answered and sent unasked for each held address; may be read in slices.
+
+        An address that is released meanwhile may be among them.
+        """
+        for address, requests, answers in self._responder.counts():
+            yield AddressCounts(address, requests, answers, self._announcer.sent_for(address))
+
+    def dropped(self) -> dict[Drop, int]:
+        """Frames that were read and not answered, by reason."""
+        return self._responder.dropped()
+
+    @property
+    def send_failures(self) -> int:
+        """Frames that the kernel refused."""
+        return self._send_failures
 
     def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
         """The holdings that are answered on no link, with the reason."""

@@ -52,6 +52,10 @@ class Unanswered(enum.Enum):
     NO_IPV6 = "not answered: none of its interfaces is eligible for NDP on this node; an IPv6 address is needed there"
 
 
+HeldCounts = tuple[Address, int, int]
+"""An address, the requests that were to be answered since it was taken, and the answers that left."""
+
+
 @dataclass(frozen=True, slots=True)
 class HoldingSnapshot:
     """A holding as it is really answered.
@@ -139,6 +143,14 @@ class Responder:
             self._conflicts.turned_away,
             dict(self._dropped),
         )
+
+    def counts(self) -> tuple[HeldCounts, ...]:
+        """What was asked and answered for every held address, in no order. Cheaper by far than a snapshot."""
+        return tuple((one.holding.address, one.requests, one.requests - one.unsent) for one in self._held.values())
+
+    def dropped(self) -> dict[Drop, int]:
+        """Frames that were not answered, by reason."""
+        return dict(self._dropped)
 
     def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
         """The holdings that nobody here answers for, with the reason; sorted by family and value."""

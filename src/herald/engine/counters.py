@@ -1,0 +1,59 @@
+"""What the engine has counted, for metrics: the answer to `counters` of the show socket, in slices.
+
+    {"bgp": [{peer, endpoint, established, wanted, advertised, ups, flaps, messagesIn, messagesOut}],
+     "conflicts": n, "dropped": {reason: frames}, "sendFailures": n,
+     "process": {rss, fds, cpuSeconds, startedAt},
+     "layer2": {ip: [requests, answers, gratuitous]}}
+
+A node may hold 10,000 addresses; written in one go they would keep requests waiting for tens of milliseconds.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from herald.bgp.fsm import State
+from herald.bgp.message import MessageType
+from herald.bgp.snapshot import SessionSnapshot
+from herald.layer2.driver import AddressCounts, Layer2Driver
+from herald.observe import process_stats
+
+SLICE: Final = 250
+"""Addresses between two returns to the loop: well below a millisecond."""
+
+
+def pieces(sessions: tuple[SessionSnapshot, ...], layer2: Layer2Driver) -> Iterator[str]:
+    """The document as text; the loop may do other work between two pieces."""
+    head = {
+        "bgp": [_session(one) for one in sessions],
+        "conflicts": len(layer2.conflicts()),
+        "dropped": {reason.value: count for reason, count in layer2.dropped().items()},
+        "sendFailures": layer2.send_failures,
+        "process": process_stats.read().document,
+    }
+    yield f'{json.dumps(head)[:-1]}, "layer2": {{'
+    counts = layer2.counts()
+    separator = ""
+    while text := _addresses(islice(counts, SLICE)):
+        yield separator + text
+        separator = ", "
+    yield "}}"
+
+
+def _addresses(counts: Iterable[AddressCounts]) -> str:
+    return ", ".join(f'"{one.address}": [{one.requests}, {one.answers}, {one.gratuitous}]' for one in counts)
+
+
+def _session(one: SessionSnapshot) -> dict[str, object]:
+    return {
+        "peer": one.name,
+        "endpoint": one.endpoint,
+        "established": one.state is State.ESTABLISHED,
+        "wanted": sum(family.wanted for family in one.families),
+        "advertised": one.advertised,
+        "ups": one.ups,
+        "flaps": one.flaps,
+        "messagesIn": {kind.name.lower(): one.messages_in.get(kind, 0) for kind in MessageType},
+        "messagesOut": {kind.name.lower(): one.messages_out.get(kind, 0) for kind in MessageType},
+    }
