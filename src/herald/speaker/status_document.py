@@ -1,0 +1,102 @@
+"""The `status` of the objects of `status_object`: written from an essence, and read back into one."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, assert_never
+
+from herald.cluster.meta import NodeName
+from herald.speaker.status_object import Essence, Judgement, Names, SessionReport, StatusKind
+
+CONDITION: Final = "configReconcilerValid"
+
+Document: TypeAlias = Mapping[str, Any]
+
+
+def write(kind: StatusKind, node: NodeName, subject: str, essence: Essence, time: str) -> dict[str, Any]:
+    """The `status` of the object. `time` is the present moment, RFC 3339."""
+    match essence:
+        case Judgement(message):
+            return _configuration(message, time)
+        case SessionReport():
+            return _session(node, essence)
+        case tuple():
+            return _service(kind, node, subject, essence)
+        case _ as never:
+            assert_never(never)
+
+
+def read(kind: StatusKind, status: Document) -> Essence | None:
+    """The essence that a `status` has; None if it is not one that a speaker writes."""
+    try:
+        match kind:
+            case StatusKind.CONFIGURATION:
+                return _judgement(status)
+            case StatusKind.SESSION:
+                return _report(status)
+            case StatusKind.LAYER2:
+                return tuple(entry["name"] for entry in status.get("interfaces") or ())
+            case StatusKind.BGP:
+                return tuple(status.get("peers") or ())
+            case _ as never:
+                assert_never(never)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def names_subject(kind: StatusKind, node: NodeName, subject: str, status: Document) -> bool:
+    """Whether the status says the same node and service as the labels."""
+    if kind not in (StatusKind.LAYER2, StatusKind.BGP):
+        return True
+    fixed = _service(kind, node, subject, ())
+    return all(status.get(field) == fixed[field] for field in ("node", "serviceName", "serviceNamespace"))
+
+
+def _configuration(message: str, time: str) -> dict[str, Any]:
+    condition = {
+        "type": CONDITION,
+        "status": "False" if message else "True",
+        "reason": "ConfigurationError" if message else "Reconciled",
+        "message": message,
+        "lastTransitionTime": time,
+    }
+    verdict = {"result": "Invalid", "errorSummary": message} if message else {"result": "Valid"}
+    return {**verdict, "conditions": [condition]}
+
+
+def _judgement(status: Document) -> Judgement | None:
+    (condition,) = status.get("conditions") or (None,)
+    message = (condition or {}).get("message", "")
+    expected = _configuration(message, (condition or {}).get("lastTransitionTime", ""))
+    same = {key: value for key, value in status.items() if value != ""} == expected
+    return Judgement(message) if same else None
+
+
+def _session(node: NodeName, report: SessionReport) -> dict[str, Any]:
+    optional = {"since": report.since, "lastError": report.last_error, "bfd": report.bfd}
+    return {
+        "node": node,
+        "peer": report.peer,
+        "address": report.address,
+        "state": report.state,
+        "prefixesSent": report.prefixes_sent,
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def _report(status: Document) -> SessionReport:
+    return SessionReport(
+        status["peer"],
+        status.get("address", ""),
+        status["state"],
+        status.get("since", ""),
+        status.get("lastError", ""),
+        status.get("prefixesSent", 0),
+        status.get("bfd", ""),
+    )
+
+
+def _service(kind: StatusKind, node: NodeName, subject: str, names: Names) -> dict[str, Any]:
+    namespace, _, service = subject.partition("/")
+    fixed: dict[str, Any] = {"node": node, "serviceName": service, "serviceNamespace": namespace}
+    if kind is StatusKind.BGP:
+        return {**fixed, "peers": list(names)}
+    return {**fixed, "interfaces": [{"name": name} for name in names]} if names else fixed

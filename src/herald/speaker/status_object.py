@@ -1,0 +1,144 @@
+"""The status objects that a speaker writes, as values, and how they stand on the wire.
+
+    kind                  subject      essence                                      object
+    ConfigurationState                 Judgement                                    speaker-NODE
+    BGPSessionStatus      peer         SessionReport                                NODE-PEER
+    ServiceL2Status       ns/name      names of interfaces, none meaning all        l2-DIGEST
+    ServiceBGPStatus      ns/name      names of peers, at least one                 bgp-DIGEST
+
+An *essence* is what may differ between two moments; the rest follows from the node and the subject. MetalLB lets the
+API server draw the last two names and finds objects by their labels; so do its clients. Here the names are fixed, so
+that a write which is repeated cannot make a second object, and objects under other names are adopted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import Final, TypeAlias, assert_never
+
+from herald.api.bgp_session_status import SessionState
+from herald.cluster.meta import NodeName
+
+LABEL_NODE: Final = "metallb.io/node"
+LABEL_PEER: Final = "metallb.io/peer"
+LABEL_SERVICE: Final = "metallb.io/service-name"
+LABEL_NAMESPACE: Final = "metallb.io/service-namespace"
+LABEL_COMPONENT: Final = "metallb.io/component-type"
+LABEL_NODE_NAME: Final = "metallb.io/node-name"
+LONGEST_LABEL: Final = 63
+LONGEST_NAME: Final = 253
+_DIGEST_DIGITS: Final = 10
+
+
+class StatusKind(Enum):
+    """In the order in which they are written: what concerns everything comes first."""
+
+    CONFIGURATION = "ConfigurationState"
+    SESSION = "BGPSessionStatus"
+    LAYER2 = "ServiceL2Status"
+    BGP = "ServiceBGPStatus"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether the configuration could be used; `message` says what could not, and is empty if nothing is wrong."""
+
+    message: str = ""
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.message
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """A BGP session; see `herald.api.bgp_session_status`. `since` is RFC 3339, empty if it is not known."""
+
+    peer: str
+    address: str
+    state: SessionState
+    since: str = ""
+    last_error: str = ""
+    prefixes_sent: int = 0
+    bfd: str = ""
+
+
+Names: TypeAlias = tuple[str, ...]
+Essence: TypeAlias = Names | SessionReport | Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object of this node as it stands in the cluster.
+
+    `is_exact` is False if something besides the essence is not as this speaker would write it, labels for instance.
+    """
+
+    name: str
+    essence: Essence | None
+    is_exact: bool = True
+
+
+def labels(kind: StatusKind, node: NodeName, subject: str) -> dict[str, str]:
+    """The labels by which the object is found."""
+    match kind:
+        case StatusKind.CONFIGURATION:
+            return {LABEL_COMPONENT: "speaker", LABEL_NODE_NAME: label_value(node)}
+        case StatusKind.SESSION:
+            return {LABEL_NODE: label_value(node), LABEL_PEER: label_value(subject)}
+        case StatusKind.LAYER2 | StatusKind.BGP:
+            namespace, _, service = subject.partition("/")
+            return {LABEL_NODE: label_value(node), LABEL_SERVICE: service, LABEL_NAMESPACE: namespace}
+        case _ as never:
+            assert_never(never)
+
+
+def selector(kind: StatusKind, node: NodeName) -> str:
+    """The label selector that finds the objects of `node`."""
+    label = LABEL_NODE_NAME if kind is StatusKind.CONFIGURATION else LABEL_NODE
+    return f"{label}={label_value(node)}"
+
+
+def subject_of(kind: StatusKind, found: Mapping[str, str]) -> str | None:
+    """The subject that the labels of an object name, as `label_value` has it; None if labels are missing."""
+    match kind:
+        case StatusKind.CONFIGURATION:
+            return "" if found.get(LABEL_COMPONENT) == "speaker" else None
+        case StatusKind.SESSION:
+            return found.get(LABEL_PEER) or None
+        case StatusKind.LAYER2 | StatusKind.BGP:
+            namespace, service = found.get(LABEL_NAMESPACE), found.get(LABEL_SERVICE)
+            return f"{namespace}/{service}" if namespace and service else None
+        case _ as never:
+            assert_never(never)
+
+
+def object_name(kind: StatusKind, node: NodeName, subject: str) -> str:
+    """The name under which the object is made."""
+    match kind:
+        case StatusKind.CONFIGURATION:
+            return _shortened(f"speaker-{node}", LONGEST_NAME)
+        case StatusKind.SESSION:
+            return _shortened(f"{node}-{subject}", LONGEST_NAME)
+        case StatusKind.LAYER2:
+            return f"l2-{_digest(f'{node} {subject}')}"
+        case StatusKind.BGP:
+            return f"bgp-{_digest(f'{node} {subject}')}"
+        case _ as never:
+            assert_never(never)
+
+
+def label_value(text: str) -> str:
+    """`text` itself where a label can hold it; otherwise its beginning and a digest of all of it."""
+    return _shortened(text, LONGEST_LABEL)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]
+
+
+def _shortened(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - _DIGEST_DIGITS - 1].rstrip('-.')}-{_digest(text)}"
