@@ -89,7 +89,19 @@ facts = st.builds(
     Facts,
     tuples(st.builds(Member, names, st.none() | st.frozensets(names, max_size=3))),
     tuples(st.builds(InterfaceFact, names, st.booleans(), st.booleans(), st.booleans(), st.booleans(), names)),
-    tuples(st.builds(SessionFact, names, st.booleans(), names, st.none() | names)),
+    tuples(
+        st.builds(
+            SessionFact,
+            names,
+            st.booleans(),
+            names,
+            st.none() | names,
+            names,
+            st.floats(0, 2e9),
+            st.none() | names,
+            st.integers(0, 10000),
+        )
+    ),
     tuples(conflicts),
     tuples(st.builds(UnansweredHolding, addresses, names)),
 )

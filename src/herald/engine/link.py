@@ -131,12 +131,21 @@ class InterfaceFact:
 
 @dataclass(frozen=True, slots=True)
 class SessionFact:
-    """A BGP session. `reason` says why it is not established, in words, if anything is known."""
+    """A BGP session. `reason` says why it is not established, in words, if anything is known.
+
+    `since`: when it was established, or when the last one ended or the peer was configured; seconds since 1970. So
+    long as it is the same, `established` has not changed meanwhile. `last_error` outlives the next establishment.
+    `prefixes_sent` is told every few seconds while it changes.
+    """
 
     peer: str
     established: bool
     state: str
     reason: str | None = None
+    endpoint: str = ""
+    since: float = 0.0
+    last_error: str | None = None
+    prefixes_sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,9 @@ from herald.bgp.parameters import PeerParameters
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine.link import SessionFact
 from herald.engine.wish import Difference
+
+COUNT_EVERY: Final = 3.0
+"""Seconds between two looks at how many prefixes were sent: 10,000 changes of a route are no 10,000 facts."""
 
 _log: Final = logging.getLogger("herald.engine.bgp")
 
@@ -28,6 +32,8 @@ class Peers:
         self._on_change = on_change
         self._peers: dict[str, _Peer] = {}
         self._new: dict[str, _Peer] = {}
+        self._counting: asyncio.TimerHandle | None = None
+        self._counted: dict[str, int] = {}
 
     def apply(self, difference: Difference) -> None:
         """Follow one step of the wish."""
@@ -41,6 +47,8 @@ class Peers:
         for name, change in difference.routes.items():
             if name in self._peers:
                 self._peers[name].peering.apply_routes(change.upserts, change.withdrawn)
+        if difference.routes:
+            self._count_soon()
 
     def start_new(self) -> None:
         """Let the peers added since the last call connect. They wait for it, so that their first routes are all."""
@@ -54,15 +62,17 @@ class Peers:
 
     def facts(self) -> tuple[SessionFact, ...]:
         """Every session as control is told of it."""
-        return tuple(_fact(snapshot) for snapshot in self.snapshots())
+        return tuple(self._peers[name].fact() for name in sorted(self._peers))
 
     async def stop(self, reason: str) -> None:
         """End all sessions, telling the peers why."""
+        if self._counting is not None:
+            self._counting.cancel()
         peers, self._peers = self._peers, {}
         await asyncio.gather(*(peer.peering.stop(reason) for peer in peers.values()))
 
     def _add(self, parameters: PeerParameters) -> None:
-        peer = _Peer(parameters, self._dial, self._rng, self._on_change)
+        peer = _Peer(parameters, self._dial, self._rng, self._changed)
         self._peers[parameters.name] = self._new[parameters.name] = peer
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
         _log.info("BGP peer %s configured", parameters.name, extra={"event": "peerAdded", **fields})
@@ -74,15 +84,34 @@ class Peers:
         self._tasks.create_task(peer.peering.stop("peer removed from the configuration"))
         self._on_change()
 
+    def _changed(self) -> None:
+        self._on_change()
+        self._count_soon()
+
+    def _count_soon(self) -> None:
+        if self._counting is None:
+            self._counting = asyncio.get_running_loop().call_later(COUNT_EVERY, self._count)
+
+    def _count(self) -> None:
+        self._counting = None
+        snapshots = self.snapshots()
+        counted = {snapshot.name: snapshot.advertised for snapshot in snapshots}
+        if counted != self._counted:
+            self._counted = counted
+            self._on_change()
+        if any(family.pending for snapshot in snapshots for family in snapshot.families):
+            self._count_soon()
+
 
 class _Peer:
-    """A peering, and what was last said of it in the log."""
+    """A peering, what was last said of it in the log, and since when it has been so."""
 
     def __init__(
         self, parameters: PeerParameters, dial: Dial, rng: random.Random, on_change: Callable[[], None]
     ) -> None:
         self._on_change = on_change
         self._established = False
+        self._since = time.time()
         self._problem: str | None = None
         self.peering = Peering(parameters, dial=dial, rng=rng, on_change=self._changed)
 
@@ -102,11 +131,21 @@ class _Peer:
             _log.warning(
                 "no BGP session with %s: %s", snapshot.name, problem, extra={"event": "sessionFailed", **fields}
             )
-        self._established = established
+        if established != self._established:
+            self._established, self._since = established, time.time()
         self._on_change()
 
-
-def _fact(snapshot: SessionSnapshot) -> SessionFact:
-    established = snapshot.state is State.ESTABLISHED
-    error = None if established else snapshot.last_error
-    return SessionFact(snapshot.name, established, snapshot.state.value, error.text if error else None)
+    def fact(self) -> SessionFact:
+        """The session as control is told of it."""
+        snapshot = self.peering.snapshot()
+        error = snapshot.last_error.text if snapshot.last_error else None
+        return SessionFact(
+            snapshot.name,
+            self._established,
+            snapshot.state.value,
+            None if self._established else error,
+            snapshot.endpoint,
+            self._since,
+            error,
+            snapshot.advertised,
+        )
