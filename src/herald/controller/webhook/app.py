@@ -1,0 +1,137 @@
+"""The HTTP side: the paths that MetalLB's manifests name, bodies within bounds, one answer per question.
+
+    POST /validate-metallb-io-{version}-{kind}    AdmissionReview     `admission`
+    POST /convert                                 ConversionReview    `conversion`
+
+What is no review at all gets a 4xx. A fault of ours is a 500, which the API server treats by the webhook's
+failurePolicy.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from herald.controller.webhook import admission_review, conversion
+from herald.controller.webhook.admission import REVIEWED, review
+from herald.controller.webhook.admission_review import AdmissionRequest, Review, ReviewError
+from herald.controller.webhook.conversion import ConversionError
+from herald.controller.webhook.fresh import refreshed
+from herald.controller.webhook.world import World
+from herald.store.kubernetes.client import ApiClient
+
+LARGEST_REVIEW = 3 * 1024 * 1024
+LARGEST_CONVERSION = 32 * 1024 * 1024
+"""A list of many peers is converted in one request."""
+BODY_TIMEOUT_S = 10.0
+SECOND_LOOK_S = 0.3
+"""So long a cache may lag behind an object that was applied just before, in the same folder."""
+MOST_AT_ONCE = 4
+"""Reviews that are worked on at a time; the others wait."""
+_MISSING = ("HL001", "HL002", "HL003", "HL004", "HL005", "HL072", "HL077", "HL102")
+"""Warnings that another object takes away, which may be there already."""
+
+_log = logging.getLogger("herald.controller.webhook")
+
+
+class _RefusedError(Exception):
+    """A request that is not answered as asked."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def application(world: Callable[[], World], client: ApiClient | None = None) -> Starlette:
+    """The ASGI application. Without a `client` the caches alone count."""
+    webhooks = _Webhooks(world, client)
+    kinds = [Route(path, webhooks.validate, methods=["POST"]) for path in PATHS]
+    return Starlette(routes=[*kinds, Route("/convert", webhooks.convert, methods=["POST"])])
+
+
+PATHS = tuple(
+    f"/validate-metallb-io-{version}-{kind.lower()}"
+    for kind in REVIEWED
+    for version in (("v1beta1", "v1beta2") if kind == "BGPPeer" else ("v1beta1",))
+)
+"""The object itself says what it is; the path is how the API server's configuration names the webhook."""
+
+
+class _Webhooks:
+    def __init__(self, world: Callable[[], World], client: ApiClient | None) -> None:
+        self._world = world
+        self._client = client
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def validate(self, request: Request) -> Response:
+        """Answer an AdmissionReview."""
+        try:
+            asked = admission_review.decode(await _body(request, LARGEST_REVIEW))
+        except _RefusedError as refused:
+            return PlainTextResponse(str(refused), refused.status)
+        except ReviewError as error:
+            return PlainTextResponse(str(error), 400)
+        async with self._slots:
+            answer = await self._review(asked)
+        _tell(asked, answer)
+        return Response(admission_review.encode(asked, answer), media_type="application/json")
+
+    async def convert(self, request: Request) -> Response:
+        """Answer a ConversionReview."""
+        try:
+            asked = conversion.decode(await _body(request, LARGEST_CONVERSION))
+        except _RefusedError as refused:
+            return PlainTextResponse(str(refused), refused.status)
+        except ConversionError as error:
+            return PlainTextResponse(str(error), 400)
+        return Response(conversion.answer(asked), media_type="application/json")
+
+    async def _review(self, asked: AdmissionRequest) -> Review:
+        first = await self._look(asked)
+        if not any(rule in warning for warning in first.warnings for rule in _MISSING):
+            return first
+        await asyncio.sleep(SECOND_LOOK_S)
+        return await self._look(asked)
+
+    async def _look(self, asked: AdmissionRequest) -> Review:
+        world = self._world()
+        if self._client is not None:
+            world = await refreshed(world, asked, self._client)
+        # In a thread: a large cluster takes long, and the lease is renewed meanwhile.
+        return await asyncio.to_thread(review, asked, world)
+
+
+async def _body(request: Request, largest: int) -> bytes:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise _RefusedError(415, f"Content-Type {media_type or 'is missing; it'} must be application/json")
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for part in request.stream():
+                parts += part
+                if len(parts) > largest:
+                    raise _RefusedError(413, f"more than {largest} octets are not read")
+    except TimeoutError:
+        raise _RefusedError(408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s") from None
+    except ClientDisconnect:
+        raise _RefusedError(400, "the body ended early") from None
+    return bytes(parts)
+
+
+def _tell(asked: AdmissionRequest, answer: Review) -> None:
+    level = logging.DEBUG if answer.allowed else logging.WARNING
+    fields = {
+        "webhook": asked.kind.kind,
+        "action": asked.operation.lower(),
+        "name": f"{asked.namespace}/{asked.name}",
+    }
+    if not answer.allowed:
+        fields["error"] = answer.message
+    _log.log(
+        level, "object %s", "admitted" if answer.allowed else "refused", extra={"object": fields.pop("name"), **fields}
+    )

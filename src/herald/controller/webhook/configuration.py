@@ -1,0 +1,50 @@
+"""The ValidatingWebhookConfiguration: what the API server asks us about.
+
+As MetalLB's, so that either controller can serve the other's. Deletions are asked about for every kind, not for
+BFDProfiles alone: nothing else is refused then, but who loses what is told.
+"""
+
+from typing import Any, TypeAlias
+
+from herald.api.crd import DEFAULT_NAMESPACE, WEBHOOK_SERVICE
+from herald.api.scheme import GROUP
+from herald.controller.webhook.options import CONFIGURATION
+
+TIMEOUT_S = 10
+_Asked: TypeAlias = tuple[str, str, str, tuple[str, ...]]
+_HOOKS: tuple[_Asked, ...] = (
+    ("bfdprofile", "v1beta1", "bfdprofiles", ("CREATE", "DELETE")),
+    ("bgpadvertisement", "v1beta1", "bgpadvertisements", ("CREATE", "UPDATE", "DELETE")),
+    ("bgppeer", "v1beta2", "bgppeers", ("CREATE", "UPDATE", "DELETE")),
+    ("community", "v1beta1", "communities", ("CREATE", "UPDATE", "DELETE")),
+    ("ipaddresspool", "v1beta1", "ipaddresspools", ("CREATE", "UPDATE", "DELETE")),
+    ("l2advertisement", "v1beta1", "l2advertisements", ("CREATE", "UPDATE", "DELETE")),
+)
+_PLURAL_NAMED = frozenset({"bgppeer"})
+"""MetalLB's manifests call this one entry by the plural."""
+
+
+def webhook_configuration(
+    namespace: str = DEFAULT_NAMESPACE, *, failure_policy: str = "Fail", service: str = WEBHOOK_SERVICE
+) -> dict[str, Any]:
+    """The object, without the caBundle: that is written into it by `rotation`. `failure_policy`: Fail or Ignore."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": CONFIGURATION},
+        "webhooks": [_hook(hook, failure_policy, {"name": service, "namespace": namespace}) for hook in _HOOKS],
+    }
+
+
+def _hook(asked: _Asked, failure_policy: str, service: dict[str, str]) -> dict[str, Any]:
+    kind, version, plural, operations = asked
+    rule = {"apiGroups": [GROUP], "apiVersions": [version], "operations": list(operations), "resources": [plural]}
+    return {
+        "name": f"{plural if kind in _PLURAL_NAMED else kind}validationwebhook.{GROUP}",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"service": {**service, "path": f"/validate-metallb-io-{version}-{kind}"}},
+        "failurePolicy": failure_policy,
+        "rules": [rule],
+        "sideEffects": "None",
+        "timeoutSeconds": TIMEOUT_S,
+    }
