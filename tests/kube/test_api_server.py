@@ -1,13 +1,13 @@
 """The test cluster is a real one, and can be broken in the ways in which real ones break."""
 
-import contextlib
-import http.client
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
+from shared_cluster import Shared
 
 from herald.api import crd
 from herald.lab.kubernetes.api_server import ApiServer
@@ -29,10 +29,10 @@ def write(server: ApiServer, name: str) -> str:
     return str(server.request("POST", CONFIGMAPS, {"metadata": {"name": name}})["metadata"]["resourceVersion"])
 
 
-def watch_until(server: ApiServer, version: str, seconds: int = 2) -> Iterator[dict[str, str]]:
-    """The events of a watch that begins after `version`."""
+def watch(server: ApiServer, version: str, seconds: int = 2) -> Iterator[dict[str, Any]]:
+    """The events of a watch that begins after `version`, of some seconds."""
     text = server.request("GET", f"{CONFIGMAPS}?watch=1&resourceVersion={version}&timeoutSeconds={seconds}")
-    # The decoder of one line is not that of many: a watch of a single event comes back decoded.
+    # One line is a JSON document, and comes back decoded; several are not.
     yield from [text] if isinstance(text, dict) else map(json.loads, text.splitlines())
 
 
@@ -47,12 +47,12 @@ def test_a_service_account_may_do_nothing_until_it_is_bound_to_a_role(bare_clust
     bare_cluster.create_service_account("metallb-system", "speaker")
     speaker = bare_cluster.service_account_kubeconfig("metallb-system", "speaker")
     with pytest.raises(CommandFailedError, match='metallb-system:speaker" cannot list resource "services"'):
-        bare_cluster.kubectl("get", "services", user=speaker)
+        bare_cluster.kubectl("get", "services", "-n", "default", user=speaker)
     bare_cluster.kubectl("create", "clusterrole", "reader", "--verb=list", "--resource=services")
     bare_cluster.kubectl(
         "create", "clusterrolebinding", "reader", "--clusterrole=reader", "--serviceaccount=metallb-system:speaker"
     )
-    assert "kubernetes" in bare_cluster.kubectl("get", "services", user=speaker)
+    assert "kubernetes" in bare_cluster.kubectl("get", "services", "-n", "default", user=speaker)
 
 
 def test_somebody_without_credentials_is_refused(api_server: ApiServer) -> None:
@@ -74,7 +74,7 @@ def test_admission_is_on(bare_cluster: ApiServer) -> None:
         "metadata": {"name": "p"},
         "spec": {"serviceAccountName": "nobody", "containers": [{"name": "c", "image": "i"}]},
     }
-    with pytest.raises(RequestRefusedError, match='service account default/nobody.*"nobody" not found'):
+    with pytest.raises(RequestRefusedError, match='"nobody" not found'):
         bare_cluster.request("POST", "/api/v1/namespaces/default/pods", pod)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     bare_cluster.create_namespace("strict", labels)
@@ -131,21 +131,21 @@ def test_compaction_alone_leaves_a_watch_its_history(bare_cluster: ApiServer) ->
     before = write(bare_cluster, "first")
     write(bare_cluster, "second")
     bare_cluster.compact_etcd()
-    assert [event["type"] for event in watch_until(bare_cluster, before)] == ["ADDED"]
+    assert [event["type"] for event in watch(bare_cluster, before)] == ["ADDED"]
 
 
 def test_a_watch_from_before_the_expiry_of_history_gets_410(bare_cluster: ApiServer) -> None:
     before = write(bare_cluster, "first")
     write(bare_cluster, "second")
     bare_cluster.expire_history()
-    (event,) = watch_until(bare_cluster, before)
+    (event,) = watch(bare_cluster, before)
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
 def test_a_watch_from_the_very_latest_version_gets_410_as_well(bare_cluster: ApiServer) -> None:
     latest = write(bare_cluster, "last")
     bare_cluster.expire_history()
-    (event,) = watch_until(bare_cluster, latest)
+    (event,) = watch(bare_cluster, latest)
     assert event["object"]["code"] == 410
 
 
@@ -190,8 +190,8 @@ def test_a_pool_is_stored_and_shown_in_columns(cluster: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        pytest.param("addresses", "10.0.0.0/8", "must be array", id="a text where a list belongs"),
-        pytest.param("autoAssign", "yes", "must be boolean", id="a text where a truth value belongs"),
+        pytest.param("addresses", "10.0.0.0/8", "must be of type array", id="a text where a list belongs"),
+        pytest.param("autoAssign", "yes", "must be of type boolean", id="a text where a truth value belongs"),
         pytest.param("adresses", [], "unknown field", id="a misspelt field"),
     ],
 )
@@ -203,19 +203,20 @@ def test_a_pool_with_a_wrong_field_is_refused(cluster: ApiServer, field: str, va
         cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pool))
 
 
-def test_what_one_test_leaves_behind(cluster: ApiServer) -> None:
+def test_what_one_test_leaves_behind_the_next_one_does_not_find(shared: Shared) -> None:
+    cluster = shared.with_crds()
     cluster.create_namespace("left-behind")
     cluster.request("DELETE", "/api/v1/namespaces/left-behind")
     write(cluster, "left-behind")
     cluster.kubectl("create", "clusterrole", "left-behind", "--verb=get", "--resource=pods")
-    cluster.kubectl("delete", "crd", "ipaddresspools.metallb.io")
+    cluster.kubectl("apply", "-f", "-", stdin=POOL.replace("metallb-system", "default"))
+    cluster.kubectl("delete", "crd", "bgppeers.metallb.io")
+    cluster.pause_api_server()
+    cluster = shared.with_crds()
+    assert "left-behind" not in cluster.kubectl("get", "ns,configmaps,clusterroles", "-A", "-o", "name")
+    assert cluster.kubectl("get", "ipaddresspools,bgppeers", "-A", "-o", "name") == ""
     cluster.kill_api_server()
-
-
-def test_the_next_one_does_not_find(cluster: ApiServer) -> None:
-    everything = cluster.kubectl("get", "ns,configmaps,clusterroles", "-A", "-o", "name")
-    assert "left-behind" not in everything
-    assert "No resources found" in cluster.kubectl_result("get", "ipaddresspools", "-A").stderr
+    assert "metallb.io" not in shared.bare().kubectl("get", "crds", "-o", "name")
 
 
 def test_a_server_that_cannot_start_leaves_nothing_behind_and_says_why(tmp_path) -> None:
@@ -241,8 +242,7 @@ def test_a_second_server_stands_beside_the_first(api_server: ApiServer) -> None:
     with ApiServer() as second:
         assert second.url != api_server.url
         folder = second.folder
-        with contextlib.suppress(http.client.HTTPException):
-            assert second.request("GET", "/readyz") == "ok"
+        assert second.request("GET", "/readyz") == "ok"
     assert not folder.exists()
     with pytest.raises(ConnectionRefusedError):
         connect(second.address, second.port, None, timeout=1)

@@ -37,7 +37,7 @@ from herald.lab.process import CommandFailedError, Result, inside
 
 POLL = 0.03
 TOKEN_SECONDS = 3600
-SETTLING = 0.15
+SETTLING = 0.1
 SETTINGS = tuple(
     f"/registry/{kind}/".encode()
     for kind in (
@@ -242,6 +242,8 @@ class ApiServer:
         if any(key.startswith(SETTINGS) for key in touched):
             time.sleep(SETTLING)
             self.wait_crds_served()
+            # What kubectl remembers of the kinds that there are.
+            shutil.rmtree(self.folder / ".kube", ignore_errors=True)
         return restored
 
     def wait_crds_served(self, within: float = 30.0) -> None:
