@@ -60,7 +60,8 @@ class RouteChange:
 class Change:
     """What is different from before: holdings, peers and routes that are new or different, and those that are gone.
 
-    A new session is named before its first route, or in the same change; one that goes, after its last.
+    A new session is named before its first route, or in the same change; one that goes, after its last. `contributions`
+    names the services for which this node now does something else than before, `NOTHING` included.
     """
 
     held: tuple[Holding, ...] = ()
@@ -69,6 +70,7 @@ class Change:
     peers: tuple[PeerParameters, ...] = ()
     peers_dropped: tuple[PeerName, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    contributions: tuple[tuple[NamespacedName, Contribution], ...] = ()
 
     def __bool__(self) -> bool:
         parts = (self.held, self.released, self.routes, self.peers, self.peers_dropped, self.verdicts)
@@ -154,19 +156,24 @@ class Upkeep:
         routes = {name: self._ledger.routes(name) for name in sorted(self._openings.names)}
         return Desired(self._ledger.holdings(), self._openings.peers, routes, self._openings.not_opened)
 
+    def contributions(self) -> Mapping[NamespacedName, Contribution]:
+        """What this node announces, by service; to read from."""
+        return self._ledger.contributions()
+
     @property
     def not_opened(self) -> tuple[tuple[PeerName, Reason], ...]:
         """Sessions of this node that cannot be opened, and why."""
         return self._openings.not_opened
 
     def _decide(self, keys: Iterable[NamespacedName]) -> Change:
-        tally, verdicts = Tally(), list[Verdict]()
+        tally, verdicts, changed = Tally(), list[Verdict](), list[tuple[NamespacedName, Contribution]]()
         for key in keys:
             old, new = self._ledger.of(key), self._contribution(key)
             self._ledger.exchange(key, new, tally)
-            if old is not new:
+            if old != new:
+                changed.append((key, new))
                 verdicts.extend(self._verdicts(key, old, new))
-        return _change(tally, tuple(verdicts))
+        return _change(tally, tuple(verdicts), tuple(changed))
 
     def _addresses(self, service: Service) -> Addresses | Reason:
         return class_reason(service, self._class) or status_addresses(service)
@@ -211,12 +218,15 @@ def _text(addresses: Addresses) -> str:
     return ", ".join(map(str, addresses))
 
 
-def _change(tally: Tally, verdicts: tuple[Verdict, ...]) -> Change:
+def _change(
+    tally: Tally, verdicts: tuple[Verdict, ...], contributions: tuple[tuple[NamespacedName, Contribution], ...]
+) -> Change:
     return Change(
         tuple(holding for holding in tally.holdings.values() if holding is not None),
         tuple(address for address, holding in tally.holdings.items() if holding is None),
         {session: _route_change(noted) for session, noted in tally.routes.items() if noted},
         verdicts=verdicts,
+        contributions=contributions,
     )
 
 
