@@ -21,6 +21,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "lint": "What is wrong or risky in manifests; exit 1 on errors.",
         "explain": "Why (not): one service, address, pool, peer or node.",
         "crds": "The CustomResourceDefinitions, to kubectl apply.",
+        "manifests": "Everything that runs Herald in a cluster, to kubectl apply.",
     },
     "Run": {
         "controller": "Hand out addresses to Services.",
