@@ -236,6 +236,9 @@ RULES: tuple[Rule, ...] = (
          "It is not read.",
          "Write an IPAddressPool for each pool, an L2Advertisement or a BGPAdvertisement that names it, and a BGPPeer "
          "for each peer; then remove the ConfigMap."),
+    Rule("HL208", _E, "UnreadableKind", "A kind of object that the API server does not let Herald read",
+         "What was known of it stays in force; nothing new takes effect.",
+         "Apply Herald's CRDs and its RBAC rules as the message says.", _LIVE),
     Rule("HL210", _I, "NotActive", "Accepted, not active in this version",
          "The field is checked and kept, and has no effect yet.", "Nothing; or do without it until then."),
     Rule("HL211", _I, "LastValidInForce", "An object that cannot be read any more",

@@ -1,0 +1,124 @@
+"""The API server of a cluster as a `Store`.
+
+One reflector per kind feeds one `View`; the watch yields what is new in it. An API server that is away changes nothing:
+what was told stays told, and after its return only true differences follow.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+
+from herald.cluster.meta import NamespacedName
+from herald.config.findings import ObjectKey
+from herald.store.kubernetes.client import ApiClient
+from herald.store.kubernetes.reflector import Reflection
+from herald.store.kubernetes.sources import Scope, sources
+from herald.store.kubernetes.view import View
+from herald.store.kubernetes.watch_machine import Cut, Fact, Following, Refused, Trouble
+from herald.store.kubernetes.writing import Writer
+from herald.store.store import Changes, Claim, Event, StatusPatch, StoreError
+
+_log = logging.getLogger(__name__)
+
+
+class KubernetesStore:
+    """Reads what `scope` has by `client`, and writes by `writer`. It is watched once at a time."""
+
+    def __init__(self, client: ApiClient, scope: Scope, writer: Writer | None = None) -> None:
+        self._client = client
+        self._scope = scope
+        self._writer = writer
+        self._view = View({})
+        self._outage = Outage(client.url)
+
+    async def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
+        """See `Store.watch`. Nothing is yielded before every kind was listed, or refused by the API server.
+
+        Kinds outside the scope are taken for absent.
+        """
+        wanted = sources(self._scope, kinds)
+        view = self._view = View(wanted, with_status=self._scope.with_status)
+        reflection = Reflection(self._client)
+        for kind, source in wanted.items():
+            reflection.start(source.path, source.selectors, partial(self._tell, view, kind))
+        try:
+            while not view.is_settled:
+                await reflection.news()
+            yield view.synced()
+            while True:
+                await reflection.news()
+                batch = view.batch()
+                if batch is not None:
+                    yield batch
+        finally:
+            await reflection.stop()
+
+    def resource_version(self, key: ObjectKey) -> str | None:
+        """The version of an object that was last seen, for preconditions; None for an object that is not known."""
+        return self._view.resource_version(key)
+
+    def uid(self, key: ObjectKey) -> str | None:
+        """The uid of an object, for owner references and events; None for an object that is not known."""
+        return self._view.uid(key)
+
+    async def patch_status(self, patch: StatusPatch) -> str:
+        """See `Store.patch_status`. Changes of an object that were no news do not make a patch stale."""
+        version = self._view.newest_alike(patch.about, patch.resource_version)
+        return await self._writing.patch_status(replace(patch, resource_version=version))
+
+    async def read_claims(self) -> Mapping[NamespacedName, Claim]:
+        """See `Store.read_claims`."""
+        return await self._writing.read_claims()
+
+    async def write_claim(self, service: NamespacedName, claim: Claim) -> None:
+        """See `Store.write_claim`."""
+        await self._writing.write_claim(service, claim)
+
+    async def record_event(self, event: Event) -> None:
+        """See `Store.record_event`."""
+        await self._writing.record_event(event)
+
+    @property
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StoreError("this process only reads from the API server")
+        return self._writer
+
+    def _tell(self, view: View, kind: str, fact: Fact) -> None:
+        self._outage.take(kind, fact)
+        view.take(kind, fact)
+
+
+class Outage:
+    """Says once that the API server does not answer, and once that it does again, however many watches notice."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._away: set[str] = set()
+        self._since = 0.0
+
+    def take(self, kind: str, fact: Fact) -> None:
+        match fact:
+            case Trouble(cause=Cut(message=message)):
+                self._begin(kind, message)
+            case Trouble(cause=Refused(status=status) as cause) if status >= 500:
+                self._begin(kind, f"{cause.message} ({status} {cause.reason})")
+            case Trouble() | Following():
+                self._end(kind)
+
+    def _begin(self, kind: str, why: str) -> None:
+        if not self._away:
+            self._since = monotonic()
+            extra = {"event": "apiServerLost", "server": self._url, "error": why}
+            _log.warning("the API server does not answer; what it said last stays in force: %s", why, extra=extra)
+        self._away.add(kind)
+
+    def _end(self, kind: str) -> None:
+        was_away = bool(self._away)
+        self._away.discard(kind)
+        if was_away and not self._away:
+            seconds = round(monotonic() - self._since, 1)
+            extra = {"event": "apiServerBack", "server": self._url, "seconds": seconds}
+            _log.info("the API server answers again, after %s s", seconds, extra=extra)

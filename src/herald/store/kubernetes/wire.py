@@ -1,0 +1,147 @@
+"""From the JSON of an API server to the objects that decide something, as small as they can be.
+
+Kinds of the cluster are decoded at once into their narrow structs. What does not fit there, and every custom resource,
+goes through the tolerant decoder of manifests: a cluster may hold objects that today's schema refuses, and a Go server
+writes null where a list is empty.
+"""
+
+from dataclasses import dataclass
+from sys import intern
+from typing import Any, TypeVar
+
+import msgspec
+
+from herald.api import scheme
+from herald.api.decode import decode
+from herald.cluster.endpoints import SERVICE_NAME_LABEL, EndpointSlice, narrowed
+from herald.cluster.meta import ObjectMeta
+from herald.cluster.namespace import Namespace
+from herald.cluster.node import Node, NodeStatus
+from herald.cluster.secret import Secret
+from herald.cluster.service import (
+    ADDRESS_POOL,
+    ALLOCATED_FROM_POOL,
+    ALLOW_SHARED_IP,
+    DEPRECATED_PREFIX,
+    LOAD_BALANCER_IPS,
+    PREFIX,
+    Service,
+    ServiceSpec,
+)
+from herald.config.collect import problem_of
+from herald.config.problem import Problem
+from herald.store.store import ClusterObject
+
+PASSWORD = "password"  # noqa: S105 (the key of a Secret, not its value)
+_NETWORK_UNAVAILABLE = "NetworkUnavailable"
+_OURS = ("metallb", "herald")
+_SUFFIXES = (ADDRESS_POOL, LOAD_BALANCER_IPS, ALLOW_SHARED_IP)
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an object of the server says: None if it cannot be understood, and then `problems` say why."""
+
+    item: ClusterObject | None
+    problems: tuple[Problem, ...] = ()
+
+
+def read(kind: scheme.Kind, raw: bytes, *, with_status: bool = True) -> Reading:
+    """The object in `raw`. `with_status`: whether the status of custom resources is kept. Raises nothing."""
+    if kind.is_custom:
+        return _tolerantly(kind, raw, with_status)
+    try:
+        return Reading(slim(msgspec.json.decode(raw, type=kind.type)))
+    except msgspec.ValidationError:
+        return _tolerantly(kind, raw, with_status)
+
+
+def _tolerantly(kind: scheme.Kind, raw: bytes, with_status: bool) -> Reading:
+    content: dict[str, Any] = msgspec.json.decode(raw)
+    # In lists the API server leaves these away for its own kinds.
+    content.update(apiVersion=kind.api_version, kind=kind.kind)
+    if not with_status:
+        content.pop("status", None)
+    decoded = decode(content, "the API server")
+    item: Any = decoded.object
+    return Reading(None if item is None else slim(item), tuple(map(problem_of, decoded.findings)))
+
+
+def slim(item: ClusterObject) -> ClusterObject:
+    """The object without what decides nothing, so that nothing is announced when only that changes."""
+    match item:
+        case EndpointSlice():
+            return _slim_slice(item)
+        case Service():
+            return _with(item, metadata=_slim_meta(item.metadata), spec=_slim_spec(item.spec))
+        case Node():
+            return _with(item, metadata=_slim_meta(item.metadata), status=_slim_node_status(item.status))
+        case Namespace():
+            return _with(item, metadata=_slim_meta(item.metadata))
+        case Secret():
+            return _slim_secret(item)
+        case _:
+            return _with(item, metadata=_slim_meta(item.metadata))
+
+
+def has_something_of_ours(service: Service) -> bool:
+    """Whether a Service matters to the controller: it wants an address, or still carries what is to be cleared."""
+    if service.is_load_balancer or service.status.load_balancer.ingress:
+        return True
+    return any(key == ALLOCATED_FROM_POOL or key.startswith("herald") for key in service.metadata.annotations)
+
+
+def _slim_slice(piece: EndpointSlice) -> EndpointSlice:
+    """Nobody writes to slices or about them: ten thousand versions and uids are not kept."""
+    meta, service = piece.metadata, piece.metadata.labels.get(SERVICE_NAME_LABEL)
+    labels = {SERVICE_NAME_LABEL: service} if service else {}
+    small = ObjectMeta(name=meta.name, namespace=intern(meta.namespace), labels=labels)
+    return narrowed(EndpointSlice(metadata=small, endpoints=piece.endpoints))
+
+
+def _slim_meta(meta: ObjectMeta) -> ObjectMeta:
+    return ObjectMeta(
+        name=meta.name,
+        namespace=intern(meta.namespace),
+        labels={intern(key): intern(value) for key, value in meta.labels.items()},
+        annotations={key: value for key, value in meta.annotations.items() if _is_read(key)},
+        creation_timestamp=meta.creation_timestamp,
+        deletion_timestamp=meta.deletion_timestamp,
+        resource_version=meta.resource_version,
+        uid=meta.uid,
+    )
+
+
+def _is_read(annotation: str) -> bool:
+    """Whether anything looks at the annotation, be it only to find it misspelt."""
+    if annotation.startswith((PREFIX, DEPRECATED_PREFIX)):
+        return True
+    prefix, _, suffix = annotation.rpartition("/")
+    return suffix in _SUFFIXES or any(word in prefix for word in _OURS)
+
+
+def _slim_spec(spec: ServiceSpec) -> ServiceSpec:
+    return msgspec.structs.replace(
+        spec,
+        type=intern(spec.type),
+        ip_families=tuple(map(intern, spec.ip_families)),
+        ip_family_policy=intern(spec.ip_family_policy) if spec.ip_family_policy else None,
+        external_traffic_policy=intern(spec.external_traffic_policy),
+        selector={intern(key): value for key, value in spec.selector.items()},
+    )
+
+
+def _slim_node_status(status: NodeStatus) -> NodeStatus:
+    kept = tuple(condition for condition in status.conditions if condition.type == _NETWORK_UNAVAILABLE)
+    return NodeStatus(conditions=kept, addresses=status.addresses)
+
+
+def _slim_secret(secret: Secret) -> Secret:
+    data = {PASSWORD: secret.data[PASSWORD]} if PASSWORD in secret.data else {}
+    return Secret(metadata=_slim_meta(secret.metadata), type=secret.type, data=data)
+
+
+def _with(item: T, **changes: Any) -> T:
+    return msgspec.structs.replace(item, **changes)
