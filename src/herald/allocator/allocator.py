@@ -71,6 +71,11 @@ class Allocator:
         """What every service has, sorted by service."""
         return {key: self._leases[key].allocation for key in sorted(self._leases)}
 
+    @property
+    def allocated(self) -> int:
+        """How many services have something."""
+        return len(self._leases)
+
     def holders(self, address: IPAddress) -> tuple[NamespacedName, ...]:
         """The services that have `address`, sorted; more than one if it is shared."""
         occupancy = self._occupancies.get(address)

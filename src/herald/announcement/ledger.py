@@ -6,7 +6,7 @@ services want which value, not which services, so that exchanging one costs the 
 aggregate over 10,000 services has one or two different values in it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -60,6 +60,10 @@ class Ledger:
     def of(self, service: NamespacedName) -> Contribution:
         """What the service contributes at present."""
         return self._of.get(service, NOTHING)
+
+    def contributions(self) -> Mapping[NamespacedName, Contribution]:
+        """What every service that adds anything contributes; to read from."""
+        return self._of
 
     def exchange(self, service: NamespacedName, new: Contribution, tally: Tally) -> None:
         """Put `new` in the place of what the service contributed so far, and note in `tally` what that changes."""

@@ -1,0 +1,72 @@
+"""What the engine has counted, asked for over its show socket; the document is drawn in `herald.engine.counters`."""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from herald.observe.process_stats import ProcessStats
+
+PATIENCE_S: Final = 4.0
+LONGEST_ANSWER: Final = 16 * 1024 * 1024
+
+_log: Final = logging.getLogger("herald.observe")
+
+
+class SessionCounts(msgspec.Struct, frozen=True, rename="camel"):
+    """One BGP session. Messages by the name of their type; `wanted` and `advertised` are prefixes."""
+
+    peer: str
+    endpoint: str
+    established: bool
+    wanted: int
+    advertised: int
+    ups: int
+    flaps: int
+    messages_in: dict[str, int]
+    messages_out: dict[str, int]
+
+
+class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
+    """The document. `layer2`: requests, answers and gratuitous frames of each held address."""
+
+    bgp: tuple[SessionCounts, ...]
+    conflicts: int
+    dropped: dict[str, int]
+    send_failures: int
+    process: dict[str, float]
+    layer2: dict[str, tuple[int, int, int]]
+
+    @property
+    def stats(self) -> ProcessStats:
+        """What the engine costs."""
+        return ProcessStats.of(self.process)
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: EngineCounts
+
+
+_DECODER: Final = msgspec.json.Decoder(_Answer)
+
+
+async def ask(show_socket: Path) -> EngineCounts | None:
+    """The counts now; None if the engine does not answer in time, which is said in the log at debug level."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await _ask(show_socket)
+    except (OSError, ValueError) as error:  # ValueError: too long, or not the document
+        _log.debug("no counts of the engine: %s", error, extra={"event": "engineCounts", "error": str(error)})
+        return None
+
+
+async def _ask(show_socket: Path) -> EngineCounts:
+    reader, writer = await asyncio.open_unix_connection(show_socket, limit=LONGEST_ANSWER)
+    try:
+        writer.write(json.dumps({"show": "counters"}).encode() + b"\n")
+        return _DECODER.decode(await reader.readline()).data
+    finally:
+        writer.close()
