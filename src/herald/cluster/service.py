@@ -13,6 +13,8 @@ ADDRESS_POOL = "address-pool"
 LOAD_BALANCER_IPS = "loadBalancerIPs"
 ALLOW_SHARED_IP = "allow-shared-ip"
 ALLOCATED_FROM_POOL = "metallb.io/ip-allocated-from-pool"
+CLAIMED_ADDRESSES = "herald.metallb.io/claimed-addresses"
+"""What the controller gave, comma separated, in case that somebody empties the status."""
 
 
 class ServicePort(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):

@@ -19,13 +19,15 @@ def patches(pools: Iterable[IPAddressPool], allocator: Allocator) -> tuple[Statu
         if name in allocator.pools:
             status = _status(allocator, name)
             if status != pool.status:
-                found.append(StatusPatch(ObjectKey.of(pool), msgspec.to_builtins(status)))
+                version = pool.metadata.resource_version
+                found.append(StatusPatch(ObjectKey.of(pool), msgspec.to_builtins(status), resource_version=version))
     return tuple(found)
 
 
-def as_written(pool: IPAddressPool, patch: StatusPatch) -> IPAddressPool:
-    """The pool as it stands once `patch` is written."""
-    return msgspec.structs.replace(pool, status=msgspec.convert(patch.status, IPAddressPoolStatus))
+def as_written(pool: IPAddressPool, patch: StatusPatch, version: str) -> IPAddressPool:
+    """The pool as it stands once `patch` is written, which made `version` of it."""
+    metadata = msgspec.structs.replace(pool.metadata, resource_version=version) if version else pool.metadata
+    return msgspec.structs.replace(pool, metadata=metadata, status=msgspec.convert(patch.status, IPAddressPoolStatus))
 
 
 def _status(allocator: Allocator, pool: PoolName) -> IPAddressPoolStatus:

@@ -2,6 +2,7 @@
 
 * An address is published for one service only after every status that still shows it for another (who no longer has
   it) has been emptied.
+* So a step that gives away an address which a status in flight still shows waits for that one (`after`).
 * A claim is written before the status that shows it, and removed after it: a status that is lost in between, or later,
   is restored from the claim.
 """
@@ -12,17 +13,18 @@ from typing import Any, TypeAlias
 
 from herald.allocator.convergence import StatusChange
 from herald.cluster.meta import NamespacedName
-from herald.cluster.service import ALLOCATED_FROM_POOL
+from herald.cluster.service import ALLOCATED_FROM_POOL, Service
 from herald.controller.words import LogLine
 from herald.store.store import Claim, Event, StatusPatch, service_key
 
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """The status of a service becomes `change`."""
+    """The status of a service becomes `change`, if it is still at that version (empty: whatever it is at)."""
 
     service: NamespacedName
     change: StatusChange
+    version: str = ""
 
     @property
     def patch(self) -> StatusPatch:
@@ -30,7 +32,10 @@ class WriteStatus:
         if self.change.ingress:
             load_balancer = {"ingress": [{"ip": text} for text in self.change.ingress]}
         return StatusPatch(
-            service_key(self.service), {"loadBalancer": load_balancer}, {ALLOCATED_FROM_POOL: self.change.pool}
+            service_key(self.service),
+            {"loadBalancer": load_balancer},
+            {ALLOCATED_FROM_POOL: self.change.pool},
+            self.version,
         )
 
 
@@ -48,19 +53,45 @@ EMPTY = StatusChange((), None)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Everything that follows from looking at one service once: writes in order, then what people are told."""
+    """Everything that follows from looking at one service once: writes in order, then what people are told.
+
+    `after`: services in flight that must be written first, else this step must not be. `restores`: the service was
+    right already, and somebody else has changed it.
+    """
 
     service: NamespacedName
     writes: tuple[Write, ...] = ()
     events: tuple[Event, ...] = ()
     lines: tuple[LogLine, ...] = ()
+    after: frozenset[NamespacedName] = frozenset()
+    restores: bool = False
+
+    @property
+    def services(self) -> frozenset[NamespacedName]:
+        """Everybody who is written."""
+        return frozenset(write.service for write in self.writes)
+
+    @property
+    def given(self) -> tuple[WriteStatus, ...]:
+        """The writes that give addresses."""
+        return tuple(write for write in self.writes if isinstance(write, WriteStatus) and write.change.ingress)
 
 
 def ordered(
-    service: NamespacedName, change: StatusChange | None, claim: Claim | None, to_empty: tuple[NamespacedName, ...]
+    present: Mapping[NamespacedName, Service],
+    service: NamespacedName,
+    change: StatusChange | None,
+    claim: Claim | None,
+    to_empty: tuple[NamespacedName, ...],
 ) -> tuple[Write, ...]:
     """The writes of a step. `claim` None: it stands already. `to_empty`: services whose status shows what is given."""
-    emptied: tuple[Write, ...] = tuple(WriteStatus(other, EMPTY) for other in to_empty)
-    status: tuple[Write, ...] = () if change is None else (WriteStatus(service, change),)
+    emptied: tuple[Write, ...] = tuple(WriteStatus(other, EMPTY, _version(present, other)) for other in to_empty)
+    status: tuple[Write, ...] = ()
+    if change is not None:
+        status = (WriteStatus(service, change, _version(present, service)),)
     kept: tuple[Write, ...] = () if claim is None else (WriteClaim(service, claim),)
     return emptied + (kept + status if claim else status + kept)
+
+
+def _version(present: Mapping[NamespacedName, Service], service: NamespacedName) -> str:
+    return present[service].metadata.resource_version if service in present else ""

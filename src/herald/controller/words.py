@@ -52,6 +52,28 @@ def withheld_line(service: Service) -> LogLine:
     return _line(logging.WARNING, text, service, event="assignmentKept", ips=list(service.ingress_ips))
 
 
+def restored_line(service: Service, outcome: Convergence) -> LogLine:
+    """Somebody else has changed what the status said."""
+    text = "somebody else has changed the status of the service: it is restored"
+    fields = {"found": list(service.ingress_ips), "ips": list(map(str, outcome.addresses))}
+    return _line(logging.WARNING, text, service, event="statusRestored", **fields)
+
+
+def contested_line(service: str, by: tuple[str, ...], for_s: float) -> LogLine:
+    """Somebody else goes on changing the status of a service."""
+    fields = {"event": "statusContested", "service": service, "by": list(by), "seconds": round(for_s)}
+    return LogLine(logging.WARNING, contested_text(by, for_s), fields)
+
+
+def contested_text(by: tuple[str, ...], for_s: float) -> str:
+    """The same for an event."""
+    who = " and ".join(f'"{name}"' for name in by) or "somebody else"
+    return (
+        f"the status of the service is overwritten again and again by {who}; Herald leaves it alone for {for_s:.0f} s. "
+        "Give the service a loadBalancerClass that only one controller serves, or disable the other one"
+    )
+
+
 def _line(level: int, message: str, service: Service, **fields: Any) -> LogLine:
     return LogLine(level, message, {"service": str(service.key), **fields})
 
