@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Write what stands in deploy/ but is made from elsewhere, so that nothing is written twice by hand.
 
-    crds/*.yaml, crds/kustomization.yaml       from the types of herald.api
-    helm/herald/files/crds/*.yaml              the same
-    kustomize/base/validating-webhooks.yaml    what herald.controller.webhook wants to be asked
-    helm/herald/files/roles.yaml …             those of kustomize/base
-    helm/herald/files/known-values.json        the names in helm/herald/values.schema.json
-    version in Chart.yaml and of the images    herald.__version__
+crds/*.yaml, crds/kustomization.yaml       from the types of herald.api
+helm/herald/files/crds/*.yaml              the same
+kustomize/base/validating-webhooks.yaml    what herald.controller.webhook wants to be asked
+helm/herald/files/roles.yaml …             those of kustomize/base
+helm/herald/files/known-values.json        the names in helm/herald/values.schema.json
+version in Chart.yaml and of the images    herald.__version__
 
-    .venv/bin/python deploy/generate           write
-    .venv/bin/python deploy/generate --check   write nothing; exit 1 and name what is out of date
+.venv/bin/python deploy/generate.py           write
+.venv/bin/python deploy/generate.py --check   write nothing; exit 1 and name what is out of date
 """
 
 import json
@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 import herald
@@ -28,7 +29,7 @@ DEPLOY = Path(__file__).parent
 CHART = DEPLOY / "helm" / "herald"
 BASE = DEPLOY / "kustomize" / "base"
 IMAGE = "ghcr.io/herald-lb/herald"
-HEAD = "# Made by deploy/generate; not to be edited.\n"
+HEAD = "# Made by deploy/generate.py; not to be edited.\n"
 POLICY = """\
 # failurePolicy Ignore: what the webhooks refuse is refused again by controller and speakers, as conditions, so that a
 # controller that is down need not keep anybody from changing the configuration.
@@ -37,7 +38,9 @@ POLICY = """\
 
 def wanted() -> dict[Path, str]:
     """Every generated file with the text it should have."""
-    texts = {name: HEAD + _yaml(crd) for crd in crds() for name in [f"metallb.io_{crd['spec']['names']['plural']}.yaml"]}
+    texts = {
+        name: HEAD + _yaml(crd) for crd in crds() for name in [f"metallb.io_{crd['spec']['names']['plural']}.yaml"]
+    }
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -80,7 +83,7 @@ def main() -> int:
     out_of_date = stale(files)
     if "--check" in sys.argv[1:]:
         for path in out_of_date:
-            print(f"{path.relative_to(DEPLOY.parent)} is out of date: run deploy/generate", file=sys.stderr)
+            click.echo(f"{path.relative_to(DEPLOY.parent)} is out of date: run deploy/generate.py", err=True)
         return 1 if out_of_date else 0
     for path in out_of_date:
         if path in files:
@@ -88,7 +91,7 @@ def main() -> int:
             path.write_text(files[path], encoding="utf-8")
         else:
             path.unlink()
-        print(path.relative_to(DEPLOY.parent))
+        click.echo(path.relative_to(DEPLOY.parent))
     return 0
 
 
