@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ import yaml
 from shared_cluster import Shared
 
 from herald.api import crd
+from herald.lab.kubernetes import bulk
 from herald.lab.kubernetes.api_server import ApiServer
 from herald.lab.kubernetes.child import ChildFailedError
-from herald.lab.kubernetes.client import RequestRefusedError, connect
+from herald.lab.kubernetes.client import MERGE, RequestRefusedError, connect
 from herald.lab.process import CommandFailedError
 
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
@@ -60,7 +62,7 @@ def test_somebody_without_credentials_is_refused(api_server: ApiServer) -> None:
     assert "Forbidden" in api_server.kubectl_result("get", "nodes", user=stranger).stderr
 
 
-def test_a_pod_folder_holds_a_token_that_the_server_knows(bare_cluster: ApiServer, tmp_path) -> None:
+def test_a_pod_folder_holds_a_token_that_the_server_knows(bare_cluster: ApiServer, tmp_path: Path) -> None:
     folder = bare_cluster.service_account_folder("default", "default", tmp_path / "serviceaccount")
     review = {"spec": {"token": (folder / "token").read_text()}}
     status = bare_cluster.request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review)["status"]
@@ -219,7 +221,7 @@ def test_what_one_test_leaves_behind_the_next_one_does_not_find(shared: Shared) 
     assert "metallb.io" not in shared.bare().kubectl("get", "crds", "-o", "name")
 
 
-def test_a_server_that_cannot_start_leaves_nothing_behind_and_says_why(tmp_path) -> None:
+def test_a_server_that_cannot_start_leaves_nothing_behind_and_says_why(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -246,3 +248,29 @@ def test_a_second_server_stands_beside_the_first(api_server: ApiServer) -> None:
     assert not folder.exists()
     with pytest.raises(ConnectionRefusedError):
         connect(second.address, second.port, None, timeout=1)
+
+
+def test_ten_thousand_services_can_be_there_at_once(bare_cluster: ApiServer) -> None:
+    bare_cluster.seed("services/specs", bulk.services(10_000))
+    bare_cluster.seed("endpointslices", bulk.endpoint_slices(10_000, "node-1"))
+    path = "/api/v1/services?fieldSelector=metadata.namespace=default"
+    assert len(bare_cluster.request("GET", path, timeout=60)["items"]) == 10_001
+    assert "svc-9999-1" in bare_cluster.kubectl("get", "endpointslices", "svc-9999-1")
+    # What was seeded is an object like any other: the API lets it be changed.
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
+    changed = bare_cluster.request(
+        "PATCH", "/api/v1/namespaces/default/services/svc-77/status", status, content_type=MERGE
+    )
+    assert changed["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.1"
+    bare_cluster.kubectl("label", "service", "svc-77", "changed=yes")
+
+
+def test_helm_installs_a_chart(bare_cluster: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: tiny, version: 1.0.0}\n")
+    (tmp_path / "templates" / "map.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-map'}\n"
+    )
+    installed = bare_cluster.helm("install", "first", str(tmp_path), "-n", "default")
+    assert installed.ok, installed.stderr
+    assert bare_cluster.request("GET", f"{CONFIGMAPS}/first-map")["metadata"]["name"] == "first-map"

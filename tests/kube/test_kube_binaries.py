@@ -31,9 +31,7 @@ def test_the_users_own_assets_come_first(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_missing_program_is_named_together_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(
-        binaries.ProgramMissingError, match=rf"looked in {tmp_path}.*install-kubernetes"
-    ):
+    with pytest.raises(binaries.ProgramMissingError, match=rf"looked in {tmp_path}.*install-kubernetes"):
         binaries.find("etcd")
 
 

@@ -5,10 +5,13 @@
     certificates  the cluster's own certificate authority
     etcd          the store below the API
     client        requests to the API server, from outside also into its network namespace
+    tool          kubectl and helm
     kubeconfig    credentials as files: kubeconfigs, and what a pod finds under /var/run/secrets
     configuration kube-apiserver's flags, certificates and port
     snapshot      all objects at one moment, to come back to
     api_server    etcd and kube-apiserver: start, stop, and every fault that a cluster's API can have
+    nodes         nodes in the API, without kubelets
+    bulk          thousands of objects at once
     kube_proxy    the real kube-proxy in a node's namespace
 
 Nothing here waits in asyncio: tests call it as it is, and a lab calls it with `asyncio.to_thread`.

@@ -1,4 +1,4 @@
-"""Requests to the API server with the cluster administrator's certificate, each on a connection of its own.
+"""Requests to the API server with the cluster administrator's certificate.
 
 A test cluster's API server may stand in a network namespace. Its requests go there through a socket that a thread made
 inside the namespace: a socket stays in the namespace in which it was made, whoever uses it afterwards.
@@ -10,8 +10,9 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,16 +49,35 @@ class Client:
 
         RequestRefusedError for a status of 400 or above; OSError, http.client.HTTPException when there is no answer.
         """
-        connected = connect(self.address, self.port, self.namespace, timeout)
-        with connected, self.tls.wrap_socket(connected, server_hostname=self.address) as secure:
-            return exchange(secure, method, path, body, content_type)
+        with self.connection(timeout) as connection:
+            return exchange(connection, method, path, body, content_type)
+
+    @contextmanager
+    def connection(self, timeout: float = 10.0) -> Iterator[http.client.HTTPConnection]:
+        """A connection for many requests by `exchange`, one after the other."""
+        with (
+            connect(self.address, self.port, self.namespace, timeout) as plain,
+            self.tls.wrap_socket(plain, server_hostname=self.address) as secure,
+        ):
+            yield over(secure)
 
 
-def exchange(secure: socket.socket, method: str, path: str, body: Any = None, content_type: str = "") -> Any:
-    """One HTTP request over a connected socket; see `Client.request`."""
+def over(connected: socket.socket) -> http.client.HTTPConnection:
+    """HTTP over a socket that is connected already."""
     connection = http.client.HTTPConnection("localhost")
-    connection.sock = secure
-    headers = {"Connection": "close"} | ({"Content-Type": content_type} if body is not None else {})
+    connection.sock = connected
+    return connection
+
+
+def exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: Any = None,
+    content_type: str = "application/json",
+) -> Any:
+    """One request and its answer; see `Client.request`."""
+    headers = {"Content-Type": content_type} if body is not None else {}
     connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
     answer = connection.getresponse()
     text = answer.read().decode()

@@ -5,7 +5,6 @@ etcd wants a port in every address, so there is one in the name of the socket.
 """
 
 import http.client
-import json
 import socket
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from herald.lab.kubernetes import binaries
 from herald.lab.kubernetes.child import Child, ChildFailedError
+from herald.lab.kubernetes.client import RequestRefusedError, exchange, over
 
 CLIENTS = "unix://etcd:1"
 PEERS = "unix://etcd-peer:1"
@@ -57,22 +57,19 @@ class Etcd:
 
     def _healthy(self) -> bool:
         try:
-            return bool(self.ask("/health")["health"] == "true")
+            return '"health":"true"' in self.ask("/health")
         except (OSError, http.client.HTTPException):
             return False
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """A request to etcd's JSON gateway; octets in it are in base64. OSError when etcd refuses it."""
+        """A request to etcd's JSON gateway; octets in it are in base64. OSError when etcd refuses it.
+
+        /health is not of the gateway, and gives its JSON as text.
+        """
         with socket.socket(socket.AF_UNIX) as made:
             made.settimeout(10)
             made.connect(str(self._socket))
-            connection = http.client.HTTPConnection("localhost")
-            connection.sock = made
-            connection.request(
-                "GET" if body is None else "POST", path, None if body is None else json.dumps(body).encode()
-            )
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status != 200:
-                raise OSError(f"etcd {path}: {answer.status} {text.decode(errors='replace')}")
-            return json.loads(text)
+            try:
+                return exchange(over(made), "GET" if body is None else "POST", path, body)
+            except RequestRefusedError as error:
+                raise OSError(f"etcd: {error}") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from herald.lab.kubernetes import binaries
 from herald.lab.kubernetes.api_server import ApiServer
 from herald.lab.kubernetes.child import Child, ChildFailedError
-from herald.lab.kubernetes.client import connect, exchange
+from herald.lab.kubernetes.client import connect, exchange, over
 
 USER = "system:kube-proxy"
 """The API server's own bootstrap roles let this user see Services, EndpointSlices and nodes."""
@@ -65,7 +65,7 @@ class KubeProxy:
     def _healthy(self) -> bool:
         try:
             with connect(LOOPBACK, HEALTH_PORT, self.namespace, timeout=2) as connected:
-                exchange(connected, "GET", "/healthz")
+                exchange(over(connected), "GET", "/healthz")
         except (OSError, http.client.HTTPException):
             return False
         return True

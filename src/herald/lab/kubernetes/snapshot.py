@@ -6,7 +6,7 @@ it is as if another administrator had done it. Leases of the API server itself a
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ FIRST, LAST = b"/registry/", b"/registry0"
 ITS_OWN = (b"/registry/leases/kube-system/", b"/registry/masterleases/", b"/registry/peerserverleases/")
 """What kube-apiserver writes about itself all the time."""
 
-OPERATIONS = 500
+OPERATIONS = 200
 """In one transaction, for which `Etcd` allows as many; the request has to stay below 1.5 MiB."""
 
 
@@ -39,14 +39,20 @@ def restore(etcd: Etcd, wanted: Snapshot) -> tuple[Snapshot, list[bytes]]:
     current = {key: revision for key, revision, _ in _entries(etcd, keys_only=True)}
     gone = [key for key in current if key not in wanted.values]
     changed = [key for key in wanted.values if current.get(key) != wanted.revisions[key]]
-    revisions = dict(wanted.revisions)
     touched = gone + changed
-    for first in range(0, len(touched), OPERATIONS):
-        keys = touched[first : first + OPERATIONS]
-        answer = etcd.ask("/v3/kv/txn", {"success": [_operation(key, wanted.values.get(key)) for key in keys]})
-        written = int(answer["header"]["revision"])
-        revisions |= {key: written for key in keys if key in revisions}
-    return Snapshot(wanted.values, revisions), touched
+    written = write(etcd, {key: wanted.values.get(key) for key in touched})
+    return Snapshot(wanted.values, wanted.revisions | {key: written[key] for key in changed}), touched
+
+
+def write(etcd: Etcd, values: Mapping[bytes, bytes | None]) -> dict[bytes, int]:
+    """Write values, or delete where there is None, many in one transaction; the revision of each write."""
+    revisions: dict[bytes, int] = {}
+    keys = list(values)
+    for first in range(0, len(keys), OPERATIONS):
+        some = keys[first : first + OPERATIONS]
+        answer = etcd.ask("/v3/kv/txn", {"success": [_operation(key, values[key]) for key in some]})
+        revisions |= dict.fromkeys(some, int(answer["header"]["revision"]))
+    return revisions
 
 
 def _operation(key: bytes, value: bytes | None) -> dict[str, Any]:
