@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 RUN := .venv/bin/
 
-.PHONY: help lab test check unit bench fuzz format python tools lock clean
+.PHONY: help lab test check unit bench fuzz format python tools kubernetes lock clean
 
 help:
 	@sed -n 's/^#\( \{3\}make .*\)/\1/p' Makefile
@@ -16,6 +16,10 @@ python:
 
 tools:
 	@scripts/install-tools lab
+
+# etcd, kube-apiserver, kube-proxy, kubectl and helm, built once and kept outside the tree.
+kubernetes: tools
+	@scripts/install-kubernetes
 
 lab: tools
 	@$(RUN)herald lab run dual
@@ -27,16 +31,16 @@ check: python
 	$(RUN)lint-imports
 
 unit: python
-	$(RUN)pytest -q -m "not netns and not interop and not scenario"
+	$(RUN)pytest -q -m "not netns and not interop and not scenario and not kube"
 
-test: tools check
+test: kubernetes check
 	$(RUN)pytest
 
-bench: tools
+bench: kubernetes
 	$(RUN)python -m benchmarks
 
 fuzz: python
-	HYPOTHESIS_PROFILE=hunt $(RUN)pytest -q -m "not netns and not interop and not scenario" -k fuzz
+	HYPOTHESIS_PROFILE=hunt $(RUN)pytest -q -m "not netns and not interop and not scenario and not kube" -k fuzz
 
 format: python
 	$(RUN)ruff format .
