@@ -146,7 +146,7 @@ def test_a_change_of_mind_before_the_watch_has_shown_the_write_does_not_wait_for
     book.done(first, 0.0)
     book.want(WEB, ETH1)
     assert book.next(0.0) is None
-    assert book.next(SPACING_S) == Write(WEB, ETH1)
+    assert book.next(SPACING_S) == Write(WEB, ETH1, before=ETH0)
     assert cluster.writes == 0
 
 

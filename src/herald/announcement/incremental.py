@@ -161,6 +161,11 @@ class Upkeep:
         return self._ledger.contributions()
 
     @property
+    def peers(self) -> tuple[PeerParameters, ...]:
+        """The sessions of this node that are to be kept, by name."""
+        return self._openings.peers
+
+    @property
     def not_opened(self) -> tuple[tuple[PeerName, Reason], ...]:
         """Sessions of this node that cannot be opened, and why."""
         return self._openings.not_opened
@@ -197,6 +202,10 @@ class Upkeep:
                 yield Verdict(key, protocol, new.addresses, None)
             if was and not now:
                 yield Verdict(key, protocol, old.addresses, self.why_not(key, protocol))
+
+    def holders(self, address: IPAddress) -> Iterator[NamespacedName]:
+        """The services for which this node is to answer for the address. Looks at all of them."""
+        return (key for key, one in self._ledger.contributions().items() if address in one.held)
 
     def why_not(self, key: NamespacedName, protocol: Protocol) -> Reason | None:
         """Why this node does not announce the service in `protocol`; None if it does."""

@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,13 @@ from typing import TypeAlias
 from herald import __version__
 from herald.cluster.meta import NodeName
 from herald.config.compile import DEFAULT_NAMESPACE
-from herald.engine.link import Apply, Channel, Downward, Facts, LinkError, Ready, Upward, connect
+from herald.engine.link import Apply, Channel, Downward, Facts, Join, LinkError, Ready, Upward, connect
 from herald.observe import collector, log
 from herald.observe.problems import ProblemLog
 from herald.speaker.decider import Decider, Options
 from herald.speaker.draft import Draft, whole
 from herald.speaker.narrator import Narrator
+from herald.speaker.publisher import Nobody, Publisher
 from herald.speaker.roll_call import RollCall
 from herald.store.directory import Access, DirectoryStore
 from herald.store.pace import Pace
@@ -56,24 +57,47 @@ class Lost:
     channel: EngineChannel
 
 
-Input: TypeAlias = Changes | Connected | Lost | Facts
+Input: TypeAlias = Changes | Connected | Lost | Facts | Join
+Addresses: TypeAlias = Callable[[], AsyncGenerator[frozenset[str], None]]
+"""Where speakers may be found for gossip, whenever that has changed."""
+
+
+def _to_nobody(decider: Decider) -> Publisher:
+    return Nobody()
 
 
 class Control:
     """The control process on a store and a link. `run` until it is cancelled."""
 
-    def __init__(self, store: Store, link: Path, options: Options) -> None:
+    def __init__(
+        self,
+        store: Store,
+        link: Path,
+        options: Options,
+        publish: Callable[[Decider], Publisher] = _to_nobody,
+        addresses: Addresses | None = None,
+    ) -> None:
         self._store = store
         self._link = link
+        self._addresses = addresses
         self._decider = Decider(options)
-        self._narrator = Narrator(self._decider, _log)
+        self._publisher = publish(self._decider)
+        self._narrator = Narrator(self._decider, _log, self._publisher)
         self._problems = ProblemLog(_log)
         self._roll_call = RollCall()
         self._draft = Draft()
         self._channel: EngineChannel | None = None
         self._told_whole = False
         self._told_reset = False
+        self._join: Join | None = None
+        self._told_join = False
         self._inputs: asyncio.Queue[Input] = asyncio.Queue(_INPUTS)
+
+    def complaint(self) -> str | None:
+        """Why this node does not follow the cluster yet, or no longer; None if it does."""
+        if self._channel is None:
+            return "not connected to the engine"
+        return None if self._decider.is_ready else "not everything has been listed yet"
 
     async def run(self) -> None:
         """For ever."""
@@ -81,6 +105,14 @@ class Control:
             tasks.create_task(self._watch_store())
             tasks.create_task(self._keep_link())
             tasks.create_task(self._decide())
+            tasks.create_task(self._publisher.run())
+            if self._addresses is not None:
+                tasks.create_task(self._find_speakers(self._addresses))
+
+    async def _find_speakers(self, addresses: Addresses) -> None:
+        async with aclosing(addresses()) as found:
+            async for present in found:
+                await self._inputs.put(Join(tuple(sorted(present))))
 
     async def _watch_store(self) -> None:
         async with aclosing(self._store.watch(KINDS)) as watch:
@@ -127,6 +159,7 @@ class Control:
             elif self._narrator.has_more:
                 self._narrator.tell_more()
             else:
+                self._publisher.settle()
                 await self._wait()
             if pace.is_due:
                 await self._send()
@@ -145,7 +178,7 @@ class Control:
         match item:
             case Connected(channel):
                 self._channel = channel
-                self._told_whole = self._told_reset = False
+                self._told_whole = self._told_reset = self._told_join = False
                 self._roll_call.connected(monotonic())
             case Lost(channel):
                 if channel is self._channel:
@@ -153,10 +186,14 @@ class Control:
             case Facts():
                 self._roll_call.report({member.node: member.interfaces for member in item.members})
                 self._narrator.note_unanswered(item.holdings)
+                self._publisher.see(item.sessions)
                 self._see()
+            case Join():
+                self._join, self._told_join = item, False
             case _:
                 self._decider.take(item)
                 self._problems.tell(self._decider.problems)
+                self._publisher.took(item)
 
     def _see(self) -> None:
         members = self._roll_call.members(monotonic())
@@ -166,6 +203,7 @@ class Control:
     def _step(self) -> None:
         step = self._decider.step()
         self._draft.add(step.change)
+        self._publisher.note(step)
         self._narrator.note(step)
 
     async def _send(self) -> bool:
@@ -179,7 +217,13 @@ class Control:
             self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
         return True
 
-    def _message(self) -> Apply | None:
+    def _message(self) -> Apply | Join | None:
+        if self._join is not None and not self._told_join:
+            self._told_join = True
+            return self._join
+        return self._wish()
+
+    def _wish(self) -> Apply | None:
         """The whole wish once per connection, and again when the store is complete at last; otherwise what changed.
 
         The whole wish waits for the end of the work at hand: what is not decided yet would be missing in it.

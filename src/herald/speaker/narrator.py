@@ -19,8 +19,9 @@ from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
 from herald.engine.link import UnansweredHolding
 from herald.net.ip_family import IPAddress
-from herald.speaker import acceptance
+from herald.speaker import acceptance, happening
 from herald.speaker.decider import Decider, Step
+from herald.speaker.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,12 @@ class _Moved:
 
 
 class Narrator:
-    """Tells what `decider` came to, to `logger`."""
+    """Tells what `decider` came to: to `logger`, and what is worth an event of Kubernetes to `publisher`."""
 
-    def __init__(self, decider: Decider, logger: logging.Logger) -> None:
+    def __init__(self, decider: Decider, logger: logging.Logger, publisher: Publisher) -> None:
         self._decider = decider
         self._logger = logger
+        self._publisher = publisher
         self._node = decider.options.node
         self._unseen = ASSUMED if decider.options.assume_ready else NONE
         self._looked_at: View | None = None
@@ -69,6 +71,7 @@ class Narrator:
         for one in sorted(present - self._unanswered, key=lambda one: str(one.address)):
             text = f"{one.address} is answered on no interface of this node: {one.reason}"
             self._logger.warning(text, extra={"event": "announceFailed", "ip": str(one.address), "reason": one.reason})
+            self._tell_failed(one)
         self._unanswered = present
 
     @property
@@ -84,6 +87,10 @@ class Narrator:
             key = next(iter(self._to_check))
             del self._to_check[key]
             self._check_silence(key)
+
+    def _tell_failed(self, one: UnansweredHolding) -> None:
+        for service in self._decider.upkeep.holders(one.address):
+            self._publisher.tell(happening.announce_failed(service, one.address, self._node, one.reason))
 
     def _tell_verdict(self, verdict: Verdict, view: View) -> None:
         ips = [str(address) for address in verdict.addresses]
@@ -136,6 +143,9 @@ class Narrator:
         else:
             why = self._why_not(before, moved.after, decision)
             text = f"failover: leader of {ips} moved from {before} to {owner}{why}"
+            if owner == self._node:
+                namespace, service = self._decider.options.namespace, moved.verdict.service
+                self._publisher.tell(happening.leader_changed(namespace, service, text, owner))
         extra = {
             "event": "leaderChanged",
             "service": str(moved.verdict.service),
@@ -163,6 +173,7 @@ class Narrator:
         reason = self._silence(service, view) if service is not None and view is not None else None
         told = self._silent.pop(key, None)
         if reason is None:
+            self._publisher.silent(key, None)
             return
         self._silent[key] = reason
         if reason != told:
@@ -173,6 +184,7 @@ class Narrator:
             text = f"{key} is announced by nobody: {reason.words}"
             extra = {"event": "serviceNotAnnounced", "service": str(key), "reason": reason.log_word, "why": str(reason)}
             self._logger.log(level, text, extra=extra)
+            self._publisher.silent(key, reason if speaks else None)
 
     def _silence(self, service: Service, view: View) -> Reason | None:
         """Why nobody announces the service; None if somebody does, or it is none of ours."""

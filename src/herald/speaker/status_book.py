@@ -244,4 +244,7 @@ class StatusBook:
             is_right = keeper is not None and keeper.essence == wanted and keeper.is_exact
         if is_right:
             return None
-        return Write(slot, wanted, keeper.name if keeper else None, keeper.essence if keeper else None)
+        before = keeper.essence if keeper else None
+        if recent is not None and recent.awaited:
+            before = recent.essence
+        return Write(slot, wanted, keeper.name if keeper else None, before)

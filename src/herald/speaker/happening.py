@@ -1,0 +1,62 @@
+"""What a speaker records as Kubernetes events, in MetalLB's words where it has some.
+
+on the Service        nodeAssigned         this node began to announce it, by one protocol
+                      announceFailed       this node won its address and has no interface to answer on
+                      notAnnounced         nobody announces it, and why; one speaker says so for all
+in Herald's namespace BGPSessionUp/Down    about the BGPPeer
+                      LeaderChanged        about the ServiceL2Status of the node that took over
+"""
+
+from herald.allocator.convergence import EventType
+from herald.announcement.reason import Protocol, Reason
+from herald.cluster.meta import NamespacedName, NodeName
+from herald.config.findings import ObjectKey
+from herald.speaker.status_object import SessionReport, StatusKind, object_name
+from herald.store.store import Event, service_key
+
+
+def node_assigned(service: NamespacedName, node: NodeName, protocol: Protocol) -> Event:
+    """This node announces the service from now on."""
+    message = f'announcing from node "{node}" with protocol "{protocol.value}"'
+    return Event(service_key(service), EventType.NORMAL, "nodeAssigned", message)
+
+
+def announce_failed(service: NamespacedName, address: object, node: NodeName, reason: str) -> Event:
+    """This node is to answer for the address and cannot."""
+    message = (
+        f'the interfaces specified by LB IP "{address}" doesn\'t exist in assigned node "{node}" '
+        f'with protocol "{Protocol.LAYER2.value}" ({reason})'
+    )
+    return Event(service_key(service), EventType.WARNING, "announceFailed", message)
+
+
+def not_announced(service: NamespacedName, reason: Reason) -> Event:
+    """Nobody announces the service."""
+    return Event(service_key(service), EventType.WARNING, "notAnnounced", f"announced by no node: {reason.words}")
+
+
+def leader_changed(namespace: str, service: NamespacedName, text: str, node: NodeName) -> Event:
+    """This node answers for a service that another one answered for; `text` names both."""
+    name = object_name(StatusKind.LAYER2, node, str(service))
+    about = ObjectKey(StatusKind.LAYER2.value, namespace, name)
+    return Event(about, EventType.NORMAL, "LeaderChanged", f"{service}: {text}")
+
+
+def session_event(namespace: str, node: NodeName, before: SessionReport | None, now: SessionReport) -> Event | None:
+    """What has happened to a session between two reports; None if it is nothing to tell."""
+    about = ObjectKey("BGPPeer", namespace, now.peer)
+    was_up, is_up = before is not None and before.state == "Established", now.state == "Established"
+    where = f"BGP session of {node} with {now.peer}" + (f" ({now.address})" if now.address else "")
+    if is_up:
+        if not was_up:
+            return Event(about, EventType.NORMAL, "BGPSessionUp", f"{where} is up")
+        if before is not None and before.since != now.since:
+            why = f": {now.last_error}" if now.last_error else ""
+            return Event(about, EventType.WARNING, "BGPSessionUp", f"{where} is up again, it was down meanwhile{why}")
+        return None
+    if was_up:
+        why = now.last_error or "ended by this speaker"
+        return Event(about, EventType.WARNING, "BGPSessionDown", f"{where} is down: {why}")
+    if now.state in ("Down", "NotPossible") and (before is None or before.state != now.state):
+        return Event(about, EventType.WARNING, "BGPSessionFailed", f"no {where}: {now.last_error}")
+    return None

@@ -1,0 +1,125 @@
+"""Which status objects this node is to have, from what it decided and what its engine sees. No I/O."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from herald.announcement.reason import Reason
+from herald.announcement.sessions import Session
+from herald.api.bgp_session_status import SessionState
+from herald.bgp.parameters import PeerParameters
+from herald.config.problem import Problem, Severity
+from herald.engine.link import SessionFact
+from herald.speaker.decider import Decider, Step
+from herald.speaker.status_book import Slot, StatusBook
+from herald.speaker.status_object import Judgement, Names, SessionReport, StatusKind, label_value
+
+LONGEST_MESSAGE: Final = 32768
+"""Characters that the message of a condition may have."""
+_NO_CONFIGURATION: Final = frozenset({"Service", "EndpointSlice", "Node", "Namespace"})
+
+
+class StatusWish:
+    """Tells `book` what follows from the work of `decider`."""
+
+    def __init__(self, decider: Decider, book: StatusBook) -> None:
+        self._decider = decider
+        self._book = book
+        self._shared: dict[Names, Names] = {}
+        self._facts: Mapping[str, SessionFact] | None = None
+
+    def note(self, step: Step) -> None:
+        """The decider came to this."""
+        for key, contribution in step.change.contributions:
+            subject = str(key)
+            interfaces = self._share(tuple(sorted(contribution.interfaces or ())))
+            peers = self._share(tuple(sorted(name for name, routes in contribution.routes if routes)))
+            self._book.want(Slot(StatusKind.LAYER2, subject), interfaces if contribution.answers else None)
+            self._book.want(Slot(StatusKind.BGP, subject), peers or None)
+        if step.change.peers or step.change.peers_dropped:
+            self._look_at_sessions()
+
+    def judge(self) -> None:
+        """The configuration was compiled anew."""
+        self._book.want(Slot(StatusKind.CONFIGURATION, ""), judgement(self._decider.problems))
+
+    def see(self, facts: Iterable[SessionFact]) -> None:
+        """The engine sees these sessions."""
+        self._facts = {fact.peer: fact for fact in facts}
+        self._look_at_sessions()
+
+    def settle(self) -> None:
+        """The decider has no work at hand. What nobody wants by now may go, once everything is known."""
+        if self._decider.is_ready and self._decider.is_complete:
+            for kind in (StatusKind.CONFIGURATION, StatusKind.LAYER2, StatusKind.BGP):
+                self._book.complete(kind)
+            if self._facts is not None:
+                self._look_at_sessions()
+                self._book.complete(StatusKind.SESSION)
+
+    def _look_at_sessions(self) -> None:
+        view = self._decider.view
+        if view is None or self._facts is None:
+            return
+        sessions = view.sessions(self._decider.options.node)
+        upkeep = self._decider.upkeep
+        reports = session_reports(sessions, upkeep.peers, dict(upkeep.not_opened), self._facts)
+        wanted = {Slot(StatusKind.SESSION, label_value(report.peer)): report for report in reports}
+        for subject in tuple(self._book.subjects(StatusKind.SESSION)):
+            if (slot := Slot(StatusKind.SESSION, subject)) not in wanted:
+                self._book.want(slot, None)
+        for slot, report in wanted.items():
+            self._book.want(slot, report, hurried=is_news(self._book.wanted(slot), report))
+
+    def _share(self, names: Names) -> Names:
+        """The same tuple for all services alike: there are few different ones."""
+        return self._shared.setdefault(names, names)
+
+
+def judgement(problems: Iterable[Problem]) -> Judgement:
+    """The verdict over the configuration: every object that is left out, or kept at its last good version."""
+    errors = [
+        str(problem)
+        for problem in problems
+        if problem.severity is Severity.ERROR and problem.kind not in _NO_CONFIGURATION
+    ]
+    if not errors:
+        return Judgement()
+    return Judgement(("configuration error: " + "\n".join(errors))[:LONGEST_MESSAGE])
+
+
+def session_reports(
+    sessions: Iterable[Session],
+    opened: Iterable[PeerParameters],
+    not_opened: Mapping[str, Reason],
+    facts: Mapping[str, SessionFact],
+) -> Iterator[SessionReport]:
+    """One report for each name of each session: two BGPPeers may mean the same one."""
+    endpoints = {peer.name: peer.endpoint for peer in opened}
+    for session in sessions:
+        reason, fact = not_opened.get(session.name), facts.get(session.name)
+        for name in sorted(session.names):
+            if reason is not None:
+                yield SessionReport(name, "", "NotPossible", last_error=reason.words)
+            elif session.name in endpoints:
+                yield _report(name, endpoints[session.name], fact)
+
+
+def _report(name: str, endpoint: str, fact: SessionFact | None) -> SessionReport:
+    if fact is None:
+        return SessionReport(name, endpoint, "Connecting")
+    since = datetime.fromtimestamp(fact.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if fact.since else ""
+    return SessionReport(name, endpoint, _state(fact), since, fact.last_error or "", fact.prefixes_sent)
+
+
+def _state(fact: SessionFact) -> SessionState:
+    if fact.established:
+        return "Established"
+    return "Down" if fact.last_error else "Connecting"
+
+
+def is_news(before: object, after: SessionReport) -> bool:
+    """Whether more is different than a number or a text."""
+    if not isinstance(before, SessionReport):
+        return True
+    return (before.state, before.since, before.address) != (after.state, after.since, after.address)
