@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from deploy_rendering import (
     DEPLOY,
     NAMESPACE,
-    Document,
     OVERLAYS,
+    Document,
     container,
     documents,
     kustomized,

@@ -50,6 +50,7 @@ OUT_OF_RANGE = {
     "speaker.bgpDebounceTimeout=0": "/speaker/bgpDebounceTimeout",
     "crds.validationFailurePolicy=Warn": "/crds/validationFailurePolicy",
     "tls.minVersion=1.2": "/tls/minVersion",
+    "controller.image.tag=1.10": "/controller/image/tag",
     "tls.curvePreferences=X25519": "/tls/curvePreferences",
     "speaker.memberlist.mlSecretKeyPath=etc": "/speaker/memberlist/mlSecretKeyPath",
 }
@@ -69,7 +70,7 @@ RENDERED = {
     "networkpolicies.enabled=true,networkpolicies.apiPort=443": "port: 443",
     "networkpolicies.enabled=true,networkpolicies.defaultDeny=true": "name: default-deny",
     "crds.validationFailurePolicy=Fail": "failurePolicy: Fail",
-    "controller.image.tag=9": "image: ghcr.io/herald-lb/herald:9",
+    "controller.image.tag=v9": "image: ghcr.io/herald-lb/herald:v9",
     "controller.extraContainers[0].name=mine": "- name: mine",
     "imagePullSecrets[0].name=mine": "- name: mine",
     "speaker.labels.tier=edge": "tier: edge",
@@ -128,7 +129,7 @@ def test_values_schema_and_defaults_know_the_same_names() -> None:
 
 def test_lint_passes_and_finds_unknown_values_too() -> None:
     assert done(run("helm", "lint", CHART, "--strict"))
-    assert "did you mean" in run("helm", "lint", CHART, "--set", "speaker.tolerateMasters=true").stdout
+    assert "did you mean" in run("helm", "lint", CHART, "--set", "speaker.tolerateMasters=true").stderr
 
 
 def test_values_for_frr_alone_change_nothing() -> None:
