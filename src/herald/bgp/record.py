@@ -9,6 +9,7 @@ from collections import Counter
 from herald.bgp.adj_rib_out import AdjRibOut, FamilyRib
 from herald.bgp.capability import Capability
 from herald.bgp.conversation import Conversation
+from herald.bgp.family import Family
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 from herald.bgp.parameters import Change, PeerParameters, changed_fields
@@ -21,6 +22,7 @@ class Record:
     def __init__(self) -> None:
         self.since = 0.0  # in the present state
         self.established_at: float | None = None
+        self.down_at: float | None = None
         self.flaps = 0
         self.ups = 0
         self.last_error: SessionError | None = None
@@ -35,9 +37,10 @@ class Record:
         self.ups += 1
         self.pinned_error = None
 
-    def down(self) -> None:
+    def down(self, now: float) -> None:
         """The session was Established and is no more."""
         self.established_at = None
+        self.down_at = now
         self.flaps += 1
 
     def failed(self, error: SessionError) -> None:
@@ -66,6 +69,7 @@ class Record:
             state=state,
             since=self.since,
             established_at=self.established_at,
+            down_at=self.down_at,
             local_asn=parameters.local_asn,
             remote_asn=agreed.remote_asn if agreed else None,
             remote_router_id=agreed.remote_router_id if agreed else None,
@@ -91,6 +95,8 @@ def _neighbor(parameters: PeerParameters, last: Conversation | None) -> Neighbor
     return Neighbor(
         address=parameters.peer_address,
         port=parameters.peer_port,
+        peer_asn=parameters.peer_asn,
+        families=tuple(family for family in Family if family in parameters.families),
         internal=parameters.internal,
         multihop=parameters.multihop,
         hold_time=parameters.hold_time,

@@ -342,7 +342,7 @@ class Session:
             effects.append(Down(reason))
             if now - self._record.established_at >= STABLE_SECONDS:
                 self._backoff.reset()
-            self._record.down()
+            self._record.down(now)
         self._advance(happened, now)
         self._timers.clear_all()
         self._rib.end()

@@ -62,6 +62,8 @@ class Neighbor:
 
     address: Address
     port: int
+    peer_asn: int | None
+    families: tuple[Family, ...]
     internal: bool
     multihop: bool
     hold_time: int
@@ -76,8 +78,8 @@ class SessionSnapshot:
     """One session. Instants are monotonic seconds; what is negotiated is None while there is no agreement.
 
     `pinned_error` is the first error since the session was last Established: of a hundred failed attempts the one that
-    tells most. `ups` and `flaps` count how often it came up and went down. `pending_changes` are configured fields that
-    take effect with the next session.
+    tells most. `ups` and `flaps` count how often it came up and went down, `down_at` is when it last did.
+    `pending_changes` are configured fields that take effect with the next session.
     """
 
     name: str
@@ -85,6 +87,7 @@ class SessionSnapshot:
     state: State
     since: float
     established_at: float | None
+    down_at: float | None
     local_asn: int
     remote_asn: int | None
     remote_router_id: IPv4Address | None

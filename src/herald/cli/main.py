@@ -30,6 +30,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Look at what runs": {
         "show": "The local speaker, live: sessions, routes, Layer 2, members.",
+        "vtysh": "FRR's show commands, answered by the local speaker.",
     },
     "Try it out": {
         "lab": "A small data centre in network namespaces on this machine.",

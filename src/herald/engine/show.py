@@ -16,12 +16,12 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     groups: {interface: [solicited-node group]}, dropped: {reason: frames},
                     gratuitous: {pending, framesSent}, sendFailures}
     counters       see `herald.engine.counters`
-    bgp summary    [{peer, endpoint, state, since, localASN, remoteASN, routerID, holdTime, keepaliveTime, nextRetry,
-                    lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
+    bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, routerID, holdTime, keepaliveTime,
+                    nextRetry, lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
                     updatesWithErrors, messagesIn, messagesOut,
                     capabilities: {offered: [text], received: [text]},
-                    neighbor: {address, port, internal, multihop, holdTime, keepaliveTime, connectTime, localAddress,
-                               localRouterID},
+                    neighbor: {address, port, peerASN, families: [text], internal, multihop, holdTime, keepaliveTime,
+                               connectTime, localAddress, localRouterID},
                     families: [{family, negotiated, wanted, advertised, pending, received, nextHop, reason}]}]
                     `since`: how long in this state; `nextRetry`: how long until the next attempt
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
@@ -181,6 +181,7 @@ def _session(one: SessionSnapshot, now: float) -> Document:
         "endpoint": one.endpoint,
         "state": one.state.value,
         "since": round(now - one.since, 3),
+        "downFor": None if one.down_at is None or one.established_at is not None else round(now - one.down_at, 3),
         "localASN": one.local_asn,
         "remoteASN": one.remote_asn,
         "routerID": str(one.remote_router_id) if one.remote_router_id else None,
@@ -206,6 +207,8 @@ def _neighbor(one: Neighbor) -> Document:
     return {
         "address": str(one.address),
         "port": one.port,
+        "peerASN": one.peer_asn,
+        "families": [family.text for family in one.families],
         "internal": one.internal,
         "multihop": one.multihop,
         "holdTime": one.hold_time,

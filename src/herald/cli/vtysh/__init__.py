@@ -1,0 +1,150 @@
+"""`herald vtysh`, in the image also `vtysh`: FRR's show commands, answered from what the local speaker does.
+
+For hands and scripts that know FRR's; nothing can be configured here. What is asked of the speaker is the same as of
+`herald show`. Errors are worded and numbered as FRR does: a line that begins with %, exit code 1.
+"""
+
+import json
+import sys
+from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
+from typing import Any, assert_never
+
+import click
+
+from herald.cli.show import SOCKET_VARIABLE, ask
+from herald.cli.vtysh import documents, grammar, text
+from herald.cli.vtysh.grammar import Command, NotUnderstoodError, Verb
+from herald.cli.vtysh.state import Entry, Neighbor, State, state
+
+NOT_IN_TABLE = "% Network not in table"
+NO_NEIGHBOR = "% No such neighbor in this view/vrf"
+NOT_INTERACTIVE = 'vtysh: Herald answers single commands only: vtysh -c "show ip bgp"'
+
+
+@click.command()
+@click.option(
+    "-c", "--command", "lines", multiple=True, metavar="COMMAND", help="Answer this; may be given repeatedly."
+)
+@click.option(
+    "--socket",
+    "path",
+    type=click.Path(path_type=Path),
+    help=f"Socket of the speaker.  [env var: {SOCKET_VARIABLE}]",
+)
+@click.option(
+    "--node-name", envvar="METALLB_NODE_NAME", show_envvar=True, metavar="NODE", help="Which speaker is asked."
+)
+def vtysh(lines: tuple[str, ...], path: Path | None, node_name: str | None) -> None:
+    """FRR's show commands, answered from the local speaker's own state.
+
+    Words may be cut short, and json added. Without -c, commands are read from standard input, one a line.
+
+    \b
+    Examples:
+      herald vtysh -c "show bgp summary"
+      herald vtysh -c "show ip bgp" -c "show bgp neighbors json"
+      herald vtysh -c "show bgp ipv4 unicast 192.0.2.7/32"
+    """
+    if not lines and sys.stdin.isatty():
+        click.echo(NOT_INTERACTIVE, err=True)
+        sys.exit(1)
+    for line in lines or [line.strip() for line in sys.stdin]:
+        try:
+            answer = _answer(grammar.parse(line), line, path, node_name)
+        except NotUnderstoodError as error:
+            click.echo(str(error))
+            sys.exit(1)
+        if answer:
+            click.echo(answer)
+
+
+def _answer(command: Command, line: str, path: Path | None, node_name: str | None) -> str:
+    """What is printed. Raises NotUnderstoodError."""
+    match command.verb:
+        case Verb.NOTHING:
+            return ""
+        case Verb.VERSION:
+            return text.version()
+        case Verb.RUNNING_CONFIG:
+            return text.running_config()
+        case Verb.BFD_PEERS:
+            return "[]" if command.json else "BFD Peers:"
+        case Verb.BFD_BRIEF:
+            return "[]" if command.json else text.bfd_brief()
+        case Verb.BFD_PEER:
+            raise NotUnderstoodError(f"% Unable to find 'peer {command.argument}'")
+        case Verb.SUMMARY | Verb.TABLE | Verb.ENTRY | Verb.NEIGHBORS | Verb.ADVERTISED:
+            return _bgp(command, line, _state(path, node_name))
+        case _ as never:
+            assert_never(never)
+
+
+def _state(path: Path | None, node_name: str | None) -> State:
+    summary = ask("bgp summary", path, node_name)
+    return state(summary["node"], summary["data"], ask("bgp routes", path, node_name)["data"])
+
+
+def _bgp(command: Command, line: str, known: State) -> str:
+    match command.verb:
+        case Verb.SUMMARY:
+            versions = (4, 6) if command.version is None else (command.version,)
+            return _dump(documents.summary(known, versions)) if command.json else text.summary(known, versions)
+        case Verb.TABLE:
+            version = command.version or 6
+            return _dump(documents.table(known, version)) if command.json else text.table(known, version)
+        case Verb.ENTRY:
+            found = _entry(command, line, known)
+            if found is None:
+                return "{\n}" if command.json else NOT_IN_TABLE
+            return _dump(documents.entry(known, found)) if command.json else text.entry(known, found)
+        case Verb.NEIGHBORS:
+            return _neighbors(command, known)
+        case _:
+            return _advertised(command, known)
+
+
+def _entry(command: Command, line: str, known: State) -> Entry | None:
+    """The prefix that was named, or for a bare address the longest one that has it."""
+    assert command.argument is not None
+    asked = ip_interface(command.argument)
+    if command.version not in (None, asked.version):
+        raise NotUnderstoodError(f"% Unknown command: {line}")
+    entries = known.table(asked.version)
+    if "/" in command.argument:
+        wanted = ip_network(command.argument, strict=False)
+        return next((one for one in entries if one.prefix == wanted), None)
+    holding = [one for one in entries if asked.ip in one.prefix]
+    return max(holding, key=lambda one: one.prefix.prefixlen, default=None)
+
+
+def _neighbors(command: Command, known: State) -> str:
+    chosen = known.neighbors if command.version is None else known.of_family(command.version)
+    if command.argument is not None:
+        chosen = _named(command.argument, known)
+        if not chosen:
+            return _dump({"bgpNoSuchNeighbor": True}) if command.json else f"{NO_NEIGHBOR}\n"
+    if command.json:
+        return _dump(documents.neighbors(known, chosen))
+    return "\n".join(text.neighbor(known, one) for one in chosen)
+
+
+def _advertised(command: Command, known: State) -> str:
+    assert command.argument is not None
+    chosen = _named(command.argument, known)
+    if not chosen:
+        return _dump({"bgpNoSuchNeighbor": True}) if command.json else f"{NO_NEIGHBOR}\n"
+    neighbor = chosen[0]
+    version = command.version or ip_address(neighbor.address).version
+    if command.json:
+        return _dump(documents.advertised(known, neighbor, version))
+    return text.advertised(known, neighbor, version)
+
+
+def _named(address: str, known: State) -> tuple[Neighbor, ...]:
+    wanted = str(ip_address(address))
+    return tuple(one for one in known.neighbors if one.address == wanted)
+
+
+def _dump(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2)
