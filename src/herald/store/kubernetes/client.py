@@ -7,6 +7,7 @@ StoreError
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -28,6 +29,9 @@ CONNECT_TIMEOUT_S = 5.0
 MOST_REPETITIONS = 2
 LONGEST_PAUSE_S = 5.0
 _MOST_CONNECTIONS = 100
+
+# It tells of every request; what operators would want to know of is told by those who make them.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 Params: TypeAlias = Mapping[str, str | int | bool]
 

@@ -5,6 +5,7 @@ a name counts), `~/.kube/config`. lightkube understands the result; credentials 
 """
 
 import os
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ from herald.store.kubernetes.credentials import EXEC_VERSIONS, CredentialsError,
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DEFAULT_KUBECONFIG = Path("~/.kube/config")
+_NOTICE_DEAD_PEERS = (
+    # A machine that is gone sends nothing, and a watch sends nothing to it: only this notices within half a minute.
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 _FILES = {
     "clusters": ("cluster", ("certificate-authority",)),
     "users": ("user", ("client-certificate", "client-key", "tokenFile")),
@@ -52,8 +60,12 @@ class Access:
         except (ConfigError, OSError, ValueError, AssertionError) as error:
             # OSError: a certificate file, or what is in it (ssl.SSLError is one).
             raise CredentialsError(f"context {self.config.context_name}: {error}") from error
-        auth = self._auth(params["verify"])
-        return httpx2.AsyncClient(**{**params, **({"auth": auth} if auth else {})}, limits=limits)
+        tls = params["verify"]
+        params["auth"] = self._auth(tls) or params["auth"]
+        params["transport"] = httpx2.AsyncHTTPTransport(
+            verify=tls, limits=limits, proxy=self.proxy, socket_options=_NOTICE_DEAD_PEERS
+        )
+        return httpx2.AsyncClient(**params)
 
     def _auth(self, tls: ssl.SSLContext) -> httpx2.Auth | None:
         user = self.config.user

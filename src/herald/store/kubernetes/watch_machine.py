@@ -24,8 +24,8 @@ from herald.cluster.wire import wire_name
 PAGE = 500
 WATCH_S = 300
 """A watch is asked for this long, up to twice as long, so that many watches do not end together."""
-SILENCE_S = 75.0
-"""A server sends a bookmark each minute; when it does not, or a connection is half open, a new watch costs little."""
+SILENCE_S = 120.0
+"""A server sends bookmarks, but none where nothing at all happens. After this long it is asked anew; that is cheap."""
 STEADY_S = 5.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
