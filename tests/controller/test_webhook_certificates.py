@@ -23,6 +23,7 @@ from herald.controller.webhook.certificates import (
     Step,
     examine,
     issue,
+    united,
 )
 from herald.controller.webhook.tls import CertificateError, TlsOptionError, TlsOptions, install, server_context
 
@@ -133,6 +134,11 @@ def test_a_renewed_ca_leaves_the_old_one_trusted_for_a_day() -> None:
     alone = issue(Step.DROP_OLD_CA, both, NAMES, due + 2 * DAY)
     assert handshake(both, alone[CA_CERT], NAMES[0], due)
     assert not handshake(old, alone[CA_CERT], NAMES[0], due)
+
+
+def test_bundles_are_united_without_repetition() -> None:
+    both = united(FRESH[CA_CERT], OTHER[CA_CERT], FRESH[CA_CERT], b"", b"rubbish")
+    assert both == FRESH[CA_CERT] + OTHER[CA_CERT]
 
 
 def test_other_keys_of_the_secret_stay() -> None:

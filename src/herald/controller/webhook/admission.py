@@ -98,7 +98,7 @@ def _review_written(request: AdmissionRequest, kind: Kind, world: World) -> Revi
     refusals = [each for each in errors if each.rule not in ADMISSIBLE]
     if refusals and not _is_harmless(new, old, refusals):
         return Review.forbidden(_refusal(compiled.change.key, refusals))
-    return Review(True, warnings=(*lost_fields(request), *consequences(compiled, errors)))
+    return Review(True, warnings=(*lost_fields(request, world), *consequences(compiled, errors)))
 
 
 def _is_harmless(new: Any, old: Any, refusals: list[Problem]) -> bool:

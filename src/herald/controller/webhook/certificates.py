@@ -105,6 +105,17 @@ def issue(step: Step, data: Mapping[str, bytes], names: Sequence[str], now: date
             return {**data, CA_CERT: bundle, CA_KEY: key, **_serving(authority, names, now)}
 
 
+def united(*bundles: bytes) -> bytes:
+    """All certificates of all bundles, each once, in their order. What cannot be read is left out."""
+    found: dict[bytes, None] = {}
+    for bundle in bundles:
+        try:
+            found.update(dict.fromkeys(map(_pem, _certificates(bundle, CA_CERT))))
+        except _UnusableError:
+            continue  # `examine` speaks of it.
+    return b"".join(found)
+
+
 def _authority(data: Mapping[str, bytes]) -> _Authority:
     certificate = _certificates(data.get(CA_CERT, b""), CA_CERT)[0]
     key = _key(data.get(CA_KEY, b""), CA_KEY)

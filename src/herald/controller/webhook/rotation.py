@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from herald.controller.webhook.certificates import CA_CERT, CERT, KEY, Step, examine, issue
+from herald.controller.webhook.certificates import CA_CERT, CERT, KEY, Step, examine, issue, united
 from herald.controller.webhook.options import CONVERTED_CRD, WebhookOptions
 from herald.controller.webhook.readiness import Readiness
 from herald.controller.webhook.tls import CertificateError
@@ -74,6 +74,7 @@ class _Keeper:
         self._readiness = readiness
         self._now = now
         self._served: tuple[bytes, bytes] | None = None
+        self._trusted = b""  # the CA of what is served
 
     async def run(self, changed: asyncio.Event) -> None:
         retry_s = FIRST_RETRY_S
@@ -90,27 +91,38 @@ class _Keeper:
             await asyncio.sleep(PAUSE_S)
 
     async def _round(self) -> None:
-        data = await _settled(self._client, self._options, self._now)
-        await _inject(self._client, self._options, data[CA_CERT])
+        data = await _settled(self._client, self._options, self._now, self._trusted)
         served = (data[CERT], data[KEY])
         if served != self._served:
-            if self._served is not None:
-                await asyncio.sleep(SPREAD_S)
-            await self._install(*served)
-            self._served = served
-            _log.info("webhook certificate is served", extra={"op": "certRotation", "secret": self._options.secret})
+            await self._change(served, data[CA_CERT])
+        await _inject(self._client, self._options, data[CA_CERT])
         self._readiness.certificates_in_place()
 
+    async def _change(self, served: tuple[bytes, bytes], bundle: bytes) -> None:
+        """Serve another certificate, both being trusted meanwhile."""
+        await _inject(self._client, self._options, united(bundle, self._trusted))
+        if self._served is not None:
+            await asyncio.sleep(SPREAD_S)
+        await self._install(*served)
+        self._served, self._trusted = served, bundle
+        _log.info("webhook certificate is served", extra={"op": "certRotation", "secret": self._options.secret})
 
-async def _settled(client: ApiClient, options: WebhookOptions, now: Callable[[], datetime]) -> Mapping[str, bytes]:
-    """The Secret's content once nothing is left to be done about it. Raises StoreError."""
+
+async def _settled(
+    client: ApiClient, options: WebhookOptions, now: Callable[[], datetime], trusted: bytes
+) -> Mapping[str, bytes]:
+    """The Secret's content once nothing is left to be done about it. Raises StoreError.
+
+    `trusted` stands for a CA that somebody took out of the Secret while its certificates are served.
+    """
     for _ in range(MOST_ATTEMPTS):
         stored = await _read_secret(client, options)
         data = _content(stored)
         verdict = examine(data, options.names, now())
         if verdict.step is Step.KEEP:
             return data
-        wanted = issue(verdict.step, data, options.names, now())
+        known = data if data.get(CA_CERT) else {**data, CA_CERT: trusted}
+        wanted = issue(verdict.step, known, options.names, now())
         try:
             await _write_secret(client, options, stored, wanted)
         except ApiError as error:
