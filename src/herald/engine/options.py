@@ -3,15 +3,30 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from herald.layer2.announcer import DEFAULT_RATE
 from herald.layer2.link import DEFAULT_EXCLUSIONS
+from herald.swim.profile import HERALD, PROFILES, Profile, from_metallb
+
+
+@dataclass(frozen=True, slots=True)
+class GossipOptions:
+    """Where to gossip, how fast, and the folder of the shared secret; None: not encrypted."""
+
+    bind: str
+    port: int = 7946
+    secret_folder: Path | None = None
+    profile: Profile = HERALD
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`link_fd` is a listening Unix socket, see `herald.speaker.supervisor`; no `members_dir`: the node is alone."""
+    """`link_fd` is a listening Unix socket, see `herald.speaker.supervisor`.
+
+    The others are known by `gossip`, else by heartbeats in `members_dir`; without both the node is alone.
+    """
 
     node: str
     link_fd: int
@@ -20,6 +35,7 @@ class Options:
     log_level: str = "info"
     exclude_interfaces: tuple[str, ...] = DEFAULT_EXCLUSIONS
     gratuitous_rate: int = DEFAULT_RATE
+    gossip: GossipOptions | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -33,6 +49,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
     parser.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     parser.add_argument("--gratuitous-rate", type=int, default=DEFAULT_RATE, help="gratuitous ARP frames per second")
+    _add_gossip(parser)
     given = parser.parse_args(arguments)
     default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
     patterns = default if given.exclude_interface is None else tuple(given.exclude_interface)
@@ -44,4 +61,34 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         given.log_level,
         patterns,
         given.gratuitous_rate,
+        _gossip(parser, given) if given.ml_bindaddr else None,
     )
+
+
+def _add_gossip(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("gossip, with MetalLB's flags")
+    group.add_argument("--ml-bindaddr", default="", help="address to gossip at; empty: no gossip")
+    group.add_argument("--ml-bindport", type=int, default=7946, help="UDP and TCP port")
+    group.add_argument("--ml-secret-key-path", default="", help="folder with the file secretkey; empty: not encrypted")
+    group.add_argument(
+        "--ml-profile", choices=sorted(PROFILES), default="herald", help="timing; lan and wan: MetalLB's"
+    )
+    group.add_argument("--ml-wan-config", action="store_true", help="the same as --ml-profile wan")
+    group.add_argument("--ml-config", type=Path, help="MetalLB's config.json; where it exists it says all the timing")
+
+
+def _gossip(parser: argparse.ArgumentParser, given: argparse.Namespace) -> GossipOptions:
+    try:
+        ip_address(given.ml_bindaddr)
+    except ValueError as error:
+        parser.error(f"--ml-bindaddr: {error}")
+    if not 0 < given.ml_bindport < 65536:
+        parser.error(f"--ml-bindport: {given.ml_bindport} is not 1 to 65535")
+    profile = PROFILES["wan" if given.ml_wan_config else given.ml_profile]
+    try:
+        if given.ml_config is not None and given.ml_config.exists():
+            profile = from_metallb(given.ml_config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        parser.error(f"--ml-config {given.ml_config}: {error}")
+    folder = Path(given.ml_secret_key_path) if given.ml_secret_key_path else None
+    return GossipOptions(given.ml_bindaddr, given.ml_bindport, folder, profile)

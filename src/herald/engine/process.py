@@ -17,6 +17,7 @@ import os
 import random
 import signal
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from herald.engine import counters, show
@@ -57,6 +58,7 @@ class _Engine:
         self._exclusion = Exclusion(options.exclude_interfaces)
         self._wish = Wish()
         self._applying = asyncio.Lock()
+        self._show_members: Callable[[], show.Document] = lambda: show.members(self._membership.members())
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -106,6 +108,13 @@ class _Engine:
         self._link.note_change()
 
     def _join(self) -> Membership:
+        if self._options.gossip is not None:
+            # Imported here: only who gossips pays for the cryptography.
+            from herald.engine.gossip import GossipMembership
+
+            gossip = GossipMembership(self._options.node, self._options.gossip, self._link.note_change)
+            self._show_members = gossip.document
+            return gossip
         if self._options.members_dir is None:
             return Alone(self._options.node, self._link.note_change)
         return Heartbeat(self._options.members_dir, self._options.node, self._link.note_change)
@@ -157,7 +166,7 @@ class _Engine:
         return show.ShowSocket(
             self._options.node,
             {
-                "members": lambda: show.members(self._membership.members()),
+                "members": self._show_members,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),

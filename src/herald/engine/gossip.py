@@ -1,0 +1,207 @@
+"""Membership by gossip: `herald.swim` behind `herald.engine.membership.Membership`.
+
+    Join ── addresses ──▶ GossipDriver ◀── UDP and TCP, port 7946 ──▶ the other speakers, ours and MetalLB's
+    interfaces ── metadata ──▶ │
+    members ◀──────────────────┘
+
+**Where gossip cannot begin** (the port is taken, the address is not there yet, the key cannot be read) the engine goes
+on, says so, and tries again every `TRY_AGAIN` seconds. Until then this node claims to have no usable interface at all,
+so it answers for no Layer 2 address. It could not know who else does: the usual reason is a speaker of MetalLB that
+still runs on this node, and two that each believe to be alone take every address twice. BGP needs no members and runs.
+
+**The secret** is the file `secretkey` in its folder, read again every `READ_KEY_EVERY` seconds; see
+`herald.swim.keyring` for how a changed one is taken into use. A key that can no longer be read stays in force.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+
+from herald.engine import metadata
+from herald.engine.membership import Members, UsableNames
+from herald.engine.options import GossipOptions
+from herald.swim.driver import GossipDriver, open_sockets
+from herald.swim.event import JoinAt, Leave, SetMeta, SetWrapping
+from herald.swim.gossip import Gossip, GossipSnapshot
+from herald.swim.keyring import KeyChange
+from herald.swim.local import Identity
+from herald.swim.member import Endpoint, MemberSnapshot
+from herald.swim.packet import Wrapping
+
+TRY_AGAIN: Final = 1.0
+SAY_AGAIN: Final = 60.0
+READ_KEY_EVERY: Final = 5.0
+KEY_FILE: Final = "secretkey"
+
+_log: Final = logging.getLogger("herald.engine.gossip")
+
+
+class GossipMembership:
+    """A `Membership` of speakers that gossip. Made and used in one loop."""
+
+    def __init__(self, node: str, options: GossipOptions, on_change: Callable[[], None]) -> None:
+        """Begins at once, or as soon as it can."""
+        self._node = node
+        self._options = options
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._offered: UsableNames = None
+        self._places: tuple[Endpoint, ...] = ()
+        self._keys: KeyChange | None = None
+        self._driver: GossipDriver | None = None
+        self._machine: Gossip | None = None
+        self._known: Members = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._complained = float("-inf")
+        self._starting: asyncio.Task[None] | None = None
+        self._begin()
+
+    def members(self) -> Members:
+        """See `Membership.members`. Before gossip has begun: this node, without a usable interface."""
+        if self._machine is None:
+            return {self._node: frozenset()}
+        others = {name: metadata.decode(meta) for name, meta in self._machine.present().items()}
+        return {**others, self._node: self._offered}
+
+    def offer(self, interfaces: frozenset[str]) -> None:
+        """See `Membership.offer`."""
+        if interfaces != self._offered:
+            self._offered = interfaces
+            if self._driver is not None:
+                self._driver.tell(SetMeta(metadata.encode(interfaces)))
+            self._on_change()
+
+    def join(self, addresses: tuple[str, ...]) -> None:
+        """See `Membership.join`. What is no address is said in the log and left out."""
+        self._places = tuple(place for text in addresses if (place := self._place(text)) is not None)
+        if self._driver is not None:
+            self._driver.tell(JoinAt(self._places))
+
+    async def leave(self) -> None:
+        """See `Membership.leave`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._driver is not None:
+            self._driver.tell(Leave())
+            await self._driver.wait_departed()
+
+    def document(self) -> list[Mapping[str, Any]]:
+        """What `herald show members` tells."""
+        return members_document(self.members(), None if self._machine is None else self._machine.snapshot())
+
+    def _place(self, text: str) -> Endpoint | None:
+        try:
+            return Endpoint.parse(text, self._options.port)
+        except ValueError as error:
+            _log.warning("nobody can be joined at %r: %s", text, error, extra={"event": "joinAddressBad"})
+            return None
+
+    def _begin(self) -> None:
+        """Open what is needed, or try again later."""
+        self._timer = None
+        at = Endpoint(ip_address(self._options.bind), self._options.port)
+        try:
+            wrapping = self._wrapping()
+            udp, tcp = open_sockets(at)
+        except OSError as error:
+            self._cannot_begin(f"{at}: {error}")
+            return
+        except ValueError as error:
+            self._cannot_begin(str(error))
+            return
+        profile, now = self._options.profile, self._loop.time()
+        self._machine = Gossip(Identity(self._node, at), profile, wrapping, random.SystemRandom(), now)
+        self._driver = GossipDriver(
+            self._machine, wrapping, udp, tcp, stream_patience=profile.tcp_timeout, on_change=self._changed
+        )
+        self._starting = self._loop.create_task(self._driver.start())
+        self._driver.tell(SetMeta(metadata.encode(self._offered)))
+        self._driver.tell(JoinAt(self._places))
+        how = "encrypted" if wrapping.keyring else "NOT encrypted: no --ml-secret-key-path is given"
+        extra = {"event": "gossipStarted", "address": str(at), "encrypted": wrapping.keyring is not None}
+        _log.log(logging.INFO if wrapping.keyring else logging.WARNING, "gossip at %s, %s", at, how, extra=extra)
+        self._later(READ_KEY_EVERY, self._read_key_again)
+        self._changed()
+
+    def _cannot_begin(self, why: str) -> None:
+        now = self._loop.time()
+        if now - self._complained >= SAY_AGAIN:
+            self._complained = now
+            _log.error(
+                "gossip cannot begin, so this node knows of no other speaker and answers for no Layer 2 address; BGP "
+                "goes on. It is tried again every second. %s",
+                why,
+                extra={"event": "gossipFailed", "error": why},
+            )
+        self._later(TRY_AGAIN, self._begin)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timer = self._loop.call_later(seconds, action)
+
+    def _wrapping(self) -> Wrapping:
+        """With the present keys. Raises ValueError and OSError where the first one cannot be had."""
+        profile, folder = self._options.profile, self._options.secret_folder
+        if folder is not None and self._keys is None:
+            self._keys = KeyChange(read_secret(folder))
+        return Wrapping(
+            self._keys.ring(self._loop.time()) if self._keys is not None else None,
+            compression=profile.compression,
+            verify_incoming=profile.verify_incoming,
+            verify_outgoing=profile.verify_outgoing,
+        )
+
+    def _read_key_again(self) -> None:
+        self._later(READ_KEY_EVERY, self._read_key_again)
+        if self._keys is None or self._options.secret_folder is None or self._driver is None:
+            return
+        try:
+            secret = read_secret(self._options.secret_folder)
+        except (OSError, ValueError) as error:
+            _log.warning("the key of gossip stays: %s", error, extra={"event": "gossipKeyUnreadable"})
+        else:
+            if self._keys.learn(secret, self._loop.time()):
+                _log.info("the key of gossip changes", extra={"event": "gossipKeyChanged"})
+        wrapping = self._wrapping()
+        self._driver.set_wrapping(wrapping)
+        self._driver.tell(SetWrapping(wrapping))
+
+    def _changed(self) -> None:
+        before, self._known = self._known, self.members()
+        came, went = self._known.keys() - before.keys(), before.keys() - self._known.keys()
+        if came or went:
+            extra = {"event": "membersChanged", "joined": sorted(came), "left": sorted(went)}
+            _log.info("live speakers are now %s", ", ".join(sorted(self._known)), extra=extra)
+        self._on_change()
+
+
+def read_secret(folder: Path) -> bytes:
+    """The octets of `secretkey`, as they are. Raises OSError, and ValueError if there are none."""
+    secret = (folder / KEY_FILE).read_bytes()
+    if not secret:
+        raise ValueError(f"{folder / KEY_FILE} is empty; it must hold the secret that all speakers share")
+    return secret
+
+
+def members_document(members: Members, snapshot: GossipSnapshot | None) -> list[Mapping[str, Any]]:
+    """The document of `members`, see `herald.engine.show`: with gossip also those that died or left lately."""
+    known = {one.name: one for one in snapshot.members} if snapshot is not None else {}
+    document: list[Mapping[str, Any]] = []
+    for name in sorted(members.keys() | known.keys()):
+        names, one = members.get(name), known.get(name)
+        row = {"name": name, "interfaces": None if names is None else sorted(names)}
+        document.append(row if one is None else {**row, **_details(one)})
+    return document
+
+
+def _details(one: MemberSnapshot) -> Mapping[str, Any]:
+    return {
+        "state": one.state.name.lower(),
+        "since": round(one.age, 3),
+        "incarnation": one.incarnation,
+        "address": str(one.endpoint),
+        "lastSeen": None if one.heard is None else round(one.heard, 3),
+    }

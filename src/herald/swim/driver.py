@@ -1,0 +1,244 @@
+"""The shell of the gossip machine: one UDP socket, a TCP listener, and a timer.
+
+All packets that wait are read before any timer is looked at, so that an answer that came in time counts as such even
+if this process was late. What a stream brings is decoded in a thread when it is long, so that it holds up nobody.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Coroutine
+from ipaddress import ip_address
+from typing import Final, assert_never
+
+from herald.swim.event import (
+    Answer,
+    Answered,
+    Ask,
+    Changed,
+    Departed,
+    Effect,
+    Event,
+    Kind,
+    Note,
+    PacketReceived,
+    SendPacket,
+    StreamAsked,
+    StreamRefused,
+    Unanswered,
+)
+from herald.swim.gossip import Gossip
+from herald.swim.keyring import UnauthenticatedError
+from herald.swim.member import Endpoint, plain_address
+from herald.swim.message import DecodeError, Message
+from herald.swim.packet import Drop, Wrapping
+from herald.swim.stream import Reading
+
+LARGEST_PACKET: Final = 65536
+PACKETS_AT_A_TIME: Final = 256
+RECEIVE_BUFFER: Final = 2 * 1024 * 1024
+MOST_STREAMS: Final = 128
+"""Streams of others at the same time."""
+_CHUNK: Final = 65536
+_LOUD: Final = frozenset({Kind.CONFLICT, Kind.UDP_BLOCKED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED})
+_QUIET: Final = frozenset({Kind.SUSPECTED, Kind.REFUTED})
+
+_log: Final = logging.getLogger("herald.swim")
+
+
+class GossipDriver:
+    """Runs a machine. Made and used in one loop."""
+
+    def __init__(
+        self,
+        machine: Gossip,
+        wrapping: Wrapping,
+        udp: socket.socket,
+        tcp: socket.socket,
+        *,
+        stream_patience: float,
+        on_change: Callable[[], None],
+    ) -> None:
+        """The sockets are bound to the machine's endpoint, `tcp` listens; they are closed with the driver."""
+        self._machine = machine
+        self._wrapping = wrapping
+        self._udp = udp
+        self._tcp = tcp
+        self._patience = stream_patience
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[int, asyncio.Future[bytes | None]] = {}
+        self._streams = 0
+        self._server: asyncio.Server | None = None
+        self._departed: asyncio.Future[None] = self._loop.create_future()
+        self.send_failures = 0
+
+    async def start(self) -> None:
+        """Take part from now on."""
+        self._server = await asyncio.start_server(self._serve, sock=self._tcp)
+        self._loop.add_reader(self._udp, self._read_packets)
+        self._arm()
+
+    def tell(self, event: Event) -> None:
+        """Something happened."""
+        self._perform(self._machine.handle(event, self._loop.time()))
+
+    def set_wrapping(self, wrapping: Wrapping) -> None:
+        """Streams are read like this from now on; the machine is to be told too."""
+        self._wrapping = wrapping
+
+    async def wait_departed(self) -> None:
+        """Return when the others know that we left; to be called after `Leave` was told."""
+        await self._departed
+
+    def close(self) -> None:
+        """Take no more part. What was sent is sent."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self._udp)
+        self._udp.close()
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+
+    def _arm(self) -> None:
+        deadline = self._machine.deadline()
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() == deadline and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._read_packets()
+        self._perform(self._machine.wake(self._loop.time()))
+
+    def _read_packets(self) -> None:
+        for _ in range(PACKETS_AT_A_TIME):
+            try:
+                data, source = self._udp.recvfrom(LARGEST_PACKET)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:  # of a packet sent before; the socket is as good as it was
+                _log.debug("UDP: %s", error, extra={"event": "gossipSocket"})
+                continue
+            self.tell(PacketReceived(Endpoint(plain_address(ip_address(source[0])), source[1]), data))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case SendPacket(to, data):
+                    self._send(to, data)
+                case Ask():
+                    self._begin(self._ask(effect))
+                case Answer(stream, data):
+                    waiting = self._answers.pop(stream, None)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(data)
+                case Changed():
+                    self._on_change()
+                case Departed():
+                    if not self._departed.done():
+                        self._departed.set_result(None)
+                case Note():
+                    _write(effect)
+                case _:
+                    assert_never(effect)
+        self._arm()
+
+    def _send(self, to: Endpoint, data: bytes) -> None:
+        try:
+            self._udp.sendto(data, (str(to.address), to.port))
+        except OSError:  # no route, no buffer: as if the network had lost it, which the protocol is made for
+            self.send_failures += 1
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, ask: Ask) -> None:
+        try:
+            async with asyncio.timeout(ask.timeout):
+                message = await self._converse(ask)
+        except TimeoutError:
+            self.tell(Unanswered(ask.ask, "no answer in time"))
+        except (OSError, DecodeError, UnauthenticatedError, asyncio.IncompleteReadError) as error:
+            self.tell(Unanswered(ask.ask, str(error) or type(error).__name__))
+        else:
+            self.tell(Answered(ask.ask, message))
+
+    async def _converse(self, ask: Ask) -> Message:
+        source = (self._udp.getsockname()[0], 0)
+        reader, writer = await asyncio.open_connection(str(ask.to.address), ask.to.port, local_addr=source)
+        try:
+            writer.write(ask.data)
+            return await self._receive(reader)
+        finally:
+            writer.close()
+
+    async def _receive(self, reader: asyncio.StreamReader) -> Message:
+        reading = Reading(self._wrapping)
+        while True:
+            data = await reader.read(_CHUNK)
+            if not data:
+                raise DecodeError("the stream ended before the message did")
+            long = len(data) + reading.held > _CHUNK // 4
+            message = await asyncio.to_thread(reading.feed, data) if long else reading.feed(data)
+            if message is not None:
+                return message
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._streams >= MOST_STREAMS:
+            writer.transport.abort()
+            return
+        self._streams += 1
+        number, waiting = id(writer), self._loop.create_future()
+        try:
+            async with asyncio.timeout(self._patience):
+                message = await self._receive(reader)
+                self._answers[number] = waiting
+                self.tell(StreamAsked(number, message))
+                answer = await waiting
+                if answer is not None:
+                    writer.write(answer)
+                    await writer.drain()
+        except UnauthenticatedError:
+            self.tell(StreamRefused(Drop.UNAUTHENTICATED))
+        except DecodeError:
+            self.tell(StreamRefused(Drop.MALFORMED))
+        except (OSError, TimeoutError) as error:
+            _log.debug("stream dropped: %s", error, extra={"event": "gossipStreamDropped"})
+        finally:
+            self._streams -= 1
+            self._answers.pop(number, None)
+            writer.close()
+
+
+def open_sockets(at: Endpoint) -> tuple[socket.socket, socket.socket]:
+    """A UDP socket and a listening TCP socket at that place. Raises OSError, then none is left open."""
+    family = socket.AF_INET if at.address.version == 4 else socket.AF_INET6
+    with contextlib.ExitStack() as undo:
+        udp = undo.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        tcp = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for one in (udp, tcp):
+            one.setblocking(False)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind((str(at.address), at.port))
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        tcp.listen(MOST_STREAMS)
+        undo.pop_all()
+    return udp, tcp
+
+
+def _write(note: Note) -> None:
+    level = logging.WARNING if note.kind in _LOUD else logging.DEBUG if note.kind in _QUIET else logging.INFO
+    extra = {"event": note.kind.value, "member": note.member}
+    _log.log(level, "%s: %s", note.member, note.text, extra=extra)

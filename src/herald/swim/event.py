@@ -1,0 +1,148 @@
+"""What happens to the gossip machine, and what it wants done.
+
+the shell tells     PacketReceived, StreamAsked (somebody connected and said this), Answered, Unanswered (what
+                    became of our own `Ask`), SetMeta, JoinAt, SetWrapping, Leave
+the machine wants   SendPacket, Ask (connect, say this, wait for one message), Answer (on that stream, then close),
+                    Changed (look at the members again), Departed (the others know that we left), Note (for the log)
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from herald.swim.member import Endpoint
+from herald.swim.message import Message
+from herald.swim.packet import Drop, Wrapping
+
+
+@dataclass(frozen=True, slots=True)
+class PacketReceived:
+    """A UDP packet came from there."""
+
+    source: Endpoint
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAsked:
+    """A stream that somebody opened has brought this message; `stream` names it in `Answer`."""
+
+    stream: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRefused:
+    """A stream has brought what could not be read."""
+
+    why: Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to an `Ask`."""
+
+    ask: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """An `Ask` came to nothing, with the reason in words."""
+
+    ask: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMeta:
+    """This node's metadata from now on, up to 512 octets."""
+
+    meta: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAt:
+    """Where members may be found: all that is known of it."""
+
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetWrapping:
+    """Packets and streams are wrapped like this from now on."""
+
+    wrapping: Wrapping
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """This node leaves the group."""
+
+
+Event: TypeAlias = (
+    PacketReceived | StreamAsked | StreamRefused | Answered | Unanswered | SetMeta | JoinAt | SetWrapping | Leave
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SendPacket:
+    """A packet to send."""
+
+    to: Endpoint
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Connect to `to`, send `data`, wait for one message; all within `timeout` seconds."""
+
+    ask: int
+    to: Endpoint
+    data: bytes
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Send `data` on the stream, then close it; None: only close it."""
+
+    stream: int
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Who is present, or the metadata of one of them, is not what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """The others have been told that this node left."""
+
+
+class Kind(enum.Enum):
+    """What a `Note` is about; the value is its name in the log."""
+
+    JOINED = "memberJoined"
+    SUSPECTED = "memberSuspected"
+    DIED = "memberDied"
+    LEFT = "memberLeft"
+    REFUTED = "memberRefuted"
+    ACCUSED = "accusedFalsely"
+    CONFLICT = "memberConflict"
+    UDP_BLOCKED = "memberUdpBlocked"
+    JOIN_FAILED = "memberJoinFailed"
+    HELD_UP = "gossipHeldUp"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something for the log: of whom, and in words what."""
+
+    kind: Kind
+    member: str
+    text: str
+
+
+Effect: TypeAlias = SendPacket | Ask | Answer | Changed | Departed | Note

@@ -1,0 +1,216 @@
+"""The rules by which a member's state changes.
+
+                  alive, newer        suspect, not older    dead, not older    its time is up
+    unknown       → alive, joined     –                     –                  –
+    alive         stays, newer        → suspect             → dead or left     –
+    suspect       → alive, refuted    confirms              → dead or left     → dead, unless it answers
+    dead, left    → alive, joined     –                     –                  –
+    this node     contradicts         contradicts           contradicts        –
+
+"Newer" compares incarnations: only the member itself raises its own, so the last word is its. *Contradicting*: this
+node takes an incarnation above the accuser's and tells everybody that it is alive. What changes a state is passed on.
+A member that is dead by its own word has left. At another address a name is believed only once its old bearer is gone.
+
+Where the profile has second looks, a suspect that answered *us* after it was accused is not declared dead when its time
+is up: the accuser's word stands against our own eyes. memberlist would; a lost refutation then kills a live node.
+"""
+
+from typing import Final
+
+from herald.swim.event import Kind
+from herald.swim.local import Local, ReconnectDue, SecondLook, SuspicionOver
+from herald.swim.member import HIGHEST_INCARNATION, Endpoint, Member, State
+from herald.swim.message import Alive, Dead, Suspect
+from herald.swim.packet import Drop
+from herald.swim.roster import MOST_MEMBERS
+from herald.swim.suspicion import Suspicion
+
+LOOK_PER_MEMBER: Final = 0.002
+"""Seconds between second looks for each member of the group: a suspect is asked 500 times a second by all together."""
+_SAY_AGAIN: Final = 60.0
+
+
+class Standing:
+    """Applies the table to the roster."""
+
+    def __init__(self, local: Local) -> None:
+        self._local = local
+        self._suspicions: dict[str, Suspicion] = {}
+        self._conflicts: dict[str, float] = {}
+
+    def suspicion(self, name: str) -> Suspicion | None:
+        """The accusation against that member that stands."""
+        return self._suspicions.get(name)
+
+    def shift(self, by: float) -> None:
+        """This node was held up for so long: that is not held against the suspects."""
+        for one in self._suspicions.values():
+            one.started += by
+
+    def look_every(self) -> float:
+        """Seconds between two second looks."""
+        return max(self._local.profile.second_look or 0.0, LOOK_PER_MEMBER * len(self._local.roster))
+
+    def alive(self, said: Alive) -> None:
+        """Somebody says that a member is alive."""
+        local = self._local
+        said = self._with_port(said)
+        if said.node == local.name:
+            self._alive_us(said)
+            return
+        versions = said.versions
+        if versions.pmin == 0 or versions.pmax == 0 or versions.pmin > versions.pmax:
+            local.dropped[Drop.VERSIONS] += 1
+            return
+        member = local.roster.get(said.node)
+        if member is None:
+            if len(local.roster) >= MOST_MEMBERS:
+                local.dropped[Drop.TOO_MANY] += 1
+                return
+            member = Member(said.node, said.endpoint, versions, b"", 0, State.DEAD, local.now)
+            local.roster.add(member)
+        elif member.endpoint != said.endpoint:
+            if not self._may_move(member):
+                self._conflict(said.node, said.endpoint, member.endpoint)
+                return
+        elif said.incarnation <= member.incarnation:
+            return
+        self._take(member, said)
+
+    def _take(self, member: Member, said: Alive) -> None:
+        local, was, meta = self._local, member.state, member.meta
+        self._acquit(member.name)
+        local.broadcast(said.node, said)
+        member.endpoint, member.versions, member.meta = said.endpoint, said.versions, said.meta
+        member.incarnation = said.incarnation
+        local.set_state(member, State.ALIVE)
+        if not was.present:
+            local.note(Kind.JOINED, member.name, f"at {member.endpoint}")
+            local.changed()
+        elif was is State.SUSPECT:
+            local.note(Kind.REFUTED, member.name, f"it is alive, incarnation {member.incarnation}")
+        if meta != member.meta:
+            local.changed()
+
+    def suspect(self, said: Suspect) -> None:
+        """Somebody got no answer from a member."""
+        local = self._local
+        member = local.roster.get(said.node)
+        if member is None or said.incarnation < member.incarnation:
+            return
+        if said.node == local.name:
+            self._contradict(said.incarnation, f"{said.accuser} got no answer from this node")
+            return
+        standing = self._suspicions.get(said.node)
+        if standing is not None:
+            if standing.confirm(said.accuser):
+                local.timers.set(SuspicionOver(said.node), standing.ends())
+                local.broadcast(said.node, said)
+            return
+        if member.state is not State.ALIVE:
+            return
+        local.broadcast(said.node, said)
+        member.incarnation = said.incarnation
+        local.set_state(member, State.SUSPECT)
+        standing = Suspicion(said.accuser, len(local.roster), local.profile, local.now)
+        self._suspicions[said.node] = standing
+        local.timers.set(SuspicionOver(said.node), standing.ends())
+        if local.profile.second_look is not None:
+            local.timers.set(SecondLook(said.node), local.now + local.rng.random() * self.look_every())
+        local.note(Kind.SUSPECTED, said.node, f"{said.accuser} got no answer from it")
+
+    def dead(self, said: Dead) -> None:
+        """Somebody says that a member is dead; of itself: that it has left."""
+        local = self._local
+        member = local.roster.get(said.node)
+        if member is None or said.incarnation < member.incarnation or not member.state.present:
+            return
+        if said.node == local.name:
+            self._contradict(said.incarnation, f"{said.accuser} has declared this node dead")
+            return
+        self._acquit(said.node)
+        local.broadcast(said.node, said)
+        member.incarnation = said.incarnation
+        left = said.node == said.accuser
+        local.set_state(member, State.LEFT if left else State.DEAD)
+        if left:
+            local.note(Kind.LEFT, said.node, "by its own word")
+        else:
+            local.note(Kind.DIED, said.node, f"declared dead by {said.accuser}")
+            if local.profile.reconnect_interval is not None and not local.timers.is_set(ReconnectDue()):
+                local.timers.set(ReconnectDue(), local.now + local.profile.reconnect_interval)
+        local.changed()
+
+    def time_is_up(self, name: str) -> None:
+        """A suspect has not contradicted in time."""
+        local, standing, member = self._local, self._suspicions.get(name), self._local.roster.get(name)
+        if standing is None or member is None or member.state is not State.SUSPECT:
+            return
+        if local.profile.second_look is not None and member.heard is not None and member.heard > standing.started:
+            local.timers.set(SuspicionOver(name), standing.prolong(local.now))
+            return
+        self.dead(Dead(member.incarnation, name, local.name))
+
+    def leave(self) -> Dead:
+        """This node has left. What is to be told."""
+        local = self._local
+        local.leaving = True
+        own = local.roster.get(local.name)
+        assert own is not None
+        local.set_state(own, State.LEFT)
+        farewell = Dead(local.incarnation, local.name, local.name)
+        local.broadcast(local.name, farewell)
+        return farewell
+
+    def announce(self) -> None:
+        """Tell everybody what this node is now, under a new incarnation."""
+        self._raise_to(self._local.incarnation + 1)
+
+    def _alive_us(self, said: Alive) -> None:
+        local = self._local
+        if local.leaving:
+            return
+        if said.endpoint != local.me.endpoint:
+            self._conflict(said.node, said.endpoint, local.me.endpoint)
+            return
+        same = said.incarnation == local.incarnation and said == local.alive()
+        if said.incarnation >= local.incarnation and not same:
+            self._contradict(said.incarnation, "it is known with what an earlier speaker said")
+
+    def _contradict(self, incarnation: int, why: str) -> None:
+        local = self._local
+        if local.leaving:
+            return
+        local.worse(1)
+        self._raise_to(max(local.incarnation, incarnation) + 1)
+        local.note(Kind.ACCUSED, local.name, f"{why}; contradicted, incarnation {local.incarnation}")
+
+    def _raise_to(self, incarnation: int) -> None:
+        local = self._local
+        own = local.roster.get(local.name)
+        assert own is not None
+        # Above, nobody accepts it. Who drove us there has the key, and can do worse.
+        local.incarnation = own.incarnation = min(incarnation, HIGHEST_INCARNATION)
+        own.meta = local.meta
+        local.broadcast(local.name, local.alive())
+
+    def _acquit(self, name: str) -> None:
+        if self._suspicions.pop(name, None) is not None:
+            self._local.timers.cancel(SuspicionOver(name))
+
+    def _may_move(self, member: Member) -> bool:
+        return member.state is State.LEFT or (member.state is State.DEAD and self._local.profile.reclaim)
+
+    def _conflict(self, name: str, claimed: Endpoint, known: Endpoint) -> None:
+        local = self._local
+        local.dropped[Drop.CONFLICT] += 1
+        self._conflicts = {one: until for one, until in self._conflicts.items() if until > local.now}
+        if name not in self._conflicts and len(self._conflicts) < MOST_MEMBERS:
+            self._conflicts[name] = local.now + _SAY_AGAIN
+            local.note(Kind.CONFLICT, name, f"{claimed} bears this name too; it is known at {known}")
+
+    def _with_port(self, said: Alive) -> Alive:
+        if said.endpoint.port:
+            return said
+        endpoint = Endpoint(said.endpoint.address, self._local.me.endpoint.port)
+        return Alive(said.incarnation, said.node, endpoint, said.meta, said.versions)
