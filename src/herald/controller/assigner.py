@@ -180,10 +180,6 @@ class Assigner:
                 stand_ins.append(name)
         self._held_back[step.service] = tuple(stand_ins)
 
-    def is_held_back(self, services: Iterable[NamespacedName]) -> bool:
-        """Whether the last write of any of these has failed."""
-        return any(key in self._held_back for key in services)
-
     def retry(self, services: Iterable[NamespacedName]) -> None:
         """Look again at these, before anybody else, if their writes have failed."""
         again = [key for key in sorted(services) if key in self._held_back]

@@ -77,7 +77,7 @@ class Controller:
         self._problems = ProblemLog(_log)
         self._patience: Patience[NamespacedName] = Patience(performance.side_by_side)
         self._rivalry: Rivalry[NamespacedName] = Rivalry()
-        self._flights: dict[NamespacedName, asyncio.Task[None]] = {}
+        self._flights: dict[NamespacedName, asyncio.Task[bool]] = {}
         self._counting: asyncio.Task[None] | None = None
         self._count_at = 0.0
         self._count_busy_at = monotonic() + POOLS_PAUSE_S
@@ -131,32 +131,34 @@ class Controller:
                 self._flights.update(dict.fromkeys(step.services, flight))
             await pace.breathe()
 
-    def _flights_of(self, services: Collection[NamespacedName]) -> set[asyncio.Task[None]]:
+    def _flights_of(self, services: Collection[NamespacedName]) -> set[asyncio.Task[bool]]:
         return {self._flights[key] for key in services if key in self._flights}
 
-    async def _perform(self, step: Step, before: set[asyncio.Task[None]]) -> None:
+    async def _perform(self, step: Step, before: "set[asyncio.Task[bool]]") -> bool:
+        """Write the step, if `before` were all written. Gives whether it was."""
         try:
             if before:
                 await asyncio.wait(before)
-            if self._assigner.is_held_back(step.after):
+            if not all(flight.result() for flight in before):
                 self._fail(step, None)
-                return
-            await self._write_all(step)
+                return False
+            return await self._write_all(step)
         finally:
             for key in step.services:
                 del self._flights[key]
 
-    async def _write_all(self, step: Step) -> None:
+    async def _write_all(self, step: Step) -> bool:
         for write in step.writes:
             try:
                 version = await self._write(write)
             except StoreError as error:
                 self._fail(step, error)
-                return
+                return False
             self._assigner.confirm(write, version)
         self._assigner.finish(step)
         self._patience.succeeded(step.service, monotonic())
         await self._tell(step)
+        return True
 
     def _fail(self, step: Step, error: StoreError | None) -> None:
         self._assigner.defer(step)
