@@ -90,9 +90,10 @@ def test_the_build_steps_make_a_herald_that_runs(tmp_path: Path) -> None:
     for source in _sources(build):
         target = context / source
         target.parent.mkdir(parents=True, exist_ok=True)
-        ignored = shutil.ignore_patterns("__pycache__")
-        copy = (lambda a, b: shutil.copytree(a, b, ignore=ignored)) if (ROOT / source).is_dir() else shutil.copy
-        copy(ROOT / source, target)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / source, target)
     environment = {key: value.replace("/opt/herald", str(prefix)) for key, value in _environment(build).items()}
     own = {"PATH": f"{UV.parent}:{os.environ['PATH']}", "HOME": os.environ["HOME"], "UV_PYTHON": sys.executable}
     # The machine's own certificates count, so that it works behind a proxy that re-signs.
