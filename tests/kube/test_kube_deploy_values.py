@@ -142,3 +142,4 @@ def test_no_webhooks_leaves_no_trace_of_them() -> None:
     assert "ValidatingWebhookConfiguration" not in text
     assert "webhook-server" not in text
     assert "serving-certs" not in text
+    assert "/convert" not in text
