@@ -18,6 +18,7 @@ NODE_NAME_RULE = (
     "253 characters at most"
 )
 DEFAULT_NAMESPACE = "metallb-system"
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 LOG_LEVELS = ("all", "debug", "info", "warn", "error", "none")
 
 config_option = click.option(
@@ -26,6 +27,26 @@ config_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     help="Folder of manifests; it is watched, and statuses are kept in DIR/.herald.",
+)
+optional_config_option = click.option(
+    "--config",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder of manifests in place of a cluster; it is watched, and statuses are kept in DIR/.herald.",
+)
+kubeconfig_option = click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="How to reach the cluster, from outside of it.  [default: the pod's own account, $KUBECONFIG, ~/.kube/config]",
+)
+optional_namespace_option = click.option(
+    "-n",
+    "--namespace",
+    envvar="METALLB_NAMESPACE",
+    show_envvar=True,
+    metavar="NAME",
+    help=f"Namespace of the metallb.io resources.  [default: that of the pod, otherwise {DEFAULT_NAMESPACE}]",
 )
 namespace_option = click.option(
     "-n",
@@ -60,6 +81,49 @@ members_option = click.option(
     metavar="DIR",
     help="Where speakers see each other's heartbeats.  [default: CONFIG/.herald/members]",
 )
+
+
+_PROCESS_OPTIONS = (
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=9120,
+        show_default=True,
+        help="HTTPS port of the metrics; 0: none.",
+    ),
+    click.option(
+        "--health-probe-port",
+        type=click.IntRange(0, 65535),
+        default=17472,
+        show_default=True,
+        help="HTTP port of /healthz and /readyz; 0: none.",
+    ),
+    click.option(
+        "--metrics-cert-dir",
+        metavar="DIR",
+        help="Folder of tls.crt and tls.key for the metrics; without it the certificate is self-signed.",
+    ),
+    click.option("--tls-min-version", metavar="VERSION", help="VersionTLS12 or VersionTLS13.  [default: VersionTLS13]"),
+    click.option("--tls-cipher-suites", metavar="NAMES", help="With VersionTLS12: IANA names, comma-separated."),
+    click.option("--tls-curve-preferences", metavar="NUMBERS", help="IANA numbers of groups, comma-separated."),
+)
+
+
+def process_options(command: F) -> F:
+    """The options of health, metrics and TLS, which controller and speaker share."""
+    for option in reversed(_PROCESS_OPTIONS):
+        command = option(command)
+    return command
+
+
+def cluster_namespace(given: str | None) -> str:
+    """The namespace of Herald's resources: as given, that of the pod, or the usual one."""
+    if given:
+        return given
+    try:
+        return POD_NAMESPACE.read_text().strip() or DEFAULT_NAMESPACE
+    except OSError:
+        return DEFAULT_NAMESPACE
 
 
 def default_socket(node: str) -> Path:

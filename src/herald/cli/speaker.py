@@ -1,28 +1,50 @@
 """`herald speaker`: announce addresses from this node."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from herald.cli.exclusions import exclusions_option, supervisor_words
+from herald.cli.go_style import GoStyleCommand
 from herald.cli.running import (
+    DEFAULT_NAMESPACE,
     NodeNameType,
     become,
     class_option,
-    config_option,
+    cluster_namespace,
     default_socket,
     ignore_exclude_option,
+    kubeconfig_option,
     log_level_option,
     members_option,
-    namespace_option,
+    optional_config_option,
+    optional_namespace_option,
     options,
+    process_options,
     show_socket_option,
 )
 from herald.store.folder_lock import speaker_path
 
+MEANINGLESS: Final = {
+    "pprof_bind_address": "there is no Go profiler here",
+    "bgp_debounce_timeout": "changes reach the peers at once",
+    "frrk8s_namespace": "Herald speaks BGP itself, without frr-k8s",
+    "frrk8s_secret_passthrough": "Herald speaks BGP itself, without frr-k8s",
+    "host": "nothing asks for it",
+}
+"""MetalLB's options that are accepted and do nothing, and why."""
+BGP_TYPE: Final = "METALLB_BGP_TYPE"
+MEMBERLIST_CONFIG: Final = Path("/etc/metallb/memberlist/config.json")
+"""Where MetalLB's manifests mount it, if there is one."""
+_OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_profile", "ml_wan_config")
 
-@click.command()
-@config_option
+
+@click.command(cls=GoStyleCommand)
+@optional_config_option
+@kubeconfig_option
 @click.option(
     "--node-name",
     required=True,
@@ -32,41 +54,91 @@ from herald.store.folder_lock import speaker_path
     metavar="NODE",
     help="Name of this node, as its Node object has it.",
 )
-@namespace_option
+@click.option("--pod-name", envvar="METALLB_POD_NAME", show_envvar=True, metavar="POD", help="Owner of the statuses.")
+@optional_namespace_option
 @class_option
 @ignore_exclude_option
 @show_socket_option
 @members_option
 @exclusions_option
+@process_options
+@click.option(
+    "--ml-bindaddr", envvar="METALLB_ML_BIND_ADDR", metavar="IP", help="Address for gossip; without it, none."
+)
+@click.option("--ml-bindport", envvar="METALLB_ML_BIND_PORT", metavar="PORT", help="Port for gossip.  [default: 7946]")
+@click.option(
+    "--ml-labels",
+    envvar="METALLB_ML_LABELS",
+    metavar="SELECTOR",
+    help="Which pods are speakers; without it, no gossip.",
+)
+@click.option(
+    "--ml-secret-key-path", envvar="METALLB_ML_SECRET_KEY_PATH", metavar="DIR", help="Folder of the file `secretkey`."
+)
+@click.option("--ml-wan-config", is_flag=True, help="Gossip with the times for distant nodes.")
+@click.option(
+    "--ml-profile",
+    type=click.Choice(("herald", "lan", "wan")),
+    default="herald",
+    show_default=True,
+    help="Times of gossip: Herald's, or memberlist's for a LAN or a WAN.",
+)
+@click.option("--pprof-bind-address", hidden=True)
+@click.option("--bgp-debounce-timeout", envvar="METALLB_BGP_DEBOUNCE_TIMEOUT", hidden=True)
+@click.option("--frrk8s-namespace", envvar="FRRK8S_NAMESPACE", hidden=True)
+@click.option("--frrk8s-secret-passthrough", is_flag=True, hidden=True)
+@click.option("--host", envvar="METALLB_HOST", hidden=True)
 @log_level_option
-def speaker(
-    config: Path,
-    node_name: str,
-    namespace: str,
-    lb_class: str | None,
-    ignore_exclude_lb: bool,
-    show_socket: Path | None,
-    members_dir: Path | None,
-    exclude_interfaces_file: Path | None,
-    log_level: str,
-) -> None:
+def speaker(node_name: str, config: Path | None, log_level: str, **given: Any) -> None:
     """Announce addresses from this node, by ARP, NDP and BGP.
 
-    Runs two processes: one that decides and one that owns the network, so that neither a busy nor a dead decider
-    disturbs what is announced. On SIGTERM the node leaves in good order: others take over first. Needs CAP_NET_RAW, or
-    root. Exit code 2: it cannot run here, or one runs for this node already.
+    Reads the objects of the cluster it runs in, or of --kubeconfig; with --config, a folder of manifests. Runs two
+    processes: one that decides and one that owns the network, so that neither a busy nor a dead decider disturbs what
+    is announced. On SIGTERM the node leaves in good order: others take over first. Needs CAP_NET_RAW, or root. Exit
+    code 2: it cannot run here, or one runs for this node already.
 
     \b
     Examples:
+      herald speaker --node-name node-1
       herald speaker --config /etc/herald --node-name node-1
       METALLB_NODE_NAME=node-1 herald speaker --config /etc/herald --ignore-exclude-lb
     """
-    engine = options(
-        node_name=node_name,
-        log_level=log_level,
-        show_socket=show_socket or default_socket(node_name),
-        members_dir=members_dir or config / ".herald" / "members",
-        lock=speaker_path(config, node_name),
+    show_socket: Path = given["show_socket"] or default_socket(node_name)
+    engine = options(node_name=node_name, log_level=log_level, show_socket=show_socket)
+    control = options(lb_class=given["lb_class"], ignore_exclude_lb=given["ignore_exclude_lb"])
+    if config is None:
+        engine += options(members_dir=given["members_dir"]) + _gossip(given)
+        control += _of_cluster(given, show_socket)
+    else:
+        members = given["members_dir"] or config / ".herald" / "members"
+        engine += options(members_dir=members, lock=speaker_path(config, node_name))
+        control += options(config=config, namespace=given["namespace"] or DEFAULT_NAMESPACE)
+    words = [*engine, *supervisor_words(given["exclude_interfaces_file"]), "--", *control]
+    become("herald.speaker.supervisor", words)
+
+
+def _of_cluster(given: Mapping[str, Any], show_socket: Path) -> list[str]:
+    names = ("kubeconfig", "pod_name", "port", "health_probe_port", "metrics_cert_dir", "ml_labels")
+    tls = ("tls_min_version", "tls_cipher_suites", "tls_curve_preferences")
+    words = options(
+        namespace=cluster_namespace(given["namespace"]),
+        show_socket=show_socket,
+        **{name: given[name] for name in (*names, *tls) if given[name] != ""},
     )
-    control = options(config=config, namespace=namespace, lb_class=lb_class, ignore_exclude_lb=ignore_exclude_lb)
-    become("herald.speaker.supervisor", [*engine, *supervisor_words(exclude_interfaces_file), "--", *control])
+    return words + [f"--ignored={words}" for words in _ignored(given, os.environ)]
+
+
+def _gossip(given: Mapping[str, Any]) -> list[str]:
+    """For the engine; as with MetalLB there is gossip only if both address and labels are given."""
+    if not (given["ml_bindaddr"] and given["ml_labels"]):
+        return []
+    words = options(ml_config=MEMBERLIST_CONFIG, **{name: given[name] or None for name in _OF_ENGINE})
+    return [f"--engine={word}" for word in words]
+
+
+def _ignored(given: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+    found = [f"--{name.replace('_', '-')}: {why}" for name, why in MEANINGLESS.items() if given[name]]
+    bgp_type = environment.get(BGP_TYPE, "")
+    if bgp_type not in ("", "native"):
+        found.append(f"{BGP_TYPE}={bgp_type}: Herald's own BGP has what that mode is for")
+    return found

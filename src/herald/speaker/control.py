@@ -1,4 +1,4 @@
-"""The control process of a speaker: `python -m herald.speaker.control`, started by `herald.speaker.supervisor`.
+"""The control process of a speaker at work; `herald.speaker.control_process` starts it.
 
     store ──batches──▶ ┐                                       ┌ draft ──Apply──▶ engine
     engine ──Facts───▶ ┴ inputs ─▶ decider (no I/O) ─changes──▶┴ narrator ─▶ log
@@ -8,29 +8,24 @@ and until it knows enough to wish anew: on every connection it tells the whole w
 the store cannot be read the whole wish is told without `reset`, so that it adds and withdraws nothing it cannot know.
 """
 
-import argparse
 import asyncio
 import logging
-import signal
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import TypeAlias
 
-from herald import __version__
 from herald.cluster.meta import NodeName
-from herald.config.compile import DEFAULT_NAMESPACE
 from herald.engine.link import Apply, Channel, Downward, Facts, Join, LinkError, Ready, Upward, connect
-from herald.observe import collector, log
+from herald.observe import collector
 from herald.observe.problems import ProblemLog
 from herald.speaker.decider import Decider, Options
 from herald.speaker.draft import Draft, whole
 from herald.speaker.narrator import Narrator
 from herald.speaker.publisher import Nobody, Publisher
 from herald.speaker.roll_call import RollCall
-from herald.store.directory import Access, DirectoryStore
 from herald.store.pace import Pace
 from herald.store.store import KINDS, Changes, Store
 
@@ -237,57 +232,3 @@ class Control:
         self._told_whole, self._told_reset = True, is_complete
         collector.set_aside()  # the cluster as it was found: from here on only changes are new
         return whole(self._decider.desired(), reset=is_complete)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The arguments of this process. `herald speaker` has the friendly ones."""
-    arguments = argparse.ArgumentParser(prog="python -m herald.speaker.control", description="decides for one node")
-    arguments.add_argument("--node-name", required=True, help="name of this node")
-    arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
-    arguments.add_argument("--link", required=True, type=Path, help="Unix socket of the engine")
-    arguments.add_argument("--config", required=True, type=Path, help="folder of manifests")
-    arguments.add_argument("--namespace", default=DEFAULT_NAMESPACE, help="namespace of the custom resources")
-    arguments.add_argument("--lb-class", help="loadBalancerClass that is served; without it, services that have none")
-    arguments.add_argument("--ignore-exclude-lb", action="store_true", help="announce from excluded nodes as well")
-    arguments.add_argument("--assume-node", action="store_true", help="without any Node object, this host is the node")
-    arguments.add_argument(
-        "--endpoints",
-        choices=("assumed", "required"),
-        default="required",
-        help="assumed: a Service without any EndpointSlice is served by every node",
-    )
-    return arguments
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; gives the exit code."""
-    given = parser().parse_args(arguments)
-    log.setup(given.log_level)
-    options = Options(
-        NodeName(given.node_name),
-        given.namespace,
-        given.lb_class or None,
-        ignore_exclude_lb=given.ignore_exclude_lb,
-        assume_node=given.assume_node,
-        assume_ready=given.endpoints == "assumed",
-    )
-    extra = {"version": __version__, "config": str(given.config), "node": given.node_name}
-    _log.info("Herald speaker starting", extra=extra)
-    collector.calm()
-    asyncio.run(_until_told(Control(DirectoryStore(given.config, Access.READ), given.link, options)))
-    return 0
-
-
-async def _until_told(control: Control) -> None:
-    running = asyncio.ensure_future(control.run())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, running.cancel)
-    try:
-        await running
-    except asyncio.CancelledError:
-        _log.info("Herald speaker control ends")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

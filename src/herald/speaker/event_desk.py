@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final
 
@@ -11,7 +12,7 @@ from herald.cluster.meta import NamespacedName
 from herald.speaker.ration import Ration
 from herald.speaker.silences import Silences
 from herald.store.kubernetes.client import ApiError
-from herald.store.store import Event, Store, StoreError
+from herald.store.store import Event, StoreError
 
 MOST: Final = 2000
 PER_SECOND: Final = 10.0
@@ -26,8 +27,9 @@ _log: Final = logging.getLogger("herald.speaker.events")
 class EventDesk:
     """Records what it is told, in order. Of more than `MOST` that wait the oldest are dropped, and that is said."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, record: Callable[[Event], Awaitable[None]]) -> None:
+        """`record` may raise StoreError."""
+        self._record_event = record
         self._waiting: deque[Event] = deque()
         self._silences = Silences()
         self._stirred = asyncio.Event()
@@ -76,7 +78,7 @@ class EventDesk:
         """Whether it is recorded, and so no longer waits."""
         await asyncio.sleep(self._ration.take(monotonic()))
         try:
-            await self._store.record_event(event)
+            await self._record_event(event)
         except StoreError as error:
             if not _is_final(error):
                 if self._wait_s == FIRST_RETRY_S:

@@ -154,6 +154,11 @@ class StatusBook:
         """Whether an object of this slot is there."""
         return slot in self._found
 
+    @property
+    def has_due(self) -> bool:
+        """Whether `next` has something to look at."""
+        return any(self._due[kind] for kind in self._listed)
+
     def next(self, now: float) -> Action | None:
         """The next write, or None if there is none at this moment. Tell `done` or `failed` before asking again."""
         self._bring_forward(now)

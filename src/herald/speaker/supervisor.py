@@ -1,7 +1,7 @@
 """The parent of a speaker: starts the engine and control, starts them again, ends them in the right order.
 
     herald speaker ─exec→ supervisor ─┬─ engine    python -m herald.engine …           owns the network
-                                      └─ control   python -m herald.speaker.control …  owns the decisions
+                                      └─ control   python -m herald.speaker.control_process …  owns the decisions
 
 **How the two find each other.** The supervisor makes a directory of its own (mode 0700) with a listening Unix socket in
 it (mode 0600). The engine inherits the listening end (`--link-fd N`), control is told the path (`--link PATH`) and uses
@@ -264,7 +264,8 @@ def children(
             engine += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     engine += [f"--exclude-interface={pattern}" for pattern in options.exclude_interface or ()]
     engine += ["--exclude-no-interface"] if options.exclude_no_interface else []
-    control = [sys.executable, "-m", "herald.speaker.control", *common, "--link", str(link), *options.control]
+    engine += options.engine or ()
+    control = [sys.executable, "-m", "herald.speaker.control_process", *common, "--link", str(link), *options.control]
     return (
         Child(
             "engine",
@@ -290,6 +291,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--lock", type=Path, help="file that only one speaker of this node can hold")
     arguments.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
     arguments.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
+    arguments.add_argument("--engine", action="append", help="argument for the engine, e.g. --engine=--ml-wan-config")
     arguments.add_argument("control", nargs="*", help="arguments for control, after --")
     return arguments
 

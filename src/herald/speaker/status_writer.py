@@ -1,0 +1,149 @@
+"""Performs what a `StatusBook` asks for, at leisure: nothing here holds up what is announced.
+
+A burst is given a moment to end, writes are rationed, and what fails is tried again later with what is wanted by then.
+When this node begins to answer for services, the ServiceL2Status objects that other nodes left behind are removed: one
+list for however many services.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from herald.announcement.reason import Protocol
+from herald.cluster.meta import NamespacedName, NodeName
+from herald.speaker import happening, status_document
+from herald.speaker.own_objects import kind_of
+from herald.speaker.ration import Ration
+from herald.speaker.status_book import Action, Remove, Slot, StatusBook, Write
+from herald.speaker.status_object import SessionReport, StatusKind, labels, object_name
+from herald.speaker.superseded import Superseded
+from herald.store.kubernetes.client import ApiError
+from herald.store.kubernetes.objects import Objects, Owner
+from herald.store.store import Event, StoreError
+
+COLLAPSE_S: Final = 0.1
+PER_SECOND: Final = 20.0
+BURST: Final = 40
+_UNPROCESSABLE: Final = 422
+_PROTOCOLS: Final = {StatusKind.LAYER2: Protocol.LAYER2, StatusKind.BGP: Protocol.BGP}
+
+_log: Final = logging.getLogger("herald.speaker.status")
+
+
+class StatusWriter:
+    """Writes the objects of `node` into `namespace` by `objects`; tells events to `tell`."""
+
+    def __init__(
+        self,
+        book: StatusBook,
+        node: NodeName,
+        namespace: str,
+        objects: Objects,
+        superseded: Superseded,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._book = book
+        self._node = node
+        self._namespace = namespace
+        self._objects = objects
+        self._superseded = superseded
+        self._tell = tell
+        self._stirred = asyncio.Event()
+        self._ration = Ration(PER_SECOND, BURST)
+        self._complaint: str | None = None
+
+    def stir(self) -> None:
+        """The book may have something to do."""
+        self._stirred.set()
+
+    async def run(self, owner: Owner | None) -> None:
+        """For ever. `owner` is this pod, if it is one."""
+        while True:
+            await self._wait()
+            while (action := self._book.next(monotonic())) is not None:
+                await asyncio.sleep(self._ration.take(monotonic()))
+                await self._perform(action, owner)
+            try:
+                await self._superseded.sweep()
+            except StoreError as error:
+                self._complain(str(error))
+
+    async def _wait(self) -> None:
+        times = [time for time in (self._book.deadline(), self._superseded.deadline()) if time is not None]
+        timeout_s = max(0.0, min(times) - monotonic()) if times else None
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._stirred.wait()
+                await asyncio.sleep(COLLAPSE_S)
+        except TimeoutError:
+            pass  # the book has something to do that was put off
+        self._stirred.clear()
+
+    async def _perform(self, action: Action, owner: Owner | None) -> None:
+        if self._is_overtaken(action):
+            return
+        try:
+            match action:
+                case Write():
+                    await self._write(action, owner)
+                case Remove(slot, name):
+                    await self._objects.delete(kind_of(slot.kind), self._namespace, name)
+        except StoreError as error:
+            self._book.failed(action, monotonic())
+            self._complain(str(error))
+            await self._make_room(action, error)
+            return
+        self._book.done(action, monotonic())
+        if self._complaint is not None:
+            self._complaint = None
+            _log.info("statuses are written again", extra={"event": "statusWritten"})
+        if isinstance(action, Write):
+            self._tell_of(action)
+
+    def _is_overtaken(self, action: Action) -> bool:
+        """Whether something else is wanted since the action waits for its turn; the book asks for that by itself."""
+        wanted = self._book.wanted(action.slot)
+        return wanted != action.essence if isinstance(action, Write) else False
+
+    async def _write(self, action: Write, owner: Owner | None) -> None:
+        slot = action.slot
+        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        await self._objects.apply(
+            kind_of(slot.kind),
+            self._namespace,
+            action.name or object_name(slot.kind, self._node, slot.subject),
+            labels=labels(slot.kind, self._node, slot.subject),
+            owner=owner,
+            spec=None,
+            status=status_document.write(slot.kind, self._node, slot.subject, action.essence, time),
+        )
+
+    async def _make_room(self, action: Action, error: StoreError) -> None:
+        """An object whose fixed fields are wrong cannot be put right: it goes, and another is made."""
+        if isinstance(action, Write) and action.name and isinstance(error, ApiError) and error.status == _UNPROCESSABLE:
+            try:
+                await self._objects.delete(kind_of(action.slot.kind), self._namespace, action.name)
+            except StoreError as why:
+                self._complain(str(why))
+
+    def _complain(self, why: str) -> None:
+        if why != self._complaint:
+            self._complaint = why
+            extra = {"event": "statusNotWritten", "error": why}
+            _log.warning("a status cannot be written, it will be tried again: %s", why, extra=extra)
+
+    def _tell_of(self, action: Write) -> None:
+        match action:
+            case Write(Slot(StatusKind.LAYER2 | StatusKind.BGP as kind, subject), before=None):
+                service = NamespacedName.parse(subject)
+                self._tell(happening.node_assigned(service, self._node, _PROTOCOLS[kind]))
+                if kind is StatusKind.LAYER2:
+                    self._superseded.expect(subject)
+            case Write(essence=SessionReport() as now, before=before):
+                report = before if isinstance(before, SessionReport) else None
+                event = happening.session_event(self._namespace, self._node, report, now)
+                if event is not None:
+                    self._tell(event)
