@@ -158,11 +158,10 @@ class EngineProcess:
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listening.bind(str(self._path))
         self._listening.listen(8)
-        link_fd = self._listening.fileno()
-        words = ["ip", "netns", "exec", host, sys.executable, "-m", "herald.engine", "--node-name", node]
-        words += ["--link-fd", str(link_fd), "--show-socket", str(self.show_socket), *more]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(words, pass_fds=[link_fd], stdout=log, stderr=subprocess.STDOUT)
+        self._link_fd = self._listening.fileno()
+        self._words = ["ip", "netns", "exec", host, sys.executable, "-m", "herald.engine", "--node-name", node]
+        self._words += ["--link-fd", str(self._link_fd), "--show-socket", str(self.show_socket), *more]
+        self.process = self._start()
         self.channel: Channel[Downward, Upward] | None = None
         self.facts = Facts()
         self._reading: asyncio.Task[None] | None = None
@@ -176,6 +175,11 @@ class EngineProcess:
         assert isinstance(ready, Ready)
         assert ready.node == self.node
         self._reading = asyncio.create_task(self._read(self.channel))
+
+    async def restart(self) -> None:
+        """Start it again after it has ended, and become its control."""
+        self.process = self._start()
+        await self.connect()
 
     async def disconnect(self) -> None:
         """Control is gone, without a word."""
@@ -216,6 +220,10 @@ class EngineProcess:
             os.kill(self.process.pid, signal.SIGKILL)
             await asyncio.to_thread(self.process.wait)
         self._listening.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(self._words, pass_fds=[self._link_fd], stdout=log, stderr=subprocess.STDOUT)
 
     async def _read(self, channel: Channel[Downward, Upward]) -> None:
         while (message := await channel.receive()) is not None:

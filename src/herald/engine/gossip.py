@@ -93,6 +93,15 @@ class GossipMembership:
         """What `herald show members` tells."""
         return members_document(self.members(), None if self._machine is None else self._machine.snapshot())
 
+    def own_document(self) -> Mapping[str, Any] | None:
+        """What `gossip` tells of this node itself: `{health, news, sendFailures, dropped: {reason: packets}}`."""
+        if self._machine is None or self._driver is None:
+            return None
+        now = self._machine.snapshot()
+        dropped = {reason.value: count for reason, count in now.dropped.items()}
+        failures = self._driver.send_failures
+        return {"health": now.health, "news": now.news, "sendFailures": failures, "dropped": dropped}
+
     def _place(self, text: str) -> Endpoint | None:
         try:
             return Endpoint.parse(text, self._options.port)

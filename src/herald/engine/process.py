@@ -17,7 +17,6 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable
 from typing import Final
 
 from herald.engine import counters, show
@@ -58,7 +57,8 @@ class _Engine:
         self._exclusion = Exclusion(options.exclude_interfaces)
         self._wish = Wish()
         self._applying = asyncio.Lock()
-        self._show_members: Callable[[], show.Document] = lambda: show.members(self._membership.members())
+        self._show_members: show.Answer = lambda: show.members(self._membership.members())
+        self._show_gossip: show.Answer = lambda: None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -113,7 +113,7 @@ class _Engine:
             from herald.engine.gossip import GossipMembership
 
             gossip = GossipMembership(self._options.node, self._options.gossip, self._link.note_change)
-            self._show_members = gossip.document
+            self._show_members, self._show_gossip = gossip.document, gossip.own_document
             return gossip
         if self._options.members_dir is None:
             return Alone(self._options.node, self._link.note_change)
@@ -167,6 +167,7 @@ class _Engine:
             self._options.node,
             {
                 "members": self._show_members,
+                "gossip": self._show_gossip,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),

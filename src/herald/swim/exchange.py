@@ -49,6 +49,7 @@ class Exchange:
         self._places: tuple[Endpoint, ...] = ()
         self._waiting: deque[Endpoint] = deque()
         self._joining: set[Endpoint] = set()
+        self._silent: set[Endpoint] = set()
         self._join_wait = JOIN_FIRST
         self._lost: dict[str, _Lost] = {}
         self._calls: dict[int, Endpoint] = {}
@@ -96,7 +97,8 @@ class Exchange:
         if not _compatible([*alive, *[one.versions for one in local.roster.alive()]]):
             local.dropped[Drop.VERSIONS] += 1
             return
-        local.dropped[Drop.MALFORMED] += theirs.unreadable
+        if theirs.unreadable:
+            local.dropped[Drop.MALFORMED] += theirs.unreadable
         for entry in theirs.entries:
             self._merge(entry)
 
@@ -116,6 +118,7 @@ class Exchange:
         """Members may be found there."""
         new = [one for one in dict.fromkeys(endpoints) if one not in self._places]
         self._places = tuple(dict.fromkeys(endpoints))
+        self._silent &= set(self._places)
         self._waiting = deque(one for one in self._waiting if one in self._places)
         if new:
             self._join_wait = JOIN_FIRST
@@ -145,6 +148,7 @@ class Exchange:
     def joined(self, place: Endpoint, answer: Message) -> None:
         """What was heard there."""
         self._joining.discard(place)
+        self._silent.discard(place)
         match answer:
             case PushPull():
                 self.merge(answer)
@@ -155,9 +159,10 @@ class Exchange:
         self._join_waiting()
 
     def not_joined(self, place: Endpoint, reason: str) -> None:
-        """Nobody answered there."""
+        """Nobody answered there. It is said once, until somebody does."""
         self._joining.discard(place)
-        if place in self._places:
+        if place in self._places and place not in self._silent:
+            self._silent.add(place)
             self._local.note(Kind.JOIN_FAILED, str(place), reason)
         self._join_waiting()
 
