@@ -102,6 +102,16 @@ def test_bgp_peers_are_converted_by_the_webhook_of_the_given_namespace() -> None
     assert webhook["conversionReviewVersions"] == ["v1beta1", "v1beta2"]
 
 
+def test_without_webhooks_the_api_server_converts_by_itself_and_nothing_else_differs() -> None:
+    assert "Webhook" not in dump_yaml(webhooks=False)
+    by_itself = {crd["metadata"]["name"]: crd for crd in crds(webhooks=False)}
+    assert by_itself["bgppeers.metallb.io"]["spec"].pop("conversion") == {"strategy": "None"}
+    for name, crd in by_itself.items():
+        assert differences(crd, OURS[name], name) == [
+            f"{name}.spec.conversion" for _ in range(name == "bgppeers.metallb.io")
+        ]
+
+
 def test_every_property_of_a_spec_says_what_it_is_for() -> None:
     silent = []
     for name, crd in OURS.items():

@@ -86,21 +86,29 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 }
 
 
-def crds(namespace: str = DEFAULT_NAMESPACE) -> list[Schema]:
-    """One CRD per kind, sorted by name. `namespace` is where the conversion webhook of BGPPeer is served."""
+def crds(namespace: str = DEFAULT_NAMESPACE, *, webhooks: bool = True) -> list[Schema]:
+    """One CRD per kind, sorted by name. `namespace` is where the conversion webhook of BGPPeer is served.
+
+    Without `webhooks` the API server converts BGPPeers by itself: it drops what the other version does not have, and
+    timers that v1beta1 leaves out stay unset instead of becoming 0s.
+    """
     by_plural: dict[str, list[Kind]] = {}
     for kind in KINDS:
         if kind.is_custom:
             by_plural.setdefault(kind.plural, []).append(kind)
-    return [_crd(sorted(versions, key=lambda k: k.version), namespace) for _, versions in sorted(by_plural.items())]
+    return [
+        _crd(sorted(versions, key=lambda k: k.version), namespace, webhooks=webhooks)
+        for _, versions in sorted(by_plural.items())
+    ]
 
 
-def dump_yaml(namespace: str = DEFAULT_NAMESPACE) -> str:
+def dump_yaml(namespace: str = DEFAULT_NAMESPACE, *, webhooks: bool = True) -> str:
     """All of them as one text for `kubectl apply -f -`."""
-    return yaml.safe_dump_all(crds(namespace), explicit_start=True, sort_keys=False, width=120, allow_unicode=True)
+    documents = crds(namespace, webhooks=webhooks)
+    return yaml.safe_dump_all(documents, explicit_start=True, sort_keys=False, width=120, allow_unicode=True)
 
 
-def _crd(versions: list[Kind], namespace: str) -> Schema:
+def _crd(versions: list[Kind], namespace: str, *, webhooks: bool) -> Schema:
     kind = versions[0]
     spec: Schema = {
         "group": GROUP,
@@ -114,7 +122,8 @@ def _crd(versions: list[Kind], namespace: str) -> Schema:
         "versions": [_version(version, versions[-1]) for version in versions],
     }
     if len(versions) > 1:
-        spec["conversion"] = _conversion([version.version for version in versions], namespace)
+        names = [version.version for version in versions]
+        spec["conversion"] = _conversion(names, namespace) if webhooks else {"strategy": "None"}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
