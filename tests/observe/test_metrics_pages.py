@@ -128,7 +128,9 @@ async def test_a_speaker_has_every_family_of_metallb_with_its_type_and_labels() 
 async def test_an_address_is_announced_once_per_protocol_and_by_bgp_only_if_a_route_carries_it() -> None:
     speaker = Speaker()
     speaker.contributions[WEB] = both_protocols()
-    assert values(await speaker.page(), "metallb_speaker_announced") == {
+    page = await speaker.page()
+    assert values(page, "herald_layer2_addresses_wanted") == {(): 2}
+    assert values(page, "metallb_speaker_announced") == {
         ("192.0.2.7", "node-1", "bgp", "default/web"): 1,
         ("192.0.2.7", "node-1", "layer2", "default/web"): 1,
         ("2001:db8::7", "node-1", "layer2", "default/web"): 1,

@@ -78,7 +78,7 @@ def _offer(item: str) -> tuple[str, float]:
 
 async def write(page: Page, form: Format) -> bytes:
     """The whole answer."""
-    return "".join([piece async for piece in _pieces(page, form)]).encode()
+    return b"".join([piece.encode() async for piece in _pieces(page, form)])
 
 
 async def _pieces(page: Page, form: Format) -> AsyncIterator[str]:

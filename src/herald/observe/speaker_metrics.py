@@ -148,8 +148,9 @@ class SpeakerMetrics:
         return await write(self._page(await self._engine()), form)
 
     def _page(self, engine: EngineCounts | None) -> Page:
-        yield ANNOUNCED, self._announced()
-        yield INTENDED, single(len({ip for each in tuple(self._contributions().values()) for ip in each.held}))
+        wanted: set[IPAddress] = set()
+        yield ANNOUNCED, self._announced(wanted)
+        yield INTENDED, (Sample((), len(each)) for each in (wanted,))  # counted once the family before is written
         yield STARTED, [Sample((protocol.value,), self._started[protocol]) for protocol in Protocol]
         yield ENDED, [Sample((key[0].value, key[1]), count) for key, count in self._ended.items()]
         yield REFUSED, [Sample(key, count) for key, count in sorted(self._not_announced().items())]
@@ -160,14 +161,15 @@ class SpeakerMetrics:
         yield from self._store.page()
         yield from processes({} if engine is None else {"engine": engine.stats}, "speaker")
 
-    def _announced(self) -> Samples:
-        """In slices of the caller's making: services may come and go meanwhile."""
+    def _announced(self, wanted: set[IPAddress]) -> Samples:
+        """In slices of the caller's making: services may come and go meanwhile. Fills `wanted` with what is held."""
         for service, contribution in tuple(self._contributions().items()):
             name = str(service)
             for address in contribution.addresses if contribution.routes else ():
                 if _is_carried(address, contribution):
                     yield Sample((name, Protocol.BGP.value, self._node, str(address)), 1)
             for address in contribution.held:
+                wanted.add(address)
                 yield Sample((name, Protocol.LAYER2.value, self._node, str(address)), 1)
 
 
