@@ -132,6 +132,18 @@ def test_losing_the_right_to_read_withdraws_nothing_and_says_which_right_it_was(
     assert 'Give a Role the verb "list" for secrets' in of_secret
 
 
+def test_a_list_proves_that_listing_is_allowed_and_nothing_about_watching() -> None:
+    for doing, left in (("list", 0), ("watch", 1)):
+        seen = view("Node")
+        seen.take("Node", Trouble(Refused(403, "Forbidden", "no"), doing))
+        seen.take("Node", ListBegun())
+        seen.take("Node", ListEnded())
+        assert len(seen.synced().problems) == left
+        assert seen.is_complete
+        seen.take("Node", Following())
+        assert seen.synced().problems == ()
+
+
 def test_a_missing_crd_is_named() -> None:
     seen = view("BGPPeer")
     seen.take("BGPPeer", Trouble(Refused(404, "NotFound", "404 page not found"), "list"))

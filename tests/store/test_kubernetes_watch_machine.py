@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.store.kubernetes.watch_machine import (
+    FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
     MOST_REFUSALS,
     PAGE,
@@ -244,6 +245,19 @@ def test_a_long_stream_makes_past_failures_forgotten() -> None:
     assert machine.snapshot().failures == 8
     machine.handle(Ended(), now + STEADY)
     assert machine.snapshot().failures == 0
+
+
+def test_streams_that_end_early_but_bring_something_new_are_resumed_soon() -> None:
+    machine, now = following(), 0.0
+    for version in range(101, 120):
+        machine.handle(Chunk(line("ADDED", thing("a", version))), now)
+        machine.handle(Cut("reset"), now)
+        due = machine.deadline()
+        assert due is not None
+        assert due <= now + FIRST_PAUSE_S
+        now = due
+        machine.wake(now)
+        machine.handle(Opened(), now)
 
 
 def test_a_watch_that_is_refused_for_whatever_reason_ends_in_a_list() -> None:

@@ -92,33 +92,40 @@ class KubernetesStore:
 
 
 class Outage:
-    """Says once that the API server does not answer, and once that it does again, however many watches notice."""
+    """Says once that the API server does not answer, and once that it does again, however many watches notice.
+
+    One broken connection is no outage: the second failure in a row is.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._away: set[str] = set()
-        self._since = 0.0
+        self._failures: dict[str, int] = {}
+        self._since: float | None = None
 
     def take(self, kind: str, fact: Fact) -> None:
+        """One thing that the watch of `kind` says."""
         match fact:
             case Trouble(cause=Cut(message=message)):
-                self._begin(kind, message)
+                self._fail(kind, message)
             case Trouble(cause=Refused(status=status) as cause) if status >= 500:
-                self._begin(kind, f"{cause.message} ({status} {cause.reason})")
+                self._fail(kind, f"{cause.message} ({status} {cause.reason})")
             case Trouble() | Following():
-                self._end(kind)
+                self._answer(kind)
 
-    def _begin(self, kind: str, why: str) -> None:
-        if not self._away:
+    def _fail(self, kind: str, why: str) -> None:
+        self._failures[kind] = self._failures.get(kind, 0) + 1
+        if self._since is None and self._failures[kind] > 1:
             self._since = monotonic()
             extra = {"event": "apiServerLost", "server": self._url, "error": why}
             _log.warning("the API server does not answer; what it said last stays in force: %s", why, extra=extra)
-        self._away.add(kind)
 
-    def _end(self, kind: str) -> None:
-        was_away = bool(self._away)
-        self._away.discard(kind)
-        if was_away and not self._away:
+    def _answer(self, kind: str) -> None:
+        self._failures.pop(kind, None)
+        if self._since is not None and not self._failures:
             seconds = round(monotonic() - self._since, 1)
+            self._since = None
             extra = {"event": "apiServerBack", "server": self._url, "seconds": seconds}
             _log.info("the API server answers again, after %s s", seconds, extra=extra)
+
+
+__all__ = ["KubernetesStore", "Outage", "Scope"]

@@ -165,6 +165,8 @@ class View:
     def _end_list(self, kind: str) -> None:
         seen = self._seen.pop(kind)
         self._listed.add(kind)
+        if kind in self._troubles and self._troubles[kind].while_doing == "list":
+            del self._troubles[kind]
         gone = [key for key in self._held[kind] if key not in seen]
         # An object that was never understood is not held, but something is known of it.
         gone += [key for key in self._problems if key.kind == kind and key not in seen]

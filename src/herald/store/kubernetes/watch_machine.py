@@ -9,7 +9,8 @@
 
 A version that the server has forgotten is told by HTTP 410 or by an `ERROR` of code 410 in the stream: both lead to a
 new list, whose end shows what was deleted meanwhile. Any other cut is resumed behind the last whole event; what came of
-an event before the cut is dropped. A stream that lived for `STEADY_S` has proven the server: it is resumed at once.
+an event before the cut is dropped. A stream that lived for `STEADY_S` has proven the server: it is resumed at once. One
+that brought something new before it ended is resumed after the shortest pause.
 """
 
 import random
@@ -220,6 +221,7 @@ class WatchMachine:
         self._failures = 0
         self._refusals = 0
         self._opened_at = 0.0
+        self._opened_behind: str | None = None
         self._rest = b""
 
     def deadline(self) -> float | None:
@@ -250,6 +252,7 @@ class WatchMachine:
             case Opened():
                 assert self._phase is Phase.OPENING, event
                 self._phase, self._opened_at, self._rest = Phase.FOLLOWING, now, b""
+                self._opened_behind = self._version
                 return [Following()]
             case Chunk():
                 assert self._phase is Phase.FOLLOWING, event
@@ -351,9 +354,7 @@ class WatchMachine:
     # Ends.
 
     def _end(self, now: float) -> list[Effect]:
-        if self._settle(now):
-            return self._follow()
-        return self._pause(now)
+        return self._follow() if self._settle(now) else self._resume_later(now)
 
     def _refused(self, event: Refused, now: float) -> list[Effect]:
         doing = self._doing
@@ -372,7 +373,7 @@ class WatchMachine:
         if is_steady:
             # One broken connection says little; the attempt that follows at once says more.
             return self._follow()
-        return [Trouble(event, doing), *self._pause(now)]
+        return [Trouble(event, doing), *self._resume_later(now)]
 
     def _garbage(self, what: str, now: float) -> list[Effect]:
         doing = self._doing
@@ -390,6 +391,11 @@ class WatchMachine:
         if is_steady:
             self._failures = self._refusals = 0
         return is_steady
+
+    def _resume_later(self, now: float) -> list[Effect]:
+        if self._phase is Phase.FOLLOWING and self._version != self._opened_behind:
+            self._failures = 0
+        return self._pause(now)
 
     def _pause(self, now: float) -> list[Effect]:
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 16))
