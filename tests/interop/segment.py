@@ -154,9 +154,9 @@ class EngineProcess:
         self.node = node
         self.log = directory / f"{node}.log"
         self.show_socket = directory / f"{node}.show"
-        self._path = directory / f"{node}.link"
+        self.link = directory / f"{node}.link"
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listening.bind(str(self._path))
+        self._listening.bind(str(self.link))
         self._listening.listen(8)
         self._link_fd = self._listening.fileno()
         self._words = ["ip", "netns", "exec", host, sys.executable, "-m", "herald.engine", "--node-name", node]
@@ -169,7 +169,7 @@ class EngineProcess:
     async def connect(self) -> None:
         """Become its control; a former connection of the test is replaced."""
         await self.disconnect()
-        self.channel = await connect(self._path)
+        self.channel = await connect(self.link)
         async with asyncio.timeout(20):
             ready = await self.channel.receive()
         assert isinstance(ready, Ready)

@@ -75,7 +75,7 @@ class ClusterPublisher:
         self._pod = pod
         self._book = StatusBook()
         self._wish = StatusWish(decider, self._book)
-        self._desk = EventDesk(recorder.record)
+        self._desk = EventDesk(recorder)
         objects = Objects(client)
         superseded = Superseded(client, objects, namespace, node, self._answers_for)
         self._writer = StatusWriter(self._book, node, namespace, objects, superseded, self._desk.tell)
@@ -163,7 +163,7 @@ async def run(given: argparse.Namespace, options: Options) -> None:
         raise CannotStartError(str(error)) from error
     try:
         store = KubernetesStore(client, Scope.of_speaker(options.namespace))
-        recorder = EventRecorder(client, COMPONENT, options.node, store.uid)
+        recorder = EventRecorder(client, options.namespace, COMPONENT, options.node, store.uid)
         addresses = partial(pod_addresses, client, options.namespace, given.ml_labels) if given.ml_labels else None
         publishers: list[ClusterPublisher] = []
 
