@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -97,6 +98,7 @@ def routes(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.cli.show_tables import bgp_routes
 
     answer = ask("bgp routes", path, node_name)
+    answer["data"].sort(key=_route_order)
     print_answer(output, lambda: bgp_routes(answer["data"]), lambda: answer)
 
 
@@ -168,6 +170,11 @@ def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, An
         reason = answer.get("error", "it did not understand") if isinstance(answer, dict) else "it did not understand"
         _give_up(f"the speaker behind {found} cannot show {question}: {reason}")
     return answer
+
+
+def _route_order(route: dict[str, Any]) -> tuple[str, int, int, int]:
+    prefix = ip_network(route["prefix"])
+    return route["peer"], prefix.version, int(prefix.network_address), prefix.prefixlen
 
 
 def _exchange(path: Path, question: bytes) -> bytes:

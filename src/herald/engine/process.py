@@ -171,9 +171,11 @@ class _Engine:
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),
-                "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
             },
-            {"counters": lambda: counters.pieces(self._peers.snapshots(), self._layer2)},
+            {
+                "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
+                "counters": lambda: counters.pieces(self._peers.snapshots(), self._layer2),
+            },
         )
 
 

@@ -26,7 +26,7 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     `since`: how long in this state; `nextRetry`: how long until the next attempt
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
                     established}]
-                    what is wished for towards each peer, and whether a session stands to carry it
+                    what is wished for towards each peer, and whether a session stands to carry it; in no order
 """
 
 import asyncio
@@ -34,11 +34,13 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
+from herald.bgp.route import Route
 from herald.bgp.snapshot import FamilySnapshot, Neighbor, SessionSnapshot
 from herald.engine.membership import Members
 from herald.engine.wish import RouteTable
@@ -47,6 +49,8 @@ from herald.layer2.responder import HoldingSnapshot
 from herald.net.interface import mac_text
 
 LONGEST_QUESTION: Final = 4096
+SLICE: Final = 100
+"""Routes in one piece of an answer: a millisecond or two."""
 PATIENCE: Final = 5.0
 """Seconds that a question may take to come in, and an answer to go out."""
 
@@ -236,21 +240,26 @@ def _by_name(counts: Mapping[MessageType, int]) -> dict[str, int]:
     return {kind.name.lower(): count for kind, count in counts.items()}
 
 
-def bgp_routes(tables: Mapping[str, RouteTable], sessions: tuple[SessionSnapshot, ...]) -> Document:
-    """The document of `bgp routes`, sorted by peer, family and prefix."""
+def bgp_routes(tables: Mapping[str, RouteTable], sessions: tuple[SessionSnapshot, ...]) -> Iterator[str]:
+    """The document of `bgp routes`, in pieces. Who asks for it puts it in order: that would take us too long here."""
     established = {one.name for one in sessions if one.state is State.ESTABLISHED}
-    return [
-        {
-            "peer": peer,
-            "prefix": str(route.prefix),
-            "localPref": route.local_pref,
-            "communities": [community.text for community in route.communities],
-            "largeCommunities": [community.text for community in route.large_communities],
-            "prepend": list(route.prepend),
-            "established": peer in established,
-        }
-        for peer in sorted(tables)
-        for route in sorted(
-            tables[peer].values(), key=lambda r: (r.prefix.version, int(r.prefix.network_address), r.prefix.prefixlen)
-        )
-    ]
+    yield "["
+    separator = ""
+    for peer in sorted(tables):
+        routes = iter(tuple(tables[peer].values()))
+        while some := [_route(peer, route, established=peer in established) for route in islice(routes, SLICE)]:
+            yield separator + json.dumps(some)[1:-1]
+            separator = ", "
+    yield "]"
+
+
+def _route(peer: str, route: Route, *, established: bool) -> Document:
+    return {
+        "peer": peer,
+        "prefix": str(route.prefix),
+        "localPref": route.local_pref,
+        "communities": [community.text for community in route.communities],
+        "largeCommunities": [community.text for community in route.large_communities],
+        "prepend": list(route.prepend),
+        "established": established,
+    }
