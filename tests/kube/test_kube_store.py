@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -541,3 +542,41 @@ async def test_the_hosts_of_pods_are_told_whenever_they_change(cluster: ApiServe
         assert await anext(found) == {"192.0.2.2"}
         await found.aclose()
     await client.close()
+
+
+# A past that comes back.
+
+
+async def test_a_cluster_that_is_restored_from_a_backup_is_listed_anew(cluster: ApiServer, tmp_path: Path) -> None:
+    """etcd's data of some time ago: the server would keep silent towards a watch from a version in its future."""
+    data = cluster.folder / "etcd"
+    await blocking(create, cluster, "kept", "before")
+    await blocking(create, cluster, "restored")
+
+    def stop() -> None:
+        cluster.kill_api_server()
+        cluster.kill_etcd()
+
+    def start() -> None:
+        cluster.start_etcd()
+        cluster.start_api_server()
+
+    await blocking(stop)
+    await blocking(shutil.copytree, data, tmp_path / "backup")
+    await blocking(start)
+    async with watching(cluster.admin_kubeconfig, "Service") as (told, store):
+        await told.synced()
+        for number in range(20):
+            await blocking(create, cluster, f"later{number}")
+        await blocking(mark, cluster, "kept", "after")
+        await blocking(delete, cluster, "restored")
+        await told.until(lambda: "-restored" in told.said)
+        await blocking(stop)
+        # Reflectors notice an outage of a moment only if it lasts longer than their first attempt to come back.
+        await asyncio.sleep(2)
+        await blocking(shutil.rmtree, data)
+        await blocking(shutil.copytree, tmp_path / "backup", data)
+        await blocking(start)
+        await told.until(lambda: told.services == {"kept": "before", "restored": ""})
+        now = await blocking(cluster.request, "GET", f"{SERVICES}/kept")
+        assert store.resource_version(ObjectKey("Service", "default", "kept")) == now["metadata"]["resourceVersion"]

@@ -10,17 +10,8 @@ from scripted_server import Answer, Request, kubeconfig, scripted, until
 
 from herald.store.kubernetes.client import ApiClient, ApiError, PatchKind, UnreachableError
 from herald.store.kubernetes.reflector import Reflector
-from herald.store.kubernetes.watch_machine import (
-    Fact,
-    Following,
-    ListBegun,
-    ListEnded,
-    Present,
-    Put,
-    Remove,
-    Trouble,
-    WatchMachine,
-)
+from herald.store.kubernetes.watch_events import Fact, Following, ListBegun, ListEnded, Present, Put, Remove, Trouble
+from herald.store.kubernetes.watch_machine import WatchMachine
 
 PATH = "/api/v1/nodes"
 
@@ -96,7 +87,6 @@ A_101, B_102 = event("ADDED", thing("a", 101)), event("ADDED", thing("b", 102))
             ["put a", "trouble watch"],
             id="a bookmark, then a reset",
         ),
-        pytest.param(refusal(500), "100", ["trouble watch"], id="HTTP 500"),
         pytest.param(
             Answer(chunks=(event("ERROR", {"code": 410, "reason": "Expired"}),)),
             "list",
@@ -125,6 +115,13 @@ async def test_every_cut_is_resumed(tmp_path: Path, fault: Answer, resumed_at: s
     assert [asked(request) for request in requests[:3]] == ["list", "100", resumed_at]
     start = ["list", "present x", "listed", *(["following"] if fault.status == 200 else [])]
     assert facts[: len(start) + len(told)] == [*start, *told]
+
+
+async def test_after_an_outage_the_server_is_asked_how_far_it_is(tmp_path: Path) -> None:
+    facts, requests = await reflected(tmp_path, [page(100, "x"), refusal(500), page(100, "x"), HANG], 4)
+    assert [request.params.get("limit", asked(request)) for request in requests] == ["500", "100", "1", "100"]
+    assert facts[:4] == ["list", "present x", "listed", "trouble watch"]
+    assert facts.count("present x") == 1, "the answer is no list"
 
 
 async def test_after_410_what_is_not_listed_is_gone(tmp_path: Path) -> None:

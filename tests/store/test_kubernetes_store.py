@@ -15,7 +15,7 @@ from herald.config.findings import ObjectKey
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.sources import Scope
 from herald.store.kubernetes.store import KubernetesStore, Outage
-from herald.store.kubernetes.watch_machine import Cut, Following, Refused, Trouble
+from herald.store.kubernetes.watch_events import Cut, Following, Refused, Trouble
 from herald.store.store import Claim, Event, StatusPatch, StoreError, Synced
 
 SCOPE = Scope.of_controller("metallb-system")

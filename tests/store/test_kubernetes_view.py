@@ -13,7 +13,7 @@ from herald.cluster.service import Service
 from herald.config.findings import ObjectKey
 from herald.store.kubernetes.sources import Scope, sources
 from herald.store.kubernetes.view import View
-from herald.store.kubernetes.watch_machine import (
+from herald.store.kubernetes.watch_events import (
     Cut,
     Following,
     Identity,

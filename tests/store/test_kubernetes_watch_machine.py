@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.store.kubernetes.watch_machine import (
-    FIRST_PAUSE_S,
-    LONGEST_PAUSE_S,
-    MOST_REFUSALS,
-    PAGE,
+from herald.store.kubernetes.watch_events import (
     SILENCE_S,
-    STEADY_S,
-    WATCH_S,
     Chunk,
     Cut,
     Effect,
@@ -28,12 +22,20 @@ from herald.store.kubernetes.watch_machine import (
     ListEnded,
     Opened,
     PageCame,
-    Phase,
     Present,
     Put,
     Refused,
     Remove,
     Trouble,
+)
+from herald.store.kubernetes.watch_machine import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    MOST_REFUSALS,
+    PAGE,
+    STEADY_S,
+    WATCH_S,
+    Phase,
     WatchMachine,
 )
 
@@ -147,10 +149,10 @@ EVENTS = line("ADDED", thing("b", 103)) + line("BOOKMARK", thing("", 106))
         pytest.param(Chunk(gone_line()), STEADY, RELIST, id="ERROR 410: a new list"),
         pytest.param(Chunk(gone_line()), YOUNG, RELIST, id="ERROR 410 early: a new list as well"),
         pytest.param(
-            Chunk(line("ERROR", {"code": 500, "reason": "InternalError", "message": "etcd"})),
+            Chunk(line("ERROR", {"code": 422, "reason": "Invalid", "message": "x"})),
             STEADY,
-            [("trouble", "watch", BROKEN)],
-            id="ERROR 500: trouble, a pause",
+            [("trouble", "watch", Refused(422, "Invalid", "x"))],
+            id="ERROR of another code: trouble, a pause",
         ),
         pytest.param(Chunk(line("BOOKMARK", thing("", 50))), STEADY, RELIST, id="an older version: data was restored"),
     ],
@@ -167,6 +169,29 @@ def test_a_stream_that_ends_is_resumed_behind_the_last_event(end: Event, at: flo
         assert at < due <= at + LONGEST_PAUSE_S
         assert machine.wake(at) == []
         assert told(machine.wake(due)) == RESUME_106
+
+
+@pytest.mark.parametrize("outage", [Cut("refused"), BROKEN], ids=["refused", "HTTP 500"])
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        pytest.param(100, [("follow", "100")], id="nothing happened meanwhile"),
+        pytest.param(900, [("follow", "100")], id="something did"),
+        pytest.param(99, RELIST, id="restored from a backup: only a list can tell what there is"),
+    ],
+)
+def test_after_an_outage_it_is_asked_first_how_far_the_server_is(
+    outage: Event, version: int, expected: list[object]
+) -> None:
+    machine = following()
+    machine.handle(Ended(), STEADY)
+    assert told(machine.handle(outage, STEADY)) == [("trouble", "watch", outage)]
+    due = machine.deadline() or 0.0
+    assert told(machine.wake(due)) == [("fetch", "", 1)]
+    assert told(machine.handle(outage, due)) == [("trouble", "list", outage)]
+    due = machine.deadline() or 0.0
+    assert told(machine.wake(due)) == [("fetch", "", 1)]
+    assert told(machine.handle(page(version, "any", more="more"), due)) == expected
 
 
 def test_http_410_and_error_410_lead_to_the_same() -> None:

@@ -7,7 +7,7 @@ import msgspec
 from herald.cluster.wire import wire_name
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
-from herald.store.kubernetes.watch_machine import Fact, ListBegun, ListEnded, Present, Put, Remove
+from herald.store.kubernetes.watch_events import Fact, ListBegun, ListEnded, Present, Put, Remove
 
 _ENDED = ("Succeeded", "Failed")
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from time import monotonic
 
 from herald.store.kubernetes.client import ApiClient, ApiError, StoreError
-from herald.store.kubernetes.watch_machine import (
+from herald.store.kubernetes.watch_events import (
     Chunk,
     Cut,
     Effect,
@@ -21,8 +21,8 @@ from herald.store.kubernetes.watch_machine import (
     Opened,
     PageCame,
     Refused,
-    WatchMachine,
 )
+from herald.store.kubernetes.watch_machine import WatchMachine
 from herald.store.pace import Pace
 
 

@@ -16,7 +16,7 @@ from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
 from herald.store.kubernetes.sources import Scope, sources
 from herald.store.kubernetes.view import View
-from herald.store.kubernetes.watch_machine import Cut, Fact, Following, Refused, Trouble
+from herald.store.kubernetes.watch_events import Cut, Fact, Following, Refused, Trouble
 from herald.store.kubernetes.writing import Writer
 from herald.store.store import Changes, Claim, Event, StatusPatch, StoreError
 

@@ -16,7 +16,7 @@ from herald.config.findings import ObjectKey, problem
 from herald.config.problem import Problem
 from herald.store.kubernetes import wire
 from herald.store.kubernetes.sources import Source, kind_of
-from herald.store.kubernetes.watch_machine import (
+from herald.store.kubernetes.watch_events import (
     Cut,
     Fact,
     Following,
@@ -85,7 +85,8 @@ class View:
         if item is None or not version or self._is_news(key, version):
             return version
         newest = self._newest.get(key, version)
-        return newest if _is_before(version, newest) else version
+        # What was told may carry a version of a time that was undone since: data restored from a backup.
+        return newest if version == item.metadata.resource_version or _is_before(version, newest) else version
 
     @property
     def is_settled(self) -> bool:

@@ -7,6 +7,9 @@
        └──────────────── WAITING ◀── ERROR, garbage ──────┘
                      (back-off with jitter)
 
+After an outage PROBING stands before OPENING: a server whose data was restored from a backup would let us watch from a
+version that lies in its future, and say nothing for a long time. One small list tells how far it is.
+
 A version that the server has forgotten is told by HTTP 410 or by an `ERROR` of code 410 in the stream: both lead to a
 new list, whose end shows what was deleted meanwhile. Any other cut is resumed behind the last whole event; what came of
 an event before the cut is dropped. A stream that lived for `STEADY_S` has proven the server: it is resumed at once. One
@@ -16,147 +19,42 @@ that brought something new before it ended is resumed after the shortest pause.
 import random
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 import msgspec
 
 from herald.cluster.wire import wire_name
+from herald.store.kubernetes.watch_events import (
+    Chunk,
+    Cut,
+    Effect,
+    Ended,
+    Event,
+    Fetch,
+    Follow,
+    Following,
+    Identity,
+    ListBegun,
+    ListEnded,
+    Opened,
+    PageCame,
+    Present,
+    Put,
+    Refused,
+    Remove,
+    Trouble,
+)
 
 PAGE = 500
 WATCH_S = 300
 """A watch is asked for this long, up to twice as long, so that many watches do not end together."""
-SILENCE_S = 120.0
-"""A server sends bookmarks, but none where nothing at all happens. After this long it is asked anew; that is cheap."""
 STEADY_S = 5.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 MOST_EXPIRED_PAGES = 2
 MOST_REFUSALS = 3
 """So often a watch may be refused for any reason before the version is given up: a list is always right."""
-GONE = 410
-
-
-# Events.
-
-
-@dataclass(frozen=True, slots=True)
-class PageCame:
-    """The answer to `Fetch`."""
-
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The answer to `Follow` has begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Octets of the answer to `Follow`, cut anywhere."""
-
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The answer to `Follow` has ended in good order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The server answered with an error: `status` as in HTTP, `reason` its word for it."""
-
-    status: int
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """No answer, the connection broke, or nothing came for `silence_s`."""
-
-    message: str
-
-
-Event: TypeAlias = PageCame | Opened | Chunk | Ended | Refused | Cut
-
-
-# Effects: at most one request among them, as the last; the others are facts.
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """GET a page."""
-
-    params: dict[str, str | int | bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """GET a watch, and give it up when nothing comes for `silence_s`."""
-
-    params: dict[str, str | int | bool]
-    silence_s: float = SILENCE_S
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_name):
-    """What of `metadata` says which object it is, and which version of it."""
-
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ListBegun:
-    """All objects are about to come by `Present`. Any list before that has not ended never will."""
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """An object of the list."""
-
-    identity: Identity
-    raw: msgspec.Raw
-
-
-@dataclass(frozen=True, slots=True)
-class ListEnded:
-    """What has not been `Present` since `ListBegun` is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """An object was created or changed."""
-
-    identity: Identity
-    raw: msgspec.Raw
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """An object was deleted."""
-
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """The kind cannot be followed at present, and `while_doing` (list or watch) is what failed. It will be retried."""
-
-    cause: Refused | Cut
-    while_doing: str
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """The kind is followed from now on: no trouble any more."""
-
-
-Fact: TypeAlias = ListBegun | Present | ListEnded | Put | Remove | Trouble | Following
-Effect: TypeAlias = Fetch | Follow | Fact
+GONE, SERVER_ERROR = 410, 500
 
 
 class Phase(Enum):
@@ -164,6 +62,7 @@ class Phase(Enum):
 
     WAITING = "waiting"
     LISTING = "listing"
+    PROBING = "probing"
     OPENING = "opening"
     FOLLOWING = "following"
 
@@ -218,6 +117,7 @@ class WatchMachine:
         self._version: str | None = None
         self._continue = ""
         self._expired_pages = 0
+        self._was_away = False
         self._failures = 0
         self._refusals = 0
         self._opened_at = 0.0
@@ -241,13 +141,15 @@ class WatchMachine:
         """Begin, or begin again."""
         if self._due is None or now < self._due:
             return []
-        return self._follow() if self._version is not None else self._list()
+        if self._version is None:
+            return self._list()
+        return self._probe() if self._was_away else self._follow()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See the head of the module."""
         match event:
             case PageCame():
-                assert self._phase is Phase.LISTING, event
+                assert self._phase in (Phase.LISTING, Phase.PROBING), event
                 return self._take_page(event.body, now)
             case Opened():
                 assert self._phase is Phase.OPENING, event
@@ -284,10 +186,12 @@ class WatchMachine:
             found: list[Effect] = [Present(_object.decode(raw).metadata, raw) for raw in page.items or ()]
         except msgspec.DecodeError as error:
             return self._garbage(f"a list that cannot be read: {error}", now)
+        if self._phase is Phase.PROBING:
+            return self._take_probe(page.metadata.resource_version)
         self._continue = page.metadata.continue_
         if self._continue:
             return [*found, *self._list()]
-        self._version, self._expired_pages = page.metadata.resource_version, 0
+        self._version, self._expired_pages, self._was_away = page.metadata.resource_version, 0, False
         return [*found, ListEnded(), *self._follow()]
 
     def _list_anew(self, now: float) -> list[Effect]:
@@ -296,6 +200,17 @@ class WatchMachine:
         if self._failures:
             return self._pause(now)
         self._failures += 1
+        return self._list()
+
+    def _probe(self) -> list[Effect]:
+        self._phase, self._due = Phase.PROBING, None
+        return [Fetch({"limit": 1})]
+
+    def _take_probe(self, version: str) -> list[Effect]:
+        self._was_away = False
+        if not _is_before(version, self._version):
+            return self._follow()
+        self._version = None
         return self._list()
 
     # Following.
@@ -362,6 +277,7 @@ class WatchMachine:
         if event.status == GONE:
             self._expired_pages += self._phase is Phase.LISTING
             return self._list_anew(now)
+        self._was_away = self._was_away or event.status >= SERVER_ERROR
         self._refusals += 1
         if self._refusals >= MOST_REFUSALS:
             self._version, self._continue, self._refusals = None, "", 0
@@ -369,10 +285,10 @@ class WatchMachine:
 
     def _cut(self, event: Cut, now: float) -> list[Effect]:
         doing = self._doing
-        is_steady = self._settle(now)
-        if is_steady:
+        if self._settle(now):
             # One broken connection says little; the attempt that follows at once says more.
             return self._follow()
+        self._was_away = self._was_away or self._phase is not Phase.FOLLOWING
         return [Trouble(event, doing), *self._resume_later(now)]
 
     def _garbage(self, what: str, now: float) -> list[Effect]:
@@ -383,7 +299,7 @@ class WatchMachine:
 
     @property
     def _doing(self) -> str:
-        return "list" if self._phase is Phase.LISTING else "watch"
+        return "list" if self._phase in (Phase.LISTING, Phase.PROBING) else "watch"
 
     def _settle(self, now: float) -> bool:
         """Forget past failures if the stream that has just ended was a long one. Whether it was."""
