@@ -25,7 +25,8 @@ from herald.controller.webhook.certificates import (
     issue,
     united,
 )
-from herald.controller.webhook.tls import CertificateError, TlsOptionError, TlsOptions, install, server_context
+from herald.controller.webhook.tls import CertificateError, install
+from herald.observe.tls import TlsOptions
 
 NAMES = ("metallb-webhook-service.metallb-system.svc", "127.0.0.1")
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -147,7 +148,7 @@ def test_other_keys_of_the_secret_stay() -> None:
 
 def handshake(served: Mapping[str, bytes], trusted: bytes, name: str, now: datetime) -> bool:
     """Whether a client that trusts `trusted` accepts what is served, at whatever time it is."""
-    server = server_context(TlsOptions())
+    server = TlsOptions().context()
     install(server, served[CERT], served[KEY])
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(cadata=trusted.decode())
@@ -179,7 +180,7 @@ def test_a_client_finds_every_name(name: str) -> None:
 
 
 def test_what_cannot_be_served_is_an_error_without_the_key() -> None:
-    context = server_context(TlsOptions())
+    context = TlsOptions().context()
     for certificate, key in ((b"", b""), (FRESH[CERT], OTHER[KEY]), (b"x", FRESH[KEY]), (FRESH[CERT], b"x")):
         with pytest.raises(CertificateError, match=r"tls\.crt and tls\.key cannot be served") as caught:
             install(context, certificate, key)
@@ -188,43 +189,5 @@ def test_what_cannot_be_served_is_an_error_without_the_key() -> None:
 
 def test_no_key_is_left_in_a_file() -> None:
     before = set(Path("/proc/self/fd").iterdir())
-    install(server_context(TlsOptions()), FRESH[CERT], FRESH[KEY])
+    install(TlsOptions().context(), FRESH[CERT], FRESH[KEY])
     assert len(set(Path("/proc/self/fd").iterdir())) == len(before)
-
-
-@pytest.mark.parametrize(
-    ("options", "version"),
-    [
-        (TlsOptions(), ssl.TLSVersion.TLSv1_3),
-        (TlsOptions(min_version="VersionTLS12"), ssl.TLSVersion.TLSv1_2),
-        (TlsOptions(curve_preferences=" 29 "), ssl.TLSVersion.TLSv1_3),
-    ],
-    ids=["default", "1.2", "X25519"],
-)
-def test_options_are_followed(options: TlsOptions, version: ssl.TLSVersion) -> None:
-    assert server_context(options).minimum_version is version
-
-
-def test_cipher_suites_are_those_that_were_named() -> None:
-    suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
-    context = server_context(TlsOptions(min_version="VersionTLS12", cipher_suites=suite))
-    older = [cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] != "TLSv1.3"]
-    assert older == ["ECDHE-ECDSA-AES256-GCM-SHA384"]
-
-
-@pytest.mark.parametrize(
-    ("options", "part"),
-    [
-        (TlsOptions(min_version="VersionTLS11"), "one of VersionTLS12, VersionTLS13 is needed"),
-        (TlsOptions(cipher_suites="TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"), "TLS 1.3 has its own"),
-        (TlsOptions(min_version="VersionTLS12", cipher_suites="RC4"), '--tls-cipher-suites "RC4"'),
-        (TlsOptions(curve_preferences="X25519"), '--tls-curve-preferences "X25519"'),
-        (TlsOptions(curve_preferences="0"), '--tls-curve-preferences "0"'),
-        (TlsOptions(curve_preferences="29,23"), "one curve only"),
-    ],
-    ids=["1.1", "suites with 1.3", "unknown suite", "named curve", "curve 0", "two curves"],
-)
-def test_options_that_cannot_be_followed_say_what_would_be_right(options: TlsOptions, part: str) -> None:
-    with pytest.raises(TlsOptionError) as caught:
-        server_context(options)
-    assert part in str(caught.value)

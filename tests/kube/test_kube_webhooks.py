@@ -11,6 +11,7 @@ from webhook_server import (
     CRD_PATH,
     NAMESPACE,
     SECRET_PATH,
+    bundles,
     free_port,
     options,
     prepare,
@@ -163,12 +164,6 @@ async def test_old_peers_are_read_and_written_through_the_conversion(cluster: Ap
             cluster, manifest("BGPPeer", "tor", {"myASN": 1, "peerASN": 2, "peerAddress": "10.9.0.1"}, "v1beta1")
         )
         assert "Warning: BGPPeer tor: v1beta1 has no vrf: this update takes it away" in over.stderr
-
-
-def bundles(cluster: ApiServer) -> set[str | None]:
-    hooks = cluster.request("GET", CONFIGURATION_PATH)["webhooks"]
-    conversion = cluster.request("GET", CRD_PATH)["spec"]["conversion"]
-    return {each["clientConfig"].get("caBundle") for each in (*hooks, conversion["webhook"])}
 
 
 async def test_a_ca_bundle_that_somebody_takes_out_is_put_back(cluster: ApiServer) -> None:

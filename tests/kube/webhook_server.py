@@ -106,3 +106,10 @@ async def until(holds: Callable[[], bool], within: float = 10.0) -> None:
     async with asyncio.timeout(within):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110  # the API server is asked, no event tells
             await asyncio.sleep(0.05)
+
+
+def bundles(cluster: ApiServer) -> set[str | None]:
+    """Every caBundle there is, None for one that is missing."""
+    hooks = cluster.request("GET", CONFIGURATION_PATH)["webhooks"]
+    conversion = cluster.request("GET", CRD_PATH)["spec"]["conversion"]
+    return {each["clientConfig"].get("caBundle") for each in (*hooks, conversion["webhook"])}

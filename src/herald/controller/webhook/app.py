@@ -124,14 +124,9 @@ async def _body(request: Request, largest: int) -> bytes:
 
 
 def _tell(asked: AdmissionRequest, answer: Review) -> None:
-    level = logging.DEBUG if answer.allowed else logging.WARNING
-    fields = {
-        "webhook": asked.kind.kind,
-        "action": asked.operation.lower(),
-        "name": f"{asked.namespace}/{asked.name}",
-    }
-    if not answer.allowed:
-        fields["error"] = answer.message
-    _log.log(
-        level, "object %s", "admitted" if answer.allowed else "refused", extra={"object": fields.pop("name"), **fields}
-    )
+    fields = {"webhook": asked.kind.kind, "action": asked.operation.lower()}
+    name = f"{asked.namespace}/{asked.name}"
+    if answer.allowed:
+        _log.debug("%s admitted", name, extra={**fields, "warnings": len(answer.warnings)})
+    else:
+        _log.error("%s refused", name, extra={**fields, "error": answer.message})

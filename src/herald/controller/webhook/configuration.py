@@ -38,7 +38,14 @@ def webhook_configuration(
 
 def _hook(asked: _Asked, failure_policy: str, service: dict[str, str]) -> dict[str, Any]:
     kind, version, plural, operations = asked
-    rule = {"apiGroups": [GROUP], "apiVersions": [version], "operations": list(operations), "resources": [plural]}
+    rule = {
+        "apiGroups": [GROUP],
+        "apiVersions": [version],
+        "operations": list(operations),
+        "resources": [plural],
+        # The default, written out: rules are compared as a whole, and a GitOps tool would always see a difference.
+        "scope": "*",
+    }
     return {
         "name": f"{plural if kind in _PLURAL_NAMED else kind}validationwebhook.{GROUP}",
         "admissionReviewVersions": ["v1"],

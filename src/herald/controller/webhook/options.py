@@ -5,7 +5,7 @@ from pathlib import Path
 
 from herald.api.crd import WEBHOOK_SERVICE
 from herald.config.compile import DEFAULT_NAMESPACE
-from herald.controller.webhook.tls import TlsOptions
+from herald.observe.tls import TlsOptions
 
 PORT = 9443
 SECRET = "metallb-webhook-cert"  # noqa: S105  (the name of one)

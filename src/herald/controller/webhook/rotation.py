@@ -250,15 +250,17 @@ def _watched(options: WebhookOptions) -> tuple[tuple[str, str], ...]:
 async def _watch(client: ApiClient, path: str, name: str, changed: asyncio.Event) -> None:
     """Set `changed` whenever the object may be another one. What it is, the round reads for itself."""
     params: Params = {"watch": True, "fieldSelector": f"metadata.name={name}", "timeoutSeconds": WATCH_S}
-    pause_s = FIRST_RETRY_S
+    pause_s, complained = FIRST_RETRY_S, ""
     while True:
         try:
             async with client.stream(path, params, silence_s=WATCH_S + 30.0) as parts:
-                pause_s = FIRST_RETRY_S
+                pause_s, complained = FIRST_RETRY_S, ""
                 async for _ in parts:
                     changed.set()
         except StoreError as error:
-            _log.debug("watch of %s: %s", name, error, extra={"op": "certRotation"})
+            if str(error) != complained:
+                complained = str(error)
+                _log.warning("%s cannot be watched: %s", name, error, extra={"op": "certRotation"})
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_RETRY_S)
         changed.set()

@@ -5,26 +5,34 @@ lost. HTTP/1.1 only.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ssl import SSLContext
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from herald.controller.webhook.app import application
 from herald.controller.webhook.certificate_files import follow_files
 from herald.controller.webhook.options import WebhookOptions
 from herald.controller.webhook.readiness import Readiness
 from herald.controller.webhook.rotation import keep_certificates
-from herald.controller.webhook.tls import install, server_context
+from herald.controller.webhook.tls import install
 from herald.controller.webhook.world import World
 from herald.store.kubernetes.client import ApiClient
 
 MOST_CONNECTIONS = 200
+IDLE_S = 10.0
+"""So long a connection may send no request, or not all of its head."""
 LAST_WORDS_S = 3
 """So long requests that are being answered may take when the process ends."""
+
+
+_log = logging.getLogger("herald.controller.webhook")
 
 
 async def run_webhooks(
@@ -32,9 +40,9 @@ async def run_webhooks(
 ) -> None:
     """Serve admission and conversion for ever, and keep the certificate. `world` is asked at every request.
 
-    Raises TlsOptionError at once for options that cannot be followed, and OSError if the port is taken.
+    Raises OSError at once if the port is taken.
     """
-    context = server_context(options.tls)
+    context = options.tls.context()
     listening = bound(options.host, options.port)
     first = asyncio.Event()
 
@@ -43,6 +51,8 @@ async def run_webhooks(
         first.set()
 
     told = readiness or Readiness()
+    action = "setting up cert rotation" if options.rotate else "reading the certificate from files"
+    _log.info("webhooks: %s", action, extra={"op": "startup", "action": action})
     with listening:
         async with asyncio.TaskGroup() as tasks:
             if options.rotate:
@@ -50,6 +60,7 @@ async def run_webhooks(
             else:
                 tasks.create_task(follow_files(options.cert_dir, put, told))
             await first.wait()
+            _log.info("webhooks enabled", extra={"op": "startup", "action": "webhooks enabled", "port": options.port})
             await serve(application(world, client), listening, context)
 
 
@@ -63,12 +74,15 @@ def bound(host: str, port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-async def serve(app: Starlette, listening: socket.socket, context: SSLContext) -> None:
-    """Serve `app` until cancelled; requests under way are still answered then."""
+async def serve(app: Starlette, listening: socket.socket, context: SSLContext, idle_s: float = IDLE_S) -> None:
+    """Serve `app` until cancelled; requests under way are still answered then.
+
+    A connection is closed on which for `idle_s` to twice that nothing was asked.
+    """
     config = uvicorn.Config(
         app,
         ssl_context_factory=lambda _config, _default: context,
-        http="h11",
+        http=type("Bounded", (_Bounded,), {"idle_s": idle_s}),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -86,6 +100,27 @@ async def serve(app: Starlette, listening: socket.socket, context: SSLContext) -
     finally:
         server.should_exit = True
         await running
+
+
+class _Bounded(H11Protocol):
+    """Closes connections on which no request is being worked on for a while: who only holds them keeps others out."""
+
+    idle_s = IDLE_S
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._look_again(None)
+
+    def _look_again(self, before: object) -> None:
+        self.loop.call_later(self.idle_s, self._look, before)
+
+    def _look(self, before: object) -> None:
+        """`before` is what was worked on at the last look."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if is_idle and self.cycle is before:
+            self.transport.close()
+        if not self.transport.is_closing():
+            self._look_again(self.cycle)
 
 
 class _Server(uvicorn.Server):
