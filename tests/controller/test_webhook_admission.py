@@ -206,6 +206,7 @@ ALLOWED: list[tuple[str, tuple[dict[str, Any], ...], dict[str, Any], str | None]
         peer("two", myASN=1, peerAddress="10.9.0.2"),
         "myASN is 1",
     ),
+    ("disableMP", (bgp("a"),), peer("r", disableMP=True), "disableMP"),
     ("an IPv6 pool", (bgp("a"), peer("r")), pool("p", "2001:db8::/64"), None),
     ("a large community", (pool("p", "10.0.0.0/24"), peer("r")), bgp("a", communities=["large:1:2:3"]), None),
     ("a profile", (), profile("fast", receiveInterval=50, transmitInterval=50), None),

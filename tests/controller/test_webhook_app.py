@@ -1,5 +1,6 @@
 """The webhooks over HTTP: whatever comes gets an answer, and never a 500."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from webhook_requests import l2, pool, world
 
 from herald.controller.webhook.admission import REVIEWED
-from herald.controller.webhook.app import LARGEST_REVIEW, PATHS, application
+from herald.controller.webhook.app import LARGEST_CONVERSION, LARGEST_REVIEW, PATHS, application
 
 JSON = {"Content-Type": "application/json"}
 POOL_PATH = "/validate-metallb-io-v1beta1-ipaddresspool"
@@ -101,6 +102,26 @@ async def test_what_is_no_review_gets_a_4xx(body: bytes, path: str, headers: dic
 async def test_a_body_that_is_too_long_is_not_read_to_its_end() -> None:
     assert (await post(too_long())).status_code == 413
     assert (await post(b"{}", method="GET")).status_code == 405
+
+
+async def test_bodies_that_come_together_are_bounded_together() -> None:
+    waiting, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(LARGEST_CONVERSION // 2**20):
+            yield b" " * 2**20
+        waiting.release()
+        await go_on.wait()
+
+    app = application(world)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://herald") as client:
+        reading = [asyncio.create_task(client.post("/convert", content=body(), headers=JSON)) for _ in range(2)]
+        for _ in reading:
+            await waiting.acquire()
+        assert (await client.post("/convert", content=b" ", headers=JSON)).status_code == 503
+        go_on.set()
+        assert [(await each).status_code for each in reading] == [400, 400]
+        assert (await client.post("/convert", content=b" ", headers=JSON)).status_code == 400
 
 
 anything = st.recursive(

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ from webhook_server import (
 from herald.controller.webhook.world import World
 from herald.lab.kubernetes.api_server import ApiServer
 from herald.lab.process import Result
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+SHIPPED = ("crds/metallb.io_bgppeers.yaml", "kustomize/base/validating-webhooks.yaml", "kustomize/base/webhook.yaml")
 
 
 def manifest(kind: str, name: str, spec: dict[str, Any], version: str = "v1beta1", namespace: str = NAMESPACE) -> str:
@@ -247,3 +251,24 @@ async def test_without_a_webhook_the_failure_policy_decides_and_the_schema_still
     assert (made.exit_code == 0) is (policy == "Ignore")
     wrong = await apply(cluster, manifest("BGPPeer", "tor", {"myASN": -1, "peerASN": 2, "peerAddress": "a"}, "v1beta2"))
     assert "spec.myASN" in wrong.stderr
+
+
+@pytest.mark.parametrize("words", [("apply",), ("apply", "--server-side")], ids=["client-side", "server-side"])
+async def test_a_gitops_tool_neither_sees_nor_takes_out_the_ca_bundle(
+    bare_cluster: ApiServer, words: tuple[str, ...]
+) -> None:
+    cluster, port = bare_cluster, free_port()
+    cluster.create_namespace(NAMESPACE)
+    shipped = "\n---\n".join((DEPLOY / name).read_text() for name in SHIPPED)
+    first = await kubectl(cluster, *words, "-f", "-", stdin=shipped)
+    assert (first.exit_code, first.stderr) == (0, "")
+    cluster.wait_crds_served()
+    async with running(cluster, options(port), World):
+        right = bundles(cluster)
+        assert right == {cluster.request("GET", SECRET_PATH)["data"]["ca.crt"]}
+        for _ in range(2):
+            differing = await kubectl(cluster, "diff", *words[1:], "-f", "-", stdin=shipped)
+            assert (differing.exit_code, differing.stdout) == (0, "")
+            again = await kubectl(cluster, *words, "-f", "-", stdin=shipped)
+            assert (again.exit_code, again.stderr) == (0, "")
+            assert bundles(cluster) == right

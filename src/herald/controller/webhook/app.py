@@ -27,6 +27,8 @@ from herald.store.kubernetes.client import ApiClient
 LARGEST_REVIEW = 3 * 1024 * 1024
 LARGEST_CONVERSION = 32 * 1024 * 1024
 """A list of many peers is converted in one request."""
+MOST_OCTETS = 64 * 1024 * 1024
+"""Of all bodies that are being read together."""
 BODY_TIMEOUT_S = 10.0
 SECOND_LOOK_S = 0.3
 """So long a cache may lag behind an object that was applied just before, in the same folder."""
@@ -66,11 +68,12 @@ class _Webhooks:
         self._world = world
         self._client = client
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._bodies = _Bodies()
 
     async def validate(self, request: Request) -> Response:
         """Answer an AdmissionReview."""
         try:
-            asked = admission_review.decode(await _body(request, LARGEST_REVIEW))
+            asked = admission_review.decode(await self._bodies.read(request, LARGEST_REVIEW))
         except _RefusedError as refused:
             return PlainTextResponse(str(refused), refused.status)
         except ReviewError as error:
@@ -83,7 +86,7 @@ class _Webhooks:
     async def convert(self, request: Request) -> Response:
         """Answer a ConversionReview."""
         try:
-            asked = conversion.decode(await _body(request, LARGEST_CONVERSION))
+            asked = conversion.decode(await self._bodies.read(request, LARGEST_CONVERSION))
         except _RefusedError as refused:
             return PlainTextResponse(str(refused), refused.status)
         except ConversionError as error:
@@ -105,22 +108,37 @@ class _Webhooks:
         return await asyncio.to_thread(review, asked, world)
 
 
-async def _body(request: Request, largest: int) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise _RefusedError(415, f"Content-Type {media_type or 'is missing; it'} must be application/json")
-    parts = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for part in request.stream():
-                parts += part
-                if len(parts) > largest:
-                    raise _RefusedError(413, f"more than {largest} octets are not read")
-    except TimeoutError:
-        raise _RefusedError(408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s") from None
-    except ClientDisconnect:
-        raise _RefusedError(400, "the body ended early") from None
-    return bytes(parts)
+class _Bodies:
+    """Reads bodies, each within its bound and all together within theirs."""
+
+    def __init__(self) -> None:
+        self._octets = 0
+
+    async def read(self, request: Request, largest: int) -> bytes:
+        """The body. Raises _RefusedError."""
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise _RefusedError(415, f"Content-Type {media_type or 'is missing; it'} must be application/json")
+        parts = bytearray()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                await self._gather(request, parts, largest)
+        except TimeoutError:
+            raise _RefusedError(408, f"the body did not come within {BODY_TIMEOUT_S:.0f} s") from None
+        except ClientDisconnect:
+            raise _RefusedError(400, "the body ended early") from None
+        finally:
+            self._octets -= len(parts)
+        return bytes(parts)
+
+    async def _gather(self, request: Request, parts: bytearray, largest: int) -> None:
+        async for part in request.stream():
+            parts += part
+            self._octets += len(part)
+            if len(parts) > largest:
+                raise _RefusedError(413, f"more than {largest} octets are not read")
+            if self._octets > MOST_OCTETS:
+                raise _RefusedError(503, "too many bodies are being read; try again")
 
 
 def _tell(asked: AdmissionRequest, answer: Review) -> None:
