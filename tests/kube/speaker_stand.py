@@ -14,16 +14,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from herald.api import crd
 from herald.lab.kubernetes.api_server import ApiServer
 
 sys.path.append(str(Path(__file__).parents[1] / "interop"))  # the segment and the router of the other tests
 
-from segment import EngineProcess, Network, arp_socket, drain, inside, ip
+from segment import EngineProcess, Network, answers, arp_socket, arping, drain, inside, ip, mac_of
 from small_router import Router
 
 NAMESPACE = "metallb-system"
 NODE = "node-1"
 ROUTER, HERALD = "10.50.0.1", "10.50.0.2"
+APPLY_CRDS = ("apply", "--server-side", "-f", "-"), crd.dump_yaml()
 BASE = Path(__file__).parents[2] / "deploy" / "kustomize" / "base"
 STATUSES = f"/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}"
 L2, BGP, SESSIONS = "servicel2statuses", "servicebgpstatuses", "bgpsessionstatuses"
@@ -213,4 +215,17 @@ async def comes_true(condition: Callable[[], bool], what: str, seconds: float = 
     raise AssertionError(f"did not come true within {seconds} s: {what}")
 
 
-__all__ = ["Cluster", "ControlProcess", "Stand", "comes_true", "drain", "stand"]
+__all__ = [
+    "APPLY_CRDS",
+    "Cluster",
+    "ControlProcess",
+    "Network",
+    "Stand",
+    "answers",
+    "arping",
+    "comes_true",
+    "drain",
+    "ip",
+    "mac_of",
+    "stand",
+]

@@ -142,6 +142,8 @@ async def test_an_api_server_that_is_away_changes_nothing_on_the_wire_nor_does_i
         assert made.engine.log.read_text() == held, "the engine was told nothing"
         assert ours(drain(made.arp)) == []
         made.cluster.add_service("api", "10.50.0.201")
+        # A server that has just started may refuse for want of roles; then it is asked again ever more rarely.
+        await comes_true(lambda: len(control.lines("serviceAnnounced")) == 4, "both are announced", seconds=60.0)
         announced, withdrawn = await made.router.hear_update()
         assert ([str(prefix) for prefix in announced], withdrawn) == (["10.50.0.201/32"], []), "nothing before that"
 

@@ -15,7 +15,7 @@ from herald.speaker.status_book import Slot, StatusBook
 from herald.speaker.status_object import Found, StatusKind, labels, selector, subject_of
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
-from herald.store.kubernetes.watch_machine import Fact, ListBegun, ListEnded, Present, Put, Refused, Remove, Trouble
+from herald.store.kubernetes.watch_events import Fact, ListBegun, ListEnded, Present, Put, Refused, Remove, Trouble
 
 _log: Final = logging.getLogger("herald.speaker.status")
 

@@ -16,6 +16,8 @@ from herald.speaker.status_object import Judgement, Names, SessionReport, Status
 
 LONGEST_MESSAGE: Final = 32768
 """Characters that the message of a condition may have."""
+_NO_JUDGEMENT: Final = frozenset({"HL208"})
+"""What the API server does not let us read says nothing of the configuration; it is asked again."""
 _NO_CONFIGURATION: Final = frozenset({"Service", "EndpointSlice", "Node", "Namespace"})
 
 
@@ -81,7 +83,9 @@ def judgement(problems: Iterable[Problem]) -> Judgement:
     errors = [
         str(problem)
         for problem in problems
-        if problem.severity is Severity.ERROR and problem.kind not in _NO_CONFIGURATION
+        if problem.severity is Severity.ERROR
+        and problem.kind not in _NO_CONFIGURATION
+        and problem.rule not in _NO_JUDGEMENT
     ]
     if not errors:
         return Judgement()
