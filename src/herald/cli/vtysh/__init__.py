@@ -4,8 +4,12 @@ For hands and scripts that know FRR's; nothing can be configured here. What is a
 `herald show`. Errors are worded and numbered as FRR does: a line that begins with %, exit code 1.
 """
 
+import asyncio
 import json
+import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any, assert_never
@@ -16,7 +20,11 @@ from herald.cli.show import SOCKET_VARIABLE, ask
 from herald.cli.vtysh import documents, grammar, text
 from herald.cli.vtysh.grammar import Command, NotUnderstoodError, Verb
 from herald.cli.vtysh.state import Entry, Neighbor, State, state
+from herald.speaker import run_directory
 
+DEFAULT_NAMESPACE = "metallb-system"
+
+PATIENCE_S = 20.0
 NOT_IN_TABLE = "% Network not in table"
 NO_NEIGHBOR = "% No such neighbor in this view/vrf"
 NOT_INTERACTIVE = 'vtysh: Herald answers single commands only: vtysh -c "show ip bgp"'
@@ -35,10 +43,21 @@ NOT_INTERACTIVE = 'vtysh: Herald answers single commands only: vtysh -c "show ip
 @click.option(
     "--node-name", envvar="METALLB_NODE_NAME", show_envvar=True, metavar="NODE", help="Which speaker is asked."
 )
-def vtysh(lines: tuple[str, ...], path: Path | None, node_name: str | None) -> None:
+@click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ask this cluster's API server what all speakers say, not one speaker.",
+)
+@click.option(
+    "-n", "--namespace", default=DEFAULT_NAMESPACE, envvar="METALLB_NAMESPACE", help="Of the metallb.io resources."
+)
+def vtysh(
+    lines: tuple[str, ...], path: Path | None, node_name: str | None, kubeconfig: Path | None, namespace: str
+) -> None:
     """FRR's show commands, answered from the local speaker's own state.
 
-    Words may be cut short, and json added. Without -c, commands are read from standard input, one a line.
+    Words may be cut short, and json added. Without -c, commands are read from standard input, one a line. In a pod
+    without a speaker, such as the controller's, the API server is asked what all speakers say.
 
     \b
     Examples:
@@ -49,9 +68,12 @@ def vtysh(lines: tuple[str, ...], path: Path | None, node_name: str | None) -> N
     if not lines and sys.stdin.isatty():
         click.echo(NOT_INTERACTIVE, err=True)
         sys.exit(1)
+    read = partial(_of_cluster, kubeconfig, namespace)
+    if kubeconfig is None and (path or node_name or not _is_without_speaker()):
+        read = partial(_of_speaker, path, node_name)
     for line in lines or [line.strip() for line in sys.stdin]:
         try:
-            answer = _answer(grammar.parse(line), line, path, node_name)
+            answer = _answer(grammar.parse(line), line, read)
         except NotUnderstoodError as error:
             click.echo(str(error))
             sys.exit(1)
@@ -59,7 +81,7 @@ def vtysh(lines: tuple[str, ...], path: Path | None, node_name: str | None) -> N
             click.echo(answer)
 
 
-def _answer(command: Command, line: str, path: Path | None, node_name: str | None) -> str:
+def _answer(command: Command, line: str, read: Callable[[], State]) -> str:
     """What is printed. Raises NotUnderstoodError."""
     match command.verb:
         case Verb.NOTHING:
@@ -75,12 +97,39 @@ def _answer(command: Command, line: str, path: Path | None, node_name: str | Non
         case Verb.BFD_PEER:
             raise NotUnderstoodError(f"% Unable to find 'peer {command.argument}'")
         case Verb.SUMMARY | Verb.TABLE | Verb.ENTRY | Verb.NEIGHBORS | Verb.ADVERTISED:
-            return _bgp(command, line, _state(path, node_name))
+            return _bgp(command, line, read())
         case _ as never:
             assert_never(never)
 
 
-def _state(path: Path | None, node_name: str | None) -> State:
+def _is_without_speaker() -> bool:
+    """Whether this is a pod in which no speaker runs."""
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and SOCKET_VARIABLE not in os.environ
+    return in_pod and not run_directory.answering()
+
+
+def _of_cluster(kubeconfig: Path | None, namespace: str) -> State:
+    from herald.cli.vtysh import cluster
+    from herald.store.kubernetes.client import ApiClient
+    from herald.store.store import StoreError
+
+    async def read() -> State:
+        client = ApiClient.connect(kubeconfig)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await cluster.read(client, namespace)
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(read())
+    except (StoreError, TimeoutError) as error:
+        said = str(error) or f"the API server took longer than {PATIENCE_S:g} s"
+        click.echo(f"vtysh: no speaker runs here, and the cluster cannot be asked: {said}", err=True)
+        sys.exit(2)
+
+
+def _of_speaker(path: Path | None, node_name: str | None) -> State:
     summary = ask("bgp summary", path, node_name)
     return state(summary["node"], summary["data"], ask("bgp routes", path, node_name)["data"])
 

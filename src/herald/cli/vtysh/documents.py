@@ -47,7 +47,7 @@ def _peer(one: Neighbor, version: int) -> Document:
     family, seconds = one.family(version), one.up_for
     since = {} if not one.is_established else {"peerUptimeEstablishedEpoch": _epoch(seconds)}
     return {
-        "desc": one.name,
+        "desc": one.description,
         "remoteAs": one.remote_asn,
         "localAs": one.document["localASN"],
         "version": 4,
@@ -216,7 +216,7 @@ def _neighbor(state: State, one: Neighbor) -> Document:
         "remoteAs": one.remote_asn,
         "localAs": document["localASN"],
         "nbrInternalLink" if ends["internal"] else "nbrExternalLink": True,
-        "nbrDesc": one.name,
+        "nbrDesc": one.description,
         "bgpVersion": 4,
         "remoteRouterId": document["routerID"] or "0.0.0.0",  # noqa: S104
         "localRouterId": state.router_id,

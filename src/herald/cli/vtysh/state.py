@@ -23,6 +23,12 @@ class Neighbor:
         return str(self.document["peer"])
 
     @property
+    def description(self) -> str:
+        """The peer's name; asked of the whole cluster, with the nodes that have a session."""
+        nodes = self.document.get("nodes")
+        return f"{self.name} ({nodes})" if nodes else self.name
+
+    @property
     def ends(self) -> Document:
         """What is configured of both ends."""
         ends: Document = self.document["neighbor"]

@@ -90,7 +90,7 @@ def _summary_line(one: Neighbor, version: int, width: int) -> str:
     state = 0 if one.is_established else one.document["state"]
     return (
         f"{one.address:<{width}}4 {one.remote_asn:>10} {received:>9} {sent:>9} {0:>8} {0:>4} {family['pending']:>4} "
-        f"{uptime(one.up_for):>8} {state:>12} {family['advertised']:>8} {one.name}"
+        f"{uptime(one.up_for):>8} {state:>12} {family['advertised']:>8} {one.description}"
     )
 
 
@@ -174,7 +174,7 @@ def neighbor(state: State, one: Neighbor) -> str:
     keepalive = document["keepaliveTime"] if document["keepaliveTime"] is not None else configured_keepalive
     lines = [
         f"BGP neighbor is {one.address}, remote AS {one.remote_asn}, local AS {document['localASN']}, {kind} link",
-        f" Description: {one.name}",
+        f" Description: {one.description}",
         f"  BGP version 4, remote router ID {document['routerID'] or '0.0.0.0'}, local router ID {state.router_id}",  # noqa: S104
         f"  BGP state = {document['state']}{up}",
         f"  Hold time is {hold} seconds, keepalive interval is {keepalive:g} seconds",
