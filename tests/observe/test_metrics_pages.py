@@ -1,6 +1,7 @@
 """The pages of controller and speaker: MetalLB's catalogue, name by name, and nothing that is left behind."""
 
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
@@ -15,9 +16,10 @@ from herald.cluster.meta import NamespacedName, PeerName, PoolName
 from herald.config.pool import Pool
 from herald.config.problem import Problem, Severity
 from herald.net.address_range import parse
+from herald.observe import controller_metrics, speaker_metrics, store_metrics
 from herald.observe.controller_metrics import ControllerMetrics
 from herald.observe.engine_counts import EngineCounts, SessionCounts
-from herald.observe.exposition import Format
+from herald.observe.exposition import Family, Format
 from herald.observe.speaker_metrics import SpeakerMetrics
 from herald.observe.store_metrics import StoreCounts
 
@@ -227,3 +229,12 @@ async def test_an_endless_pool_does_not_wrap() -> None:
     allocator = Allocator({PoolName("a"): pool("a", "2001:db8::/48", "192.0.2.0/24")})
     page = await ControllerMetrics(lambda: allocator, StoreCounts()).render(Format.TEXT)
     assert values(page, "metallb_allocator_addresses_total") == {("a",): 2**63 - 1}
+
+
+def test_the_documentation_lists_every_family_as_it_is_and_no_other() -> None:
+    documents = (controller_metrics, speaker_metrics, store_metrics)
+    named = [value for module in documents for value in vars(module).values() if isinstance(value, Family)]
+    families = {*named, *speaker_metrics.FAMILIES_OF_SESSION}
+    rows = {f"| `{f.name}` | {f.kind.value} | {', '.join(f.labels) or '-'} | {f.words} |" for f in families}
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    assert {line for line in text.splitlines() if line.startswith("| `")} == rows

@@ -58,7 +58,7 @@ def _messages(name: str, words: str) -> Family:
     return Family(name, Kind.COUNTER, words, _PEER)
 
 
-_OF_SESSION: Final[Mapping[Family, _Read]] = {
+FAMILIES_OF_SESSION: Final[Mapping[Family, _Read]] = {
     SESSION_UP: lambda one: one.established,
     ADVERTISED: lambda one: one.advertised,
     WANTED: lambda one: one.wanted,
@@ -187,7 +187,7 @@ def _layer2(engine: EngineCounts) -> Iterator[tuple[Family, Samples]]:
 
 
 def _bgp(sessions: tuple[SessionCounts, ...]) -> Iterator[tuple[Family, Samples]]:
-    for family, read in _OF_SESSION.items():
+    for family, read in FAMILIES_OF_SESSION.items():
         values: dict[str, float] = {}
         for one in sessions:  # two BGPPeers may name one endpoint; a series twice would spoil the whole page
             now = read(one)
