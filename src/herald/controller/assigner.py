@@ -58,14 +58,19 @@ from herald.store.store import Changes, Claim, Event, StatusPatch, service_key
 
 _NOT_COMPILED = Compiled(Config(), (), {})
 _MISPLACED = "HL030"
+_ABOUT_SECRETS = frozenset({"HL031", "HL072"})
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`namespace` is where custom resources are read from; `load_balancer_class` None: services without a class."""
+    """`namespace` is where custom resources are read from; `load_balancer_class` None: services without a class.
+
+    `reads_secrets` False: the store tells of no Secret, so that of one that is missing nothing is said.
+    """
 
     namespace: str = DEFAULT_NAMESPACE
     load_balancer_class: str | None = None
+    reads_secrets: bool = True
 
 
 class Assigner:
@@ -94,7 +99,10 @@ class Assigner:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the objects now."""
-        return (*self._cache.problems, *self._compiled.problems)
+        found = (*self._cache.problems, *self._compiled.problems)
+        if self._options.reads_secrets:
+            return found
+        return tuple(problem for problem in found if problem.rule not in _ABOUT_SECRETS)
 
     @property
     def config(self) -> Config:

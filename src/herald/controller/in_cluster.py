@@ -1,0 +1,142 @@
+"""The controller in a cluster: what runs in every replica, and what only in the one that leads.
+
+    every replica:  Feed ─▶ webhooks     probes     metrics     LeaseElection
+    the leader:     Feed ─▶ Controller ─▶ statuses, events     StateKeeper     PeerCounter     the group's Secret
+
+Whoever loses the Lease stops writing before another may begin; the Feed goes on, so that taking over needs no new list.
+"""
+
+import argparse
+import asyncio
+import logging
+import secrets
+import socket
+from dataclasses import replace
+from typing import Final
+
+from herald.allocator.allocator import Allocator
+from herald.cluster.secret import Secret
+from herald.controller import group_secret
+from herald.controller.assigner import Assigner, Options
+from herald.controller.feed import Feed
+from herald.controller.loop import WATCHED, Controller, Performance
+from herald.controller.peer_counter import PeerCounter
+from herald.controller.state_keeper import StateKeeper
+from herald.observe import serving
+from herald.observe.controller_metrics import ControllerMetrics
+from herald.observe.health import Check
+from herald.observe.store_metrics import StoreCounts
+from herald.observe.tls import TlsOptionsError
+from herald.store.kubernetes.client import ApiClient
+from herald.store.kubernetes.credentials import CredentialsError
+from herald.store.kubernetes.event_recorder import EventRecorder
+from herald.store.kubernetes.lease import LeaseElection
+from herald.store.kubernetes.review import Reviewer
+from herald.store.kubernetes.sources import Scope
+from herald.store.kubernetes.store import KubernetesStore
+from herald.store.kubernetes.writer import ClusterWriter
+from herald.store.store import Changes
+
+COMPONENT: Final = "metallb-controller"
+FIELD_MANAGER: Final = "herald-controller"
+SIDE_BY_SIDE: Final = 16
+READ: Final = frozenset(WATCHED) - {Secret.__name__}
+"""Passwords are the speakers' concern."""
+
+_log = logging.getLogger("herald.controller")
+
+
+class CannotStartError(Exception):
+    """Something that only whoever started this process can put right."""
+
+
+async def run(given: argparse.Namespace, options: Options) -> None:
+    """The controller, for ever. Raises `CannotStartError`."""
+    try:
+        client = ApiClient.connect(given.kubeconfig, field_manager=FIELD_MANAGER)
+    except CredentialsError as error:
+        raise CannotStartError(str(error)) from error
+    try:
+        wanted = serving.options(given)
+        replica = Replica(given, options, client)
+        async with serving.serving(
+            wanted,
+            name="controller",
+            render=replica.metrics.render,
+            checks=replica.checks,
+            health_host="",
+            authorise=Reviewer(client),
+        ):
+            await replica.run()
+    except TlsOptionsError as error:
+        raise CannotStartError(str(error)) from error
+    finally:
+        await client.close()
+
+
+class Replica:
+    """One controller process. `given` are the words of the command line."""
+
+    def __init__(self, given: argparse.Namespace, options: Options, client: ApiClient) -> None:
+        self.given = given
+        self.client = client
+        self.allocates = given.webhook_mode != "onlywebhook"
+        self.serves_webhooks = given.webhook_mode != "disabled"
+        self._options = replace(options, reads_secrets=False)
+        identity = given.pod_name or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._events = EventRecorder(client, options.namespace, COMPONENT, identity, lambda key: self._store.uid(key))
+        self._lease = LeaseElection(client, options.namespace, identity)
+        self._writer = ClusterWriter(client, self._events, manager=FIELD_MANAGER, may_write=self._lease.leads)
+        self._store = KubernetesStore(client, Scope.of_controller(options.namespace), self._writer)
+        self._counts = StoreCounts()
+        self.feed = Feed(self._store, READ, self._heard)
+        self._assigner: Assigner | None = None
+        self._state = StateKeeper(client, options.namespace, given.pod_name or None)
+        self.metrics = ControllerMetrics(self._allocator, self._counts, leads=self._lease.leads)
+        self.checks: dict[str, Check] = {"cluster": self._not_read}
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.feed.run())
+            tasks.create_task(self._events.run())
+            if self.serves_webhooks:
+                tasks.create_task(self._webhooks())
+            if self.allocates:
+                await self._lease.run(self._lead)
+
+    async def _lead(self) -> None:
+        given, namespace = self.given, self._options.namespace
+        self._assigner = Assigner(self._options, await self.feed.read_claims())
+        performance = Performance(SIDE_BY_SIDE, self._writer.rivals)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(Controller(self.feed, self._assigner, performance, self._configured).run())
+                tasks.create_task(self._state.run())
+                tasks.create_task(PeerCounter(self.client, self.feed, namespace).run())
+                if given.ml_secret_name:
+                    wanted = group_secret.keep_trying(self.client, namespace, given.ml_secret_name, given.deployment)
+                    tasks.create_task(wanted)
+        finally:
+            self._assigner = None
+
+    async def _webhooks(self) -> None:
+        # Only here: certificates and the server are large, and may be switched off.
+        from herald.controller.webhook_wiring import run_webhooks_of
+
+        await run_webhooks_of(self)
+
+    def _heard(self, batch: Changes) -> None:
+        deleted = getattr(batch, "deleted", ())
+        self._counts.took(len(batch.objects) + len(deleted), complete=batch.complete)
+
+    def _configured(self) -> None:
+        if self._assigner is not None:
+            self._counts.configured(self._assigner.problems)
+            self._state.tell(self._assigner.problems)
+
+    def _allocator(self) -> Allocator:
+        return self._assigner.allocator if self._assigner is not None else Allocator()
+
+    def _not_read(self) -> str | None:
+        return None if self.feed.is_synced else "the objects of the cluster have not been read yet"
