@@ -13,7 +13,7 @@ import heapq
 import random
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import count
@@ -72,8 +72,17 @@ class _Node:
 class Simulation:
     """A group of `size` members. Times in seconds; members are numbers from 0."""
 
-    def __init__(self, size: int, profile: Profile, *, seed: int, loss: float = 0.0, joined: bool = True) -> None:
-        """`joined`: everybody knows everybody from the start."""
+    def __init__(
+        self,
+        size: int,
+        profile: Profile,
+        *,
+        seed: int,
+        loss: float = 0.0,
+        joined: bool = True,
+        profiles: Mapping[int, Profile] | None = None,
+    ) -> None:
+        """`joined`: everybody knows everybody from the start. `profiles`: those of members that have another."""
         self.now = 0.0
         self.verdicts: list[Verdict] = []
         self.notes: list[tuple[float, int, Note]] = []
@@ -91,7 +100,7 @@ class Simulation:
             _Node(
                 Gossip(
                     Identity(name(number), endpoint),
-                    profile,
+                    (profiles or {}).get(number, profile),
                     Wrapping(),
                     random.Random(self._rng.random()),  # noqa: S311  # a simulation
                     self.now,
