@@ -334,3 +334,18 @@ def test_batches_add_up_to_what_there_is_and_never_repeat_it(steps: list[tuple[s
                 for key in batch.deleted:
                     del copy[str(key.name)]
     assert copy == truth
+
+
+@given(st.binary(max_size=20), st.integers(0, 400), st.sampled_from(["Node", "IPAddressPool", "Service", "Secret"]))
+def test_whatever_octets_an_object_has_nothing_is_raised_and_nothing_lost(octets: bytes, at: int, kind: str) -> None:
+    seen = view(kind)
+    good = pool(1, "192.0.2.0/24") if kind == "IPAddressPool" else service(1) if kind == "Service" else node("main")
+    listed(seen, kind, good)
+    before = seen.synced().objects
+    identity, content = raw(good)
+    cut = at % len(bytes(content))
+    spoiled = bytes(content)[:cut] + octets + bytes(content)[cut + len(octets) :]
+    seen.take(kind, Put(identity, msgspec.Raw(spoiled)))
+    batch = seen.batch()
+    assert len(before) == 1
+    assert batch is None or batch.deleted == () or kind == "Service", "a Service may have become another type"

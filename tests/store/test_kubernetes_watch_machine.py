@@ -367,3 +367,22 @@ def test_a_connection_may_break_anywhere_and_nothing_is_lost_or_told_twice(
     else:
         found += machine.handle(Chunk(b"".join(octets for version, octets in events if version > asked)), now)
     assert told(found) == [("put", name) for name in names]
+
+
+@given(octets=st.binary(max_size=60), at=st.integers(0, 400))
+def test_whatever_octets_come_they_are_taken_or_lead_to_a_new_list(octets: bytes, at: int) -> None:
+    machine = following()
+    stream = EVENTS + line("DELETED", thing("c", 120))
+    cut = at % len(stream)
+    effects = machine.handle(Chunk(stream[:cut] + octets + stream[cut + len(octets) :]), 1.0)
+    assert machine.is_following or machine.deadline() is not None or isinstance(effects[-1], Fetch)
+
+
+@given(st.binary(max_size=60), st.integers(0, 400))
+def test_whatever_page_comes_it_is_taken_or_asked_for_again(octets: bytes, at: int) -> None:
+    machine = WatchMachine(random.Random(1))
+    machine.wake(0.0)
+    body = page(7, "a", "b").body
+    cut = at % len(body)
+    machine.handle(PageCame(body[:cut] + octets + body[cut + len(octets) :]), 0.0)
+    assert machine.snapshot().phase in (Phase.OPENING, Phase.LISTING, Phase.WAITING)

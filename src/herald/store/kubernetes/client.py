@@ -206,7 +206,7 @@ def _unreachable(request: httpx2.Request, error: Exception) -> UnreachableError:
 def _error_of(status: int, content: bytes) -> ApiError:
     try:
         said = msgspec.json.decode(content, type=Status)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         said = Status()
     phrase = httpx2.codes.get_reason_phrase(status)
     return ApiError(status, said.reason or phrase.replace(" ", ""), said.message or phrase or "unknown error")

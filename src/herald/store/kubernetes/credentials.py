@@ -156,7 +156,7 @@ async def run_plugin(plugin: ExecPlugin) -> _Status:
     output = await _output_of((plugin.command, *plugin.args), environment, plugin.install_hint)
     try:
         answer = msgspec.json.decode(output, type=_ExecCredential)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise CredentialsError(f"exec plugin {plugin.command} did not print an ExecCredential") from None
     if answer.kind != "ExecCredential" or answer.api_version != plugin.api_version:
         raise CredentialsError(f"exec plugin {plugin.command} printed no ExecCredential of {plugin.api_version}")

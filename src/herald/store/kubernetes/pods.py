@@ -7,7 +7,7 @@ import msgspec
 from herald.cluster.wire import wire_name
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
-from herald.store.kubernetes.watch_events import Fact, ListBegun, ListEnded, Present, Put, Remove
+from herald.store.kubernetes.watch_events import NO_JSON, Fact, ListBegun, ListEnded, Present, Put, Remove
 
 _ENDED = ("Succeeded", "Failed")
 
@@ -27,6 +27,14 @@ class _Pod(msgspec.Struct, frozen=True, rename=wire_name):
 
 
 _pod = msgspec.json.Decoder(_Pod)
+
+
+def _host(raw: bytes) -> str:
+    """See `_Pod.host`; empty as well for what cannot be understood."""
+    try:
+        return _pod.decode(raw).host
+    except NO_JSON:
+        return ""
 
 
 class Hosts:
@@ -50,7 +58,7 @@ class Hosts:
                 self._seen = set()
             case Present() | Put():
                 self._seen.add(fact.identity.name)
-                self._hosts[fact.identity.name] = _pod.decode(fact.raw).host
+                self._hosts[fact.identity.name] = _host(fact.raw)
             case Remove():
                 self._hosts.pop(fact.identity.name, None)
             case ListEnded():

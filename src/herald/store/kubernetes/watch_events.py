@@ -11,6 +11,8 @@ import msgspec
 
 from herald.cluster.wire import wire_name
 
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
+"""What decoding raises: for texts that are not UTF-8 msgspec has no error of its own."""
 SILENCE_S = 120.0
 """A server sends bookmarks, but none where nothing at all happens. After this long it is asked anew; that is cheap."""
 

@@ -25,6 +25,7 @@ import msgspec
 
 from herald.cluster.wire import wire_name
 from herald.store.kubernetes.watch_events import (
+    NO_JSON,
     Chunk,
     Cut,
     Effect,
@@ -184,7 +185,7 @@ class WatchMachine:
         try:
             page = _page.decode(body)
             found: list[Effect] = [Present(_object.decode(raw).metadata, raw) for raw in page.items or ()]
-        except msgspec.DecodeError as error:
+        except NO_JSON as error:
             return self._garbage(f"a list that cannot be read: {error}", now)
         if self._phase is Phase.PROBING:
             return self._take_probe(page.metadata.resource_version)
@@ -248,7 +249,7 @@ class WatchMachine:
             identity = _object.decode(event.object).metadata
             if not identity.resource_version:
                 return self._garbage("an event without a resourceVersion", now)
-        except msgspec.DecodeError as error:
+        except NO_JSON as error:
             return self._garbage(f"an event that cannot be read: {error}", now)
         return self._take_event(event, identity, now)
 

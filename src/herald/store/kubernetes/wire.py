@@ -13,6 +13,7 @@ import msgspec
 
 from herald.api import scheme
 from herald.api.decode import decode
+from herald.api.finding import Fault, Finding
 from herald.cluster.endpoints import SERVICE_NAME_LABEL, EndpointSlice, narrowed
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.namespace import Namespace
@@ -30,6 +31,7 @@ from herald.cluster.service import (
 )
 from herald.config.collect import problem_of
 from herald.config.problem import Problem
+from herald.store.kubernetes.watch_events import NO_JSON
 from herald.store.store import ClusterObject
 
 PASSWORD = "password"  # noqa: S105 (the key of a Secret, not its value)
@@ -50,12 +52,24 @@ class Reading:
 
 def read(kind: scheme.Kind, raw: bytes, *, with_status: bool = True) -> Reading:
     """The object in `raw`. `with_status`: whether the status of custom resources is kept. Raises nothing."""
-    if kind.is_custom:
-        return _tolerantly(kind, raw, with_status)
+    decoded = _tolerantly if kind.is_custom else _narrowly
+    try:
+        return decoded(kind, raw, with_status)
+    except NO_JSON as error:
+        return _unreadable(kind, error)
+
+
+def _narrowly(kind: scheme.Kind, raw: bytes, with_status: bool) -> Reading:
     try:
         return Reading(slim(msgspec.json.decode(raw, type=kind.type)))
     except msgspec.ValidationError:
         return _tolerantly(kind, raw, with_status)
+
+
+def _unreadable(kind: scheme.Kind, error: Exception) -> Reading:
+    """What is no JSON where nobody looked before, such as a text that is not UTF-8."""
+    message = f"cannot be read: {error}"
+    return Reading(None, (problem_of(Finding(Fault.UNREADABLE, kind.kind, "", "(from the API server)", "", message)),))
 
 
 def _tolerantly(kind: scheme.Kind, raw: bytes, with_status: bool) -> Reading:
