@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from herald.engine.link import Apply, Assembly, Channel, Downward, Facts, Ready, Upward, accepted
+from herald.engine.link import Apply, Assembly, Channel, Downward, Facts, Join, Ready, Upward, accepted
 
 PATIENCE_S = 20.0
 
@@ -17,6 +17,7 @@ class FakeEngine:
         self._server: asyncio.Server | None = None
         self._channel: Channel[Upward, Downward] | None = None
         self._applied: asyncio.Queue[Apply] = asyncio.Queue()
+        self._joins: asyncio.Queue[Join] = asyncio.Queue()
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -40,6 +41,10 @@ class FakeEngine:
         """The next whole `Apply`."""
         return await asyncio.wait_for(self._applied.get(), PATIENCE_S)
 
+    async def joins(self) -> Join:
+        """The next `Join`."""
+        return await asyncio.wait_for(self._joins.get(), PATIENCE_S)
+
     async def hears_nothing_for(self, seconds: float) -> bool:
         """Whether no `Apply` comes for so long."""
         await asyncio.sleep(seconds)
@@ -51,6 +56,9 @@ class FakeEngine:
         await channel.send(Ready("node-1", 1))
         await channel.send(self._facts)
         while (message := await channel.receive()) is not None:
+            if isinstance(message, Join):
+                self._joins.put_nowait(message)
+                continue
             assert isinstance(message, Apply)
             collected = assembly.add(message)
             if collected is not None:

@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fake_engine import FakeEngine
 
+from herald.announcement.reason import Reason
 from herald.api.bgp_advertisement import BGPAdvertisement, BGPAdvertisementSpec
 from herald.api.bgp_peer import BGPPeer, BGPPeerSpec
 from herald.api.ip_address_pool import IPAddressPool, IPAddressPoolSpec
 from herald.api.l2_advertisement import L2Advertisement, L2AdvertisementSpec
 from herald.cluster.endpoints import Endpoint, EndpointSlice
-from herald.cluster.meta import NodeName, ObjectMeta
+from herald.cluster.meta import NamespacedName, NodeName, ObjectMeta
 from herald.cluster.node import Node
 from herald.cluster.service import (
     LoadBalancerIngress,
@@ -25,15 +27,17 @@ from herald.cluster.service import (
     ServiceStatus,
 )
 from herald.config.findings import ObjectKey
-from herald.engine.link import Facts, InterfaceFact, Member, UnansweredHolding
+from herald.engine.link import Facts, InterfaceFact, Join, Member, UnansweredHolding
 from herald.net.ip_family import parse_address
-from herald.speaker.control import Control
+from herald.speaker.control import Addresses, Control
 from herald.speaker.decider import Decider, Options
+from herald.speaker.publisher import Nobody, Publisher
 from herald.store.memory import MemoryStore
-from herald.store.store import ClusterObject, Synced
+from herald.store.store import ClusterObject, Event, Synced
 
 NAMESPACE = "metallb-system"
 QUIET_S = 0.1
+PATIENCE_S = 20.0
 
 
 def meta(name: str, namespace: str = NAMESPACE, **labels: str) -> ObjectMeta:
@@ -74,10 +78,18 @@ def assigned(count: int) -> list[ClusterObject]:
 
 
 @asynccontextmanager
-async def control(store: MemoryStore, folder: Path, known: Facts) -> AsyncIterator[FakeEngine]:
+async def control(
+    store: MemoryStore,
+    folder: Path,
+    known: Facts,
+    publisher: Publisher | None = None,
+    addresses: Addresses | None = None,
+) -> AsyncIterator[FakeEngine]:
     engine = FakeEngine(folder / "engine.sock", known)
     await engine.start()
-    running = asyncio.ensure_future(Control(store, folder / "engine.sock", Options(NodeName("node-1"))).run())
+    told = publisher or Nobody()
+    made = Control(store, folder / "engine.sock", Options(NodeName("node-1")), lambda _: told, addresses)
+    running = asyncio.ensure_future(made.run())
     try:
         yield engine
     finally:
@@ -326,3 +338,90 @@ def test_interfaces_that_no_advertisement_names_start_no_round_of_elections() ->
     assert not decider.has_work
     decider.see({node_1: frozenset({"eth1", "tap7"}), node_2: frozenset()})
     assert decider.has_work, "node-2 could serve no advertisement any more, not even one that names none"
+
+
+class Told(Nobody):
+    """Remembers the events, and which services nobody announces."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.silences: dict[str, str | None] = {}
+        self._stirred = asyncio.Event()
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+        self._stirred.set()
+
+    def silent(self, service: NamespacedName, reason: Reason | None) -> None:
+        self.silences[str(service)] = reason.code.name if reason else None
+        self._stirred.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._stirred.clear()
+                await self._stirred.wait()
+
+
+async def test_the_engine_is_told_where_speakers_are_on_every_connection_and_when_that_changes(tmp_path: Path) -> None:
+    news: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+
+    async def addresses() -> AsyncGenerator[frozenset[str], None]:
+        while True:
+            yield await news.get()
+
+    news.put_nowait(frozenset({"10.0.0.2", "10.0.0.1"}))
+    async with control(MemoryStore(BASE), tmp_path, facts("node-1"), addresses=addresses) as engine:
+        assert await engine.joins() == Join(("10.0.0.1", "10.0.0.2"))
+        news.put_nowait(frozenset({"10.0.0.1"}))
+        assert await engine.joins() == Join(("10.0.0.1",))
+        await engine.stop()
+        await engine.start()
+        assert await engine.joins() == Join(("10.0.0.1",))
+
+
+async def test_a_takeover_is_an_event_of_the_node_that_takes_over(tmp_path: Path) -> None:
+    told = Told()
+    store = MemoryStore([*BASE, *assigned(20)])
+    async with control(store, tmp_path, facts("node-1", "node-2"), told) as engine:
+        await engine.applied()
+        assert told.events == []
+        await engine.say(facts("node-1"))
+        await told.until(lambda: bool(told.events))
+        event = told.events[0]
+        assert (event.about.kind, event.about.namespace, event.reason) == (
+            "ServiceL2Status",
+            NAMESPACE,
+            "LeaderChanged",
+        )
+        assert "from node-2 to node-1 (node-2 is gone)" in event.message
+
+
+async def test_an_address_that_is_answered_nowhere_is_an_event_of_its_service(tmp_path: Path) -> None:
+    told = Told()
+    async with control(MemoryStore([*BASE, *assigned(1)]), tmp_path, facts("node-1"), told) as engine:
+        await engine.applied()
+        unanswered = UnansweredHolding(parse_address("10.0.0.0"), "eth9 is not there")
+        await engine.say(replace(facts("node-1"), holdings=(unanswered,)))
+        await told.until(lambda: bool(told.events))
+        (event,) = told.events
+        assert (event.about.kind, event.about.name, event.reason) == ("Service", "s0", "announceFailed")
+        assert event.message.startswith(
+            'the interfaces specified by LB IP "10.0.0.0" doesn\'t exist in assigned node "node-1" '
+            'with protocol "layer2"'
+        )
+
+
+async def test_one_speaker_says_for_all_that_nobody_announces_a_service_and_when_that_is_over(tmp_path: Path) -> None:
+    told, store = Told(), MemoryStore([*BASE, service("web", "192.0.2.1")])
+    async with control(store, tmp_path, facts("node-1", "node-2"), told):
+        await told.until(lambda: told.silences.get("default/web") == "NO_READY_ENDPOINT")
+        store.put(endpoints("web", "node-1"))
+        await told.until(lambda: told.silences["default/web"] is None)
+
+
+async def test_a_speaker_that_does_not_speak_for_all_says_nothing(tmp_path: Path) -> None:
+    told, store = Told(), MemoryStore([*BASE, service("web", "192.0.2.1"), service("api", "192.0.2.2")])
+    async with control(store, tmp_path, facts("node-0", "node-1"), told):
+        await told.until(lambda: {"default/web", "default/api"} <= told.silences.keys())
+        assert set(told.silences.values()) == {None}
