@@ -66,6 +66,7 @@ class KubernetesStore:
     async def patch_status(self, patch: StatusPatch) -> str:
         """See `Store.patch_status`. Changes of an object that were no news do not make a patch stale."""
         version = self._view.newest_alike(patch.about, patch.resource_version)
+        self._view.wrote(patch.about)
         return await self._writing.patch_status(replace(patch, resource_version=version))
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:

@@ -49,6 +49,14 @@ class View:
         self._problems: dict[ObjectKey, tuple[Problem, ...]] = {}
         self._before: dict[ObjectKey, ClusterObject | None] = {}
         self._told_state: tuple[tuple[Problem, ...], bool] = ((), False)
+        self._written: set[ObjectKey] = set()
+
+    def wrote(self, key: ObjectKey) -> None:
+        """Whoever is told is about to write this object: what it becomes is told next even if it is as it was told.
+
+        Somebody may undo the write at once, and only the writer would not know.
+        """
+        self._written.add(key)
 
     def take(self, kind: str, fact: Fact) -> None:
         """One thing that the watch of `kind` says."""
@@ -114,11 +122,12 @@ class View:
             present = self._held[key.kind].get(key)
             if present is None and told is not None:
                 deleted.append(key)
-            elif present is not None and told is not None and _is_same(present, told):
+            elif present is not None and told is not None and key not in self._written and _is_same(present, told):
                 self._newest.setdefault(key, present.metadata.resource_version)
                 self._held[key.kind][key] = told
             elif present is not None:
                 objects.append(present)
+        self._written -= before.keys()
         state = (self._all_problems(), self.is_complete)
         if not objects and not deleted and state == self._told_state:
             return None
