@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from herald.lab import namespace, process
+from herald.lab.blueprint import Blueprint
 from herald.lab.client import Poller, answering_macs, arping, curl
+from herald.lab.cluster import Cluster
 from herald.lab.daemons.bird import Bird
 from herald.lab.daemons.frr import Frr
 from herald.lab.daemons.router import Neighbor, Router
-from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.data_centre import DataCentre
 from herald.lab.place import NAMED, NameTakenError, Place
 from herald.lab.topology import Host, Route, Topology, interface
 
@@ -58,6 +60,11 @@ async def place() -> AsyncIterator[Place]:
     assert place.prefix not in (await process.must(["ip", "netns", "list"])).stdout
 
 
+def cluster(place: Place) -> Cluster:
+    """The folder of the lab."""
+    return Cluster(place.config, place.directory)
+
+
 def addresses(lab: DataCentre, *given: str) -> None:
     """Play the controller: write the addresses of the service into its status."""
     folder = lab.place.config / ".herald" / "status"
@@ -78,7 +85,7 @@ async def answer(lab: DataCentre, address: str) -> str:
 
 async def test_a_service_is_reached_at_whichever_node_its_traffic_arrives(place: Place) -> None:
     lab = await DataCentre.build(BLUEPRINT, place)
-    lab.cluster.apply(SERVICE)
+    cluster(place).apply(SERVICE)
     addresses(lab, "203.0.113.7", "203.0.113.8")
     assert await answer(lab, "203.0.113.7") == "node-1"
     assert await answer(lab, "203.0.113.8") == "node-2"
@@ -91,12 +98,12 @@ async def test_a_service_is_reached_at_whichever_node_its_traffic_arrives(place:
 
 async def test_traffic_for_a_service_without_a_pod_on_the_node_goes_to_another(place: Place) -> None:
     lab = await DataCentre.build(BLUEPRINT, place)
-    lab.cluster.apply(SERVICE)
+    cluster(place).apply(SERVICE)
     addresses(lab, "203.0.113.7")
     assert await answer(lab, "203.0.113.7") == "node-1"
-    one = lab.cluster.get("EndpointSlice", "default", "web-lab")
+    one = cluster(place).get("EndpointSlice", "default", "web-lab")
     one["endpoints"] = [endpoint for endpoint in one["endpoints"] if endpoint["nodeName"] == "node-2"]
-    lab.cluster.put(one)
+    cluster(place).put(one)
     for _ in range(200):
         if await answer(lab, "203.0.113.7") == "node-2":
             return

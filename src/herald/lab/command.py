@@ -17,9 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from herald.lab.blueprint import Blueprint
 from herald.lab.daemons.frr import DAEMONS
 from herald.lab.data_centre import DataCentre
+from herald.lab.folder_platform import FolderPlatform
 from herald.lab.place import LabStandsError, NameTakenError, Place, standing
+from herald.lab.platform import Platform
 from herald.lab.process import CommandFailedError
 from herald.lab.proof import Proof, RefutedError
 from herald.lab.report import Report, Silence, as_json, standard_output
@@ -28,8 +31,7 @@ from herald.lab.scenarios import SCENARIOS
 
 LEGEND = (
     "Every ✓ is a claim, the command that proves it, and a time: from the last change (an address, a route, a session, "
-    "a neighbour) until the command showed it, or what the command took by itself. Lines with `$ kubectl` are what you "
-    "would type in a cluster; the lab has no API server, and plays them on the folder of manifests that Herald watches."
+    "a neighbour) until the command showed it, or what the command took by itself. "
 )
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -55,9 +57,9 @@ PROGRAMS = {
 """What the lab runs, and the Debian package that has it."""
 
 
-def obstacles() -> list[str]:
+def obstacles(platform: type[Platform]) -> list[str]:
     """Why no lab can be built on this machine, in words; empty when one can."""
-    found = []
+    found = platform.obstacles()
     if os.geteuid() != 0:
         found.append("making network namespaces needs root: run it with sudo")
     missing = sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
@@ -68,15 +70,22 @@ def obstacles() -> list[str]:
     return found
 
 
-def run(scenario: Scenario, place: Place, *, keep: bool = False, as_json_text: bool = False) -> int:
+def run(
+    scenario: Scenario,
+    place: Place,
+    platform: type[Platform] = FolderPlatform,
+    *,
+    keep: bool = False,
+    as_json_text: bool = False,
+) -> int:
     """`herald lab run`: build, prove every claim, remove. The exit code."""
     report = standard_output()
-    return _main(_run(scenario, place, report, keep=keep, as_json_text=as_json_text))
+    return _main(_run(scenario, place, platform, report, keep=keep, as_json_text=as_json_text), platform)
 
 
-def up(scenario: Scenario, place: Place) -> int:
+def up(scenario: Scenario, place: Place, platform: type[Platform] = FolderPlatform) -> int:
     """`herald lab up`: build, apply the scenario's first manifests, say how to look around, leave it. The exit code."""
-    return _main(_up(scenario, place, standard_output()))
+    return _main(_up(scenario, place, platform, standard_output()), platform)
 
 
 def down(place: Place) -> int:
@@ -139,20 +148,23 @@ def _shell_environment(place: Place, host: str) -> dict[str, str]:
     return environment
 
 
-async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, as_json_text: bool) -> int:
+async def _run(
+    scenario: Scenario, place: Place, platform: type[Platform], report: Report, *, keep: bool, as_json_text: bool
+) -> int:
     began = time.monotonic()
-    await _take(scenario, place)
+    blueprint = platform.adapted(scenario.blueprint)
+    await _take(scenario, blueprint, place)
     if not as_json_text:
         report.say(scenario.title)
         report.say()
         report.say(scenario.picture)
         report.say()
-        report.text(LEGEND)
+        report.text(LEGEND + platform.of(blueprint, place).legend)
     proof = Proof(Silence() if as_json_text else report, list)
     lab: DataCentre | None = None
     ended_early = ""
     try:
-        lab = await DataCentre.build(scenario.blueprint, place)
+        lab = await DataCentre.build(blueprint, place, platform)
         proof.evidence = lab.evidence
         await lab.start_herald()
         await scenario.prove(lab, proof)
@@ -173,23 +185,26 @@ async def _run(scenario: Scenario, place: Place, report: Report, *, keep: bool, 
         report.summary(scenario.name, proof, took, ended_early=ended_early)
     if keep and lab is not None:
         place.keep()
+        lab.platform.keep()
         _guide(lab, scenario, Report(sys.stderr) if as_json_text else report)
     if ended_early:
         return EXIT_INTERRUPTED if ended_early == INTERRUPTED else EXIT_UNUSABLE
     return EXIT_OK if proof.holds else EXIT_REFUTED
 
 
-async def _up(scenario: Scenario, place: Place, report: Report) -> int:
-    await _take(scenario, place)
+async def _up(scenario: Scenario, place: Place, platform: type[Platform], report: Report) -> int:
+    blueprint = platform.adapted(scenario.blueprint)
+    await _take(scenario, blueprint, place)
     try:
-        lab = await DataCentre.build(scenario.blueprint, place)
+        lab = await DataCentre.build(blueprint, place, platform)
         await lab.start_herald()
-        scenario.apply_first(lab)
+        await scenario.apply_first(lab)
     except BaseException:
         with _undisturbed():
             await place.clear()
         raise
     place.keep()
+    lab.platform.keep()
     report.say(scenario.picture)
     _guide(lab, scenario, report)
     return EXIT_OK
@@ -206,11 +221,11 @@ async def _down(place: Place) -> None:
     await place.clear()
 
 
-async def _take(scenario: Scenario, place: Place) -> None:
+async def _take(scenario: Scenario, blueprint: Blueprint, place: Place) -> None:
     """Take the place; what a killed run left there is removed first. Nothing is touched when somebody else is there."""
     if place.taken() and place.abandoned():
         await place.clear()
-    if not place.taken() and (names := place.occupied(scenario.blueprint.topology.names)):
+    if not place.taken() and (names := place.occupied(blueprint.topology.names)):
         raise NameTakenError(names)
     place.take(scenario.name, keep=False)
 
@@ -226,7 +241,8 @@ def _guide(lab: DataCentre, scenario: Scenario, report: Report) -> None:
         report.say(f"  # {what}")
         report.say(f"  {command}")
     report.say()
-    report.entry("Manifests", f"{lab.place.config}/*.yaml; what you write, change or delete there is applied at once")
+    for word, sentence in lab.platform.guide():
+        report.entry(word, sentence)
     report.entry("Logs", f"{lab.place.logs}/")
     report.entry("Machines", ", ".join(lab.place.machines()))
     if name:
@@ -234,7 +250,7 @@ def _guide(lab: DataCentre, scenario: Scenario, report: Report) -> None:
     report.entry("Remove it", f"herald lab down{name}")
 
 
-def _main(work: Coroutine[Any, Any, int]) -> int:
+def _main(work: Coroutine[Any, Any, int], platform: type[Platform]) -> int:
     """Run to the end; Ctrl-C and SIGTERM cancel, and what was begun is put away before they take effect."""
 
     async def cancellable() -> int:
@@ -244,7 +260,7 @@ def _main(work: Coroutine[Any, Any, int]) -> int:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work
 
-    found = obstacles()
+    found = obstacles(platform)
     if found:
         work.close()
         print("\n".join(found), file=sys.stderr)  # noqa: T201

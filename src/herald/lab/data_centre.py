@@ -1,4 +1,4 @@
-"""A lab that runs: the topology built, routers and web servers started, a cluster's folder, and Herald itself.
+"""A lab that runs: the topology built, routers and web servers started, a platform, and Herald itself.
 
 Herald is started as a user starts it, by its command line, one speaker in each node's namespace and one controller
 beside them. Everything started here is in the journal of its place, which is how it is removed again.
@@ -12,16 +12,16 @@ import time
 from dataclasses import dataclass, field
 
 from herald.lab import namespace, process
-from herald.lab.cluster import Cluster
+from herald.lab.blueprint import Blueprint
 from herald.lab.daemons.bird import Bird
 from herald.lab.daemons.frr import Frr
-from herald.lab.daemons.router import Router
+from herald.lab.folder_platform import FolderPlatform
+from herald.lab.launch import Launch
 from herald.lab.place import Place
+from herald.lab.platform import HERALD, Platform
 from herald.lab.process import Process
 from herald.lab.proof import Command
-from herald.lab.topology import Topology
 
-HERALD = (sys.executable, "-m", "herald.cli.main")
 WEB_PORTS = (80, 8080, 8443)
 """Every port that a how-to's service sends its traffic to."""
 
@@ -32,77 +32,62 @@ EVIDENCE_LINES = 6
 """Log lines per process shown with a claim that does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """What a data centre consists of. Routers and nodes are hosts of the topology; nodes are on `segment`."""
-
-    topology: Topology
-    segment: str
-    nodes: tuple[str, ...]
-    frr: tuple[Router, ...] = ()
-    bird: tuple[Router, ...] = ()
-
-    @property
-    def node_addresses(self) -> dict[str, str]:
-        """Node → its address on the segment."""
-        return {node: self.topology.host(node).address for node in self.nodes}
-
-
 @dataclass(slots=True)
 class DataCentre:
     """A running data centre."""
 
     place: Place
     blueprint: Blueprint
-    cluster: Cluster
+    platform: Platform
     frr: dict[str, Frr] = field(default_factory=dict)
     bird: dict[str, Bird] = field(default_factory=dict)
     speakers: dict[str, Process] = field(default_factory=dict)
     node_by_mac: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    async def build(cls, blueprint: Blueprint, place: Place) -> "DataCentre":
-        """Wire, start and wait until routers answer. The place must be taken; what was made stays in its journal."""
-        self = cls(place, blueprint, Cluster(place.config, place.directory))
-        self.cluster.add_nodes(blueprint.node_addresses)
+    async def build(cls, blueprint: Blueprint, place: Place, platform: type[Platform] = FolderPlatform) -> "DataCentre":
+        """Wire, start and wait until routers answer. The place must be taken; what was made stays in its journal.
+
+        The blueprint must be one that `platform` has `adapted`.
+        """
+        self = cls(place, blueprint, platform.of(blueprint, place))
         await namespace.build(blueprint.topology, place)
         self.node_by_mac = {await self._mac(node): node for node in blueprint.nodes}
         for node in blueprint.nodes:
-            ports = [word for port in WEB_PORTS for word in ("--port", str(port))]
-            self._start(
-                f"web-{node}", [*process.PROMPT, sys.executable, "-m", "herald.lab.web", "--name", node, *ports], node
-            )
-        proxy = [sys.executable, "-m", "herald.lab.kube_proxy", "--config", str(place.config), "--prefix", place.prefix]
-        self._start("kube-proxy", proxy)
-        routers = await asyncio.gather(*(Frr.start(router, place) for router in blueprint.frr))
-        birds = await asyncio.gather(*(Bird.start(router, place) for router in blueprint.bird))
+            self.start_web(node)
+        _, routers, birds = await asyncio.gather(
+            self.platform.begin(),
+            asyncio.gather(*(Frr.start(router, place) for router in blueprint.frr)),
+            asyncio.gather(*(Bird.start(router, place) for router in blueprint.bird)),
+        )
         self.frr = {router.router.name: router for router in routers}
         self.bird = {router.router.name: router for router in birds}
         return self
 
+    def start_web(self, node: str) -> None:
+        """Start the application on a node."""
+        ports = [word for port in WEB_PORTS for word in ("--port", str(port))]
+        argv = (*process.PROMPT, sys.executable, "-m", "herald.lab.web", "--name", node, *ports)
+        Launch(f"web-{node}", argv, node).start(self.place)
+
     async def start_herald(self) -> None:
         """Start the controller and a speaker on every node; RuntimeError when one ends at once or never answers."""
-        controller = self._start("controller", [*HERALD, "controller", "--config", str(self.place.config)])
-        for node in self.blueprint.nodes:
-            self.start_speaker(node)
+        controller = (await self.platform.controller()).start(self.place)
+        try:
+            for node in self.blueprint.nodes:
+                await self.start_speaker(node)
+        except TimeoutError as error:
+            raise _not_started(controller) from error
         deadline = time.monotonic() + HERALD_READY_WITHIN
         while not all(self.place.show_socket(node).is_socket() for node in self.blueprint.nodes):
             for one in (controller, *self.speakers.values()):
                 if not one.running() or time.monotonic() > deadline:
-                    last = "\n".join(one.log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:])
-                    raise RuntimeError(f"{one.name} did not start; the end of {one.log}:\n{last}")
+                    raise _not_started(one)
             await asyncio.sleep(0.01)
 
-    def start_speaker(self, node: str) -> None:
+    async def start_speaker(self, node: str) -> None:
         """Start the speaker of one node."""
-        argv = [*HERALD, "speaker", "--config", str(self.place.config), "--node-name", node]
-        argv += [
-            "--show-socket",
-            str(self.place.show_socket(node)),
-            "--members-dir",
-            str(self.place.config / ".herald" / "members"),
-        ]
-        self.speakers[node] = self._start(f"speaker-{node}", argv, node)
+        self.speakers[node] = (await self.platform.speaker(node)).start(self.place)
 
     async def stop_speaker(self, node: str) -> None:
         """SIGTERM: the speaker hands over what it holds and leaves."""
@@ -112,10 +97,12 @@ class DataCentre:
         """The node is gone without a word: no carrier, no speaker. Its namespace stays."""
         await namespace.unplug(self.place, self.blueprint.segment, node)
         await self.speakers[node].crash()
+        await self.platform.node_lost(node)
 
     async def plug(self, node: str) -> None:
         """The node's cable is back; its speaker still has to be started."""
         await namespace.plug(self.place, self.blueprint.segment, node)
+        await self.platform.node_back(node)
 
     def on(self, host: str, *argv: str, shown: str = "") -> Command:
         """A command on a host, shown as `host$ command`."""
@@ -142,21 +129,10 @@ class DataCentre:
         """`herald show` against the speaker of a node, for people to type."""
         return f"herald show {words} --socket {self.place.show_socket(node)}"
 
-    def status_of(self, kind: str, namespace: str, name: str) -> Command:
-        """The status that the controller gave an object."""
-        file = f"{kind.lower()}.{namespace}.{name}.yaml"
-        return Command(("cat", str(self.place.config / ".herald" / "status" / file)), f"cat .herald/status/{file}")
-
-    def grep(self, pattern: str, component: str = "speaker") -> Command:
-        """`kubectl logs -l component=… | grep -iE PATTERN`, which here is a grep over log files."""
-        files = sorted(str(path) for path in self.place.logs.glob(f"{component}*.log"))
-        shown = f'kubectl logs -l component={component} | grep -iE "{pattern}"'
-        return Command(("grep", "-ihE", pattern, *files), shown)
-
     def evidence(self) -> list[str]:
         """The last lines of Herald's logs, oldest first in each."""
         lines = []
-        for log in sorted([*self.place.logs.glob("speaker-*.log"), *self.place.logs.glob("controller.log")]):
+        for log in sorted([*self.place.logs.glob("speaker-*.log"), *self.place.logs.glob("controller*.log")]):
             last = log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
             lines += [f"{log.stem}  {readable(line)}" for line in last]
         return lines
@@ -166,11 +142,10 @@ class DataCentre:
         result = await process.must(argv, namespace=self.place.namespace(node))
         return str(json.loads(result.stdout)[0]["address"]).lower()
 
-    def _start(self, name: str, argv: list[str] | tuple[str, ...], host: str | None = None) -> Process:
-        inside = None if host is None else self.place.namespace(host)
-        started = Process.start(name, argv, log=self.place.log(name), namespace=inside)
-        self.place.record_process(name, started.pid)
-        return started
+
+def _not_started(one: Process) -> RuntimeError:
+    last = "\n".join(one.log.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:])
+    return RuntimeError(f"{one.name} did not start; the end of {one.log}:\n{last}")
 
 
 def readable(line: str) -> str:

@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.blueprint import Blueprint
+from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
 from herald.lab.proof import Proof
 
@@ -32,7 +33,7 @@ class Scenario:
     tour: Callable[[DataCentre], list[tuple[str, str]]]
     prove: Callable[[DataCentre, Proof], Awaitable[None]]
 
-    def apply_first(self, lab: DataCentre) -> None:
+    async def apply_first(self, lab: DataCentre) -> None:
         """Apply the manifests that the scenario begins with."""
         for name in self.first:
-            lab.cluster.apply(self.howto.text(name))
+            await lab.platform.apply(f"{name}.yaml", self.howto.text(name))

@@ -5,10 +5,13 @@ a session, a neighbour) run from that change; times of what just holds (an answe
 """
 
 import asyncio
+import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import yaml
 
 from herald.lab import checks
 from herald.lab.client import Poller, Tally, answering_macs, arping, curl
@@ -32,6 +35,7 @@ class Walk:
     proof: Proof
     howto: HowTo
     changed_at: float = field(default_factory=time.monotonic)
+    spoken: list[str] = field(default_factory=list)
 
     # What a user does
 
@@ -44,40 +48,46 @@ class Walk:
         self.proof.act(text)
         self.changed_at = time.monotonic()
 
-    def kubectl(self, words: str) -> None:
-        """Something was changed as `kubectl` would have changed it."""
+    async def kubectl(self, words: str, change: Awaitable[list[str]]) -> None:
+        """A change as kubectl makes it, and what it says of it; times run from before kubectl began."""
+        began = time.monotonic()
+        self.spoken = await change
         self.did(f"$ kubectl {words}")
+        for line in self.spoken:
+            self.proof.act(f"  {line}")
+        self.changed_at = began
 
-    def apply(self, *files: str) -> None:
+    async def apply(self, *files: str) -> None:
         """`kubectl apply -f` for files of the how-to."""
         for file in files:
-            self.lab.cluster.apply(self.howto.text(file))
-            self.kubectl(f"apply -f {file}.yaml")
+            text = self.howto.text(file)
+            await self.kubectl(f"apply -f {file}.yaml", self.lab.platform.apply(f"{file}.yaml", text))
 
-    def apply_one(self, file: str, name: str) -> None:
+    async def apply_one(self, file: str, name: str) -> None:
         """`kubectl apply` for one object of a file."""
         document = self.howto.object(file, name)
-        self.lab.cluster.put(document)
-        self.kubectl(f"apply -f {file}.yaml  (its {document['kind']} {name})")
+        words = f"apply -f {file}.yaml  (its {document['kind']} {name})"
+        await self.kubectl(words, self.lab.platform.apply(f"{name}.yaml", yaml.safe_dump(document, sort_keys=False)))
 
-    def delete(self, *objects: Object) -> None:
-        """`kubectl delete` for objects as they were applied."""
+    async def delete(self, *objects: Object) -> None:
+        """`kubectl delete` for objects as they were applied, those of a kind in one go."""
+        by_kind: dict[tuple[str, str], list[str]] = {}
         for document in objects:
-            kind, metadata = document["kind"], document["metadata"]
-            self.lab.cluster.delete(kind, metadata.get("namespace", "default"), metadata["name"])
-            self.kubectl(f"delete {kind.lower()} {metadata['name']}")
+            key = document["kind"], document["metadata"].get("namespace", "default")
+            by_kind.setdefault(key, []).append(document["metadata"]["name"])
+        for (kind, namespace), names in by_kind.items():
+            words = f"delete {kind.lower()} {' '.join(names)} -n {namespace}"
+            await self.kubectl(words, self.lab.platform.delete(kind, namespace, names))
 
-    def label_node(self, node: str, key: str, value: str) -> None:
+    async def label_node(self, node: str, key: str, value: str) -> None:
         """`kubectl label node`."""
-        self.lab.cluster.label("Node", None, node, {key: value})
-        self.kubectl(f"label node {node} {key}={value}")
+        await self.kubectl(f"label node {node} {key}={value}", self.lab.platform.label_node(node, {key: value}))
 
-    def patch_peer(self, name: str, field_name: str, value: Any) -> None:
+    async def patch_peer(self, name: str, field_name: str, value: Any) -> None:
         """`kubectl patch bgppeer --type=json` with one replacement in its spec."""
-        operation = {"op": "replace", "path": f"/spec/{field_name}", "value": value}
-        self.lab.cluster.patch("BGPPeer", METALLB, name, [operation])
-        told = f"[{{op: replace, path: /spec/{field_name}, value: {value}}}]"
-        self.kubectl(f"patch bgppeer {name} --type=json -p='{told}'")
+        operations = [{"op": "replace", "path": f"/spec/{field_name}", "value": value}]
+        words = f"patch bgppeer {name} -n {METALLB} --type=json -p='{json.dumps(operations)}'"
+        await self.kubectl(words, self.lab.platform.patch("BGPPeer", METALLB, name, operations))
 
     # What is claimed
 
@@ -105,20 +115,38 @@ class Walk:
 
     async def manifests_accepted(self, title: str = "Herald accepts every manifest") -> None:
         """`herald plan` leaves no object out."""
-        await self.claim(title, self.plan(), "no problem of severity error", checks.no_errors)
+        await self.claim(title, self.lab.platform.plan(), "no problem of severity error", checks.no_errors)
 
     async def warned(self, title: str, kind: str, name: str, *words: str) -> None:
         """`herald plan` warns about an object, with certain words."""
         expected = f"a warning about {kind} {name} that says " + " and ".join(f'"{word}"' for word in words)
-        await self.claim(title, self.plan(), expected, checks.warns(kind, name, *words))
+        await self.claim(title, self.lab.platform.plan(), expected, checks.warns(kind, name, *words))
 
     async def logged(self, title: str, pattern: str, *, component: str = "speaker") -> None:
         """`kubectl logs | grep` finds something; the title says whose log tells of what."""
-        await self.claim(title, self.lab.grep(pattern, component), "at least one line", checks.finds_lines)
+        await self.claim(title, self.lab.platform.logs(component, pattern), "at least one line", checks.finds_lines)
+
+    async def asked(
+        self, title: str, line: str, expected: str, check: Check, *, within: float = 15.0, follows: bool = False
+    ) -> None:
+        """A line of a how-to, as its reader types it, shows what the reader expects; passed over without kubectl."""
+        command = self.lab.platform.asking(line)
+        if command is not None:
+            since = self.changed_at if follows else None
+            await self.claim(title, command, expected, check, within=within, since=since)
+
+    def heard(self, title: str, *words: str) -> None:
+        """kubectl warned when the last change was made, with all these words; passed over without kubectl."""
+        command = self.lab.platform.asking("kubectl apply")
+        if command is not None:
+            told = [line for line in self.spoken if all(word in line for word in words)]
+            expected = "a warning that says " + " and ".join(f'"{word}"' for word in words)
+            seen = Seen(bool(told), "\n".join(told or self.spoken) or "no warning", obvious=True)
+            self.proof.measured(title, replace(command, shown="what kubectl printed"), expected, seen, 0.0)
 
     async def service_gets(self, name: str, address: str) -> None:
         """The controller gives a service of the namespace default this address."""
-        status = self.lab.status_of("Service", "default", name)
+        status = self.lab.platform.service(name)
         await self.follows(f"{name} gets {address}", status, address, checks.service_has(address))
 
     async def sessions_up(self, title: str, router: str, addresses: Iterable[str], *, within: float = 15.0) -> None:
@@ -220,7 +248,3 @@ class Walk:
         lasted = tally.requests * poller.every_ms / 1000
         self.proof.measured(title, poller.command, "every request is answered", seen, lasted)
         return tally
-
-    def plan(self) -> Command:
-        """`herald plan` over the manifests as they are now."""
-        return self.lab.herald("plan", "-f", str(self.lab.place.config), "-o", "json", shown="plan -f .")

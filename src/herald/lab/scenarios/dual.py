@@ -7,9 +7,10 @@ node-3 192.168.1.12  ─┘      FRR, AS 64501
                        192.168.1.1  198.51.100.1
 """
 
+from herald.lab.blueprint import Blueprint
 from herald.lab.client import arping, curl
 from herald.lab.daemons.router import Neighbor, Router
-from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
 from herald.lab.process import must
 from herald.lab.proof import Proof, Seen
@@ -82,15 +83,15 @@ async def prove(lab: DataCentre, proof: Proof) -> None:
 
 async def _steps(walk: Walk) -> None:
     walk.step("Step 1  Configure the IP address pool")
-    walk.apply("ip-pool")
+    await walk.apply("ip-pool")
     walk.step("Step 2  Configure the BGP peer")
-    walk.apply("bgp-peer")
+    await walk.apply("bgp-peer")
     await walk.sessions_up("every node has a BGP session with the router", "router", NODES.values())
     walk.step("Step 3  Create both advertisements")
-    walk.apply("dual-advertisements")
+    await walk.apply("dual-advertisements")
     await walk.manifests_accepted()
     walk.step("Step 4  Create a Service")
-    walk.apply("service")
+    await walk.apply("service")
     await walk.service_gets("critical-app", ADDRESS)
 
 
@@ -162,7 +163,7 @@ async def _leader(walk: Walk) -> tuple[str, dict[str, str]]:
 
 
 async def _back_to_normal(walk: Walk, leader: str) -> None:
-    walk.lab.start_speaker(leader)
+    await walk.lab.start_speaker(leader)
     walk.did(f"› start the speaker of {leader}")
     await walk.arp_owner(f"{leader} leads again", "client", ADDRESS, {leader}, since=walk.changed_at)
     await walk.kernel_route("the router has all routes again", "router", PREFIX, NODES.values())
@@ -192,9 +193,9 @@ async def _selective(walk: Walk) -> None:
     walk.step("Selective node participation", "Every node for Layer 2, only the edge nodes for BGP.")
     edge = ("node-1", "node-2")
     for node in edge:
-        walk.label_node(node, "node-role", "edge")
-    walk.apply("selective-advertisements")
-    walk.delete(*HOWTO.objects("dual-advertisements"))
+        await walk.label_node(node, "node-role", "edge")
+    await walk.apply("selective-advertisements")
+    await walk.delete(*HOWTO.objects("dual-advertisements"))
     await walk.bgp_route("BGP: only the edge nodes", "router", PREFIX, [NODES[node] for node in edge])
     await walk.kernel_route("the router's kernel agrees", "router", PREFIX, [NODES[node] for node in edge])
     await walk.arp_owner("Layer 2: one of all nodes, as before", "client", ADDRESS, NODES)
@@ -204,15 +205,15 @@ async def _selective(walk: Walk) -> None:
 
 async def _migration(walk: Walk) -> None:
     walk.step("Migrating from L2 to BGP, phase 1: L2 only", "The remote client polls every 10 ms until the end.")
-    walk.apply_one("dual-advertisements", "local-l2")
-    walk.delete(*HOWTO.objects("selective-advertisements"))
+    await walk.apply_one("dual-advertisements", "local-l2")
+    await walk.delete(*HOWTO.objects("selective-advertisements"))
     await walk.bgp_route("the router has no route", "router", PREFIX, via=())
     leader = await walk.arp_owner("one node answers ARP", "client", ADDRESS, NODES)
     poller = await walk.poll("remote", URL)
     await walk.served("the remote client is served by it", "remote", URL, {leader})
 
     walk.step("Phase 2: BGP beside L2")
-    walk.apply_one("dual-advertisements", "routed-bgp")
+    await walk.apply_one("dual-advertisements", "routed-bgp")
     await walk.bgp_route("BGP routes appear", "router", PREFIX, NODES.values())
     await walk.kernel_route("and reach the kernel", "router", PREFIX, NODES.values())
 
@@ -221,7 +222,7 @@ async def _migration(walk: Walk) -> None:
     await walk.arp_owner("L2 stands by", "client", ADDRESS, {leader})
 
     walk.step("Phase 4: remove L2")
-    walk.delete(HOWTO.object("dual-advertisements", "local-l2"))
+    await walk.delete(HOWTO.object("dual-advertisements", "local-l2"))
     await walk.arp_silence("nobody answers ARP any more", "client", ADDRESS)
     await walk.kernel_route("the routes stand", "router", PREFIX, NODES.values())
     await walk.served("the remote client is served", "remote", URL, NODES)

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from herald.lab import checks
+from herald.lab.blueprint import Blueprint
 from herald.lab.client import curl
 from herald.lab.daemons.router import Neighbor, Router
-from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
 from herald.lab.proof import Check, Proof, Seen
 from herald.lab.scenario import Scenario, diagram
@@ -146,9 +147,9 @@ def _communities(path: dict[str, Any]) -> str:
 
 async def _pools_and_peers(walk: Walk) -> None:
     walk.step("Configuring IP address pools")
-    walk.apply("ipaddresspool")
+    await walk.apply("ipaddresspool")
     walk.step("Setting up multiple BGP peers", "All from 192.168.1.10, which is node-1; router-3 with a password.")
-    walk.apply("bgp-peers")
+    await walk.apply("bgp-peers")
     for router in ROUTERS:
         await walk.sessions_up(f"node-1 has a session with {router}", router, [NODES["node-1"]])
     sockets = walk.lab.on("node-1", "ss", "-Htni", "dst", ROUTERS["router-3"], shown="ss -ti dst 192.168.1.3")
@@ -166,7 +167,7 @@ async def _pools_and_peers(walk: Walk) -> None:
 async def _advertisements(walk: Walk) -> None:
     first = [NODES["node-1"]]
     walk.step("Configuring BGP advertisements")
-    walk.apply("bgp-advertisement", "critical-service", "development-service")
+    await walk.apply("bgp-advertisement", "critical-service", "development-service")
     await walk.service_gets("critical-service", CRITICAL)
     await walk.service_gets("preview", PREVIEW)
     await _routers(walk, "has the host route", f"{CRITICAL}/32", first)
@@ -195,12 +196,12 @@ async def _advertisements(walk: Walk) -> None:
 async def _failover_test(walk: Walk) -> None:
     walk.step("Failover test", "router-1 is looked for at a wrong address, then at its own again.")
     poller = await walk.poll("remote", URL)
-    walk.patch_peer("router-1", "peerAddress", "192.168.1.99")
+    await walk.patch_peer("router-1", "peerAddress", "192.168.1.99")
     await walk.bgp_route("router-1 has lost the route", "router-1", f"{CRITICAL}/32", via=())
     await _core_shares(walk, "the core uses the other two", f"{CRITICAL}/32", ("router-2", "router-3"))
     await walk.served("the remote client is served", "remote", URL, {"node-1"})
     await asyncio.sleep(LINGER)
-    walk.patch_peer("router-1", "peerAddress", ROUTERS["router-1"])
+    await walk.patch_peer("router-1", "peerAddress", ROUTERS["router-1"])
     await walk.sessions_up("router-1 has its session again", "router-1", [NODES["node-1"]], within=40)
     await _core_shares(walk, "the core uses all three again", f"{CRITICAL}/32", ROUTERS)
     await asyncio.sleep(LINGER)
@@ -212,8 +213,8 @@ async def _failover_test(walk: Walk) -> None:
 
 async def _per_node(walk: Walk) -> None:
     walk.step("Node-specific peering", "Each node with a router of its own, instead of the peers above.")
-    walk.delete(*HOWTO.objects("bgp-peers"))
-    walk.apply("node-specific-peers")
+    await walk.delete(*HOWTO.objects("bgp-peers"))
+    await walk.apply("node-specific-peers")
     for router, address in zip(ROUTERS, NODES.values(), strict=True):
         await walk.bgp_route(f"{router} has the route by its node alone", router, f"{CRITICAL}/32", [address])
     await _core_shares(walk, "the core shares traffic between the routers", f"{CRITICAL}/32", ROUTERS)
@@ -224,8 +225,8 @@ async def _per_node(walk: Walk) -> None:
 
 async def _ecmp(walk: Walk) -> None:
     walk.step("ECMP load balancing", "A plain advertisement instead of the tagged ones.")
-    walk.delete(*HOWTO.objects("bgp-advertisement"))
-    walk.apply("ecmp-config")
+    await walk.delete(*HOWTO.objects("bgp-advertisement"))
+    await walk.apply("ecmp-config")
     for router, address in zip(ROUTERS, NODES.values(), strict=True):
         await walk.bgp_route(f"{router} has the route", router, f"{CRITICAL}/32", [address])
     plain = checks.every_path("communities", _communities, "")
@@ -236,8 +237,8 @@ async def _ecmp(walk: Walk) -> None:
 
 async def _graceful(walk: Walk) -> None:
     walk.step("Graceful shutdown", "gracefulRestart and bfdProfile are accepted; they have no effect yet.")
-    walk.delete(*HOWTO.objects("node-specific-peers"))
-    walk.apply("bgp-peers", "graceful-shutdown")
+    await walk.delete(*HOWTO.objects("node-specific-peers"))
+    await walk.apply("bgp-peers", "graceful-shutdown")
     await walk.sessions_up("without a source address every node meets router-1", "router-1", NODES.values())
     await walk.bgp_route("and announces by itself", "router-1", f"{CRITICAL}/32", NODES.values())
     for feature in ("gracefulRestart", "bfdProfile"):
@@ -247,20 +248,20 @@ async def _graceful(walk: Walk) -> None:
 
 async def _bfd(walk: Walk) -> None:
     walk.step("BFD for fast failover", "A second BGPPeer for router-1: one session, two names.")
-    walk.apply("bfd-profile")
+    await walk.apply("bfd-profile")
     await walk.sessions_up("router-1 has one session per node", "router-1", NODES.values())
     await walk.bgp_route("and its routes", "router-1", f"{CRITICAL}/32", NODES.values())
     await walk.warned("Herald tells that it is the same session", "BGPPeer", "router-1-bfd", "router-1", "same session")
-    walk.delete(HOWTO.object("bfd-profile", "router-1-bfd"))
+    await walk.delete(HOWTO.object("bfd-profile", "router-1-bfd"))
 
 
 async def _filtering(walk: Walk) -> None:
     every, first = list(NODES.values()), [NODES["node-1"]]
     walk.step("Route filtering", "Only Services with the label metallb-advertise=true, only to two routers.")
-    walk.apply("pinned-endpoints", "pinned-service")
+    await walk.apply("pinned-endpoints", "pinned-service")
     await walk.service_gets("pinned-service", PINNED)
-    walk.apply("route-filtering")
-    walk.delete(*HOWTO.objects("ecmp-config"))
+    await walk.apply("route-filtering")
+    await walk.delete(*HOWTO.objects("ecmp-config"))
     await walk.bgp_route("router-3 has no route", "router-3", f"{CRITICAL}/32", via=())
     await walk.bgp_route("router-1 has the labelled service", "router-1", f"{CRITICAL}/32", every)
     await walk.bgp_route("router-2 too", "router-2", f"{CRITICAL}/32", first)
@@ -272,7 +273,7 @@ async def _filtering(walk: Walk) -> None:
 async def _prepending(walk: Walk) -> None:
     first = [NODES["node-1"]]
     walk.step("AS path prepending", "router-3 learns a longer path, so that it comes last.")
-    walk.apply("as-path-prepending")
+    await walk.apply("as-path-prepending")
     await walk.bgp_route("router-3 has the route", "router-3", f"{CRITICAL}/32", first)
     longer = checks.every_path("AS path", lambda path: path["aspath"]["string"], "64500 64500 64500")
     await _paths(walk, "router-3", f"{CRITICAL}/32", "prepended twice", longer, "64500 64500 64500")
@@ -284,7 +285,7 @@ async def _prepending(walk: Walk) -> None:
 
 async def _pinned(walk: Walk) -> None:
     walk.step("Load balancing strategies", "externalTrafficPolicy: Local, and the service's only pod on node-1.")
-    walk.apply("ecmp-config")
+    await walk.apply("ecmp-config")
     await walk.bgp_route("router-1 has it by the node with the pod", "router-1", f"{PINNED}/32", [NODES["node-1"]])
     await walk.bgp_route("and the other service by all nodes", "router-1", f"{CRITICAL}/32", NODES.values())
     await walk.served("the remote client is served by that node", "remote", f"http://{PINNED}", {"node-1"})
@@ -292,7 +293,7 @@ async def _pinned(walk: Walk) -> None:
 
 async def _inside(walk: Walk) -> None:
     walk.step("localPref where it counts", "It is for routers inside the nodes' own AS (iBGP); here is one.")
-    walk.apply("ibgp-peer", "ibgp-advertisement")
+    await walk.apply("ibgp-peer", "ibgp-advertisement")
     await walk.sessions_up("every node has a session with it", "reflector", NODES.values())
     high = checks.every_path("local preference", lambda path: path.get("locPrf"), 150)
     await _paths(walk, "reflector", f"{CRITICAL}/32", "the highest localPref wins", high, "150")

@@ -11,9 +11,10 @@ node-3 10.0.0.12 ─┘     └─── internal-router ─── employee 172.
 from collections.abc import Collection, Mapping
 
 from herald.lab import checks
+from herald.lab.blueprint import Blueprint
 from herald.lab.client import curl
 from herald.lab.daemons.router import Neighbor, Router
-from herald.lab.data_centre import Blueprint, DataCentre
+from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
 from herald.lab.proof import Proof
 from herald.lab.scenario import Scenario, diagram
@@ -92,7 +93,7 @@ async def _internal_has(walk: Walk, title: str, routes: Mapping[str, Collection[
 
 async def _peers(walk: Walk) -> None:
     walk.step("Step 1  Define multiple BGP peers")
-    walk.apply("bgp-peers")
+    await walk.apply("bgp-peers")
     await walk.sessions_up("the internet router has a session with every node", "internet-router", NODES.values())
     protocols = walk.lab.birdc("internal-router", "show protocols")
     check = checks.bird_sessions(len(NODES))
@@ -101,7 +102,7 @@ async def _peers(walk: Walk) -> None:
 
 async def _pools(walk: Walk) -> None:
     walk.step("Step 2  Create separate IP address pools")
-    walk.apply("ip-pools", "services")
+    await walk.apply("ip-pools", "services")
     await walk.service_gets("shop", SHOP)
     await walk.service_gets("payroll", PAYROLL)
 
@@ -109,7 +110,7 @@ async def _pools(walk: Walk) -> None:
 async def _targeted(walk: Walk) -> None:
     every = list(NODES.values())
     walk.step("Step 3  Create targeted BGP advertisements")
-    walk.apply("bgp-advertisements")
+    await walk.apply("bgp-advertisements")
     await _internet_has(walk, "the internet router has the public route alone", [f"{SHOP}/32"])
     await walk.bgp_route("by every node", "internet-router", f"{SHOP}/32", every)
     await _internal_has(walk, "the internal router has the internal route alone", {f"{PAYROLL}/32": every})
@@ -124,7 +125,7 @@ async def _targeted(walk: Walk) -> None:
 async def _both(walk: Walk) -> None:
     every = list(NODES.values())
     walk.step("Step 4  Announcing to multiple peers")
-    walk.apply("bgp-advert-multi-peer")
+    await walk.apply("bgp-advert-multi-peer")
     both = {f"{PAYROLL}/32": every, f"{SHOP}/32": every}
     await _internal_has(walk, "the internal router has the public route as well", both)
     await _internet_has(walk, "the internet router has what it had", [f"{SHOP}/32"])
@@ -142,30 +143,30 @@ async def _verify(walk: Walk) -> None:
 
 async def _typo(walk: Walk) -> None:
     walk.step("A mistake: a wrong peer name", "MetalLB says nothing; Herald names the peer that was meant.")
-    walk.apply("typo")
+    await walk.apply("typo")
     words = ("internal-routr", "internal-router")
     await _internal_has(walk, "its route is announced to nobody", {f"{SHOP}/32": NODES.values()})
     await _internet_has(walk, "and everything else stays as it was", [f"{SHOP}/32"])
     await walk.warned("the advertisement is warned of", "BGPAdvertisement", "internal-advert", *words)
-    walk.apply_one("bgp-advertisements", "internal-advert")
+    await walk.apply_one("bgp-advertisements", "internal-advert")
     both = {f"{PAYROLL}/32": NODES.values(), f"{SHOP}/32": NODES.values()}
     await _internal_has(walk, "put right, it is back", both)
 
 
 async def _late_peer(walk: Walk) -> None:
     walk.step("A mistake: a peer added later", "Every advertisement names its peers, so the new one gets nothing.")
-    walk.apply("late-peer")
+    await walk.apply("late-peer")
     await walk.warned("the peer is warned of", "BGPPeer", "backup-router", "BGPAdvertisement", "no route")
-    walk.delete(*HOWTO.objects("late-peer"))
+    await walk.delete(*HOWTO.objects("late-peer"))
 
 
 async def _cleanup(walk: Walk) -> None:
     walk.step("Cleaning up")
     for file in ("bgp-advertisements", "bgp-advert-multi-peer"):
-        walk.delete(*HOWTO.objects(file))
+        await walk.delete(*HOWTO.objects(file))
     await _internet_has(walk, "the internet router has no route left", [])
     await _internal_has(walk, "the internal router neither", {})
-    walk.delete(*HOWTO.objects("bgp-peers"))
+    await walk.delete(*HOWTO.objects("bgp-peers"))
     gone = checks.sessions(dict.fromkeys(NODES.values(), "Active"))
     summary = walk.lab.vtysh("internet-router", "show bgp summary json")
     await walk.follows("the sessions have ended", summary, "no session Established", gone)
