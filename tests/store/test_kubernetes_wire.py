@@ -53,6 +53,19 @@ def test_a_service_keeps_what_decides() -> None:
     assert item.is_load_balancer
 
 
+def test_equal_ports_are_kept_once_and_a_node_port_is_no_news() -> None:
+    def item(node_port: int) -> Service:
+        ports = [{"port": 80, "name": "http", "nodePort": node_port, "targetPort": "web"}]
+        found = read("Service", spec={"type": "LoadBalancer", "ports": ports}).item
+        assert isinstance(found, Service)
+        return found
+
+    one, other = item(30001), item(30002)
+    assert one == other
+    assert one.spec.ports is other.spec.ports
+    assert [str(port) for port in one.spec.ports] == ["TCP/80"]
+
+
 def test_a_slice_keeps_which_nodes_can_serve_and_nothing_else() -> None:
     endpoint = {"nodeName": "n1", "conditions": {"ready": True, "terminating": False}, "targetRef": {"kind": "Pod"}}
     endpoints = [{**endpoint, "addresses": [address]} for address in ("10.0.0.1", "10.0.0.2")]

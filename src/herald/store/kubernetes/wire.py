@@ -6,6 +6,7 @@ writes null where a list is empty.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import intern
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from herald.cluster.service import (
     LOAD_BALANCER_IPS,
     PREFIX,
     Service,
+    ServicePort,
     ServiceSpec,
 )
 from herald.config.collect import problem_of
@@ -137,14 +139,28 @@ def _is_read(annotation: str) -> bool:
 
 
 def _slim_spec(spec: ServiceSpec) -> ServiceSpec:
+    addresses = spec.cluster_ips
     return msgspec.structs.replace(
         spec,
         type=intern(spec.type),
-        ip_families=tuple(map(intern, spec.ip_families)),
+        cluster_ip=addresses[0] if addresses and addresses[0] == spec.cluster_ip else spec.cluster_ip,
+        ip_families=_shared_families(spec.ip_families),
+        ports=_shared_ports(tuple(ServicePort(port=p.port, protocol=p.protocol, name=p.name) for p in spec.ports)),
         ip_family_policy=intern(spec.ip_family_policy) if spec.ip_family_policy else None,
         external_traffic_policy=intern(spec.external_traffic_policy),
         selector={intern(key): value for key, value in spec.selector.items()},
     )
+
+
+@lru_cache(maxsize=64)
+def _shared_families(families: tuple[str, ...]) -> tuple[str, ...]:
+    return families
+
+
+@lru_cache(maxsize=1 << 12)
+def _shared_ports(ports: tuple[ServicePort, ...]) -> tuple[ServicePort, ...]:
+    """Most Services have the same few ports, apart from node ports, which nothing reads."""
+    return ports
 
 
 def _slim_node_status(status: NodeStatus) -> NodeStatus:
