@@ -89,6 +89,13 @@ class GossipMembership:
             self._driver.tell(Leave())
             await self._driver.wait_departed()
 
+    def close(self) -> None:
+        """Take no part any more, without a word."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._driver is not None:
+            self._driver.close()
+
     def document(self) -> list[Mapping[str, Any]]:
         """What `herald show members` tells."""
         return members_document(self.members(), None if self._machine is None else self._machine.snapshot())
@@ -133,7 +140,7 @@ class GossipMembership:
         how = "encrypted" if wrapping.keyring else "NOT encrypted: no --ml-secret-key-path is given"
         extra = {"event": "gossipStarted", "address": str(at), "encrypted": wrapping.keyring is not None}
         _log.log(logging.INFO if wrapping.keyring else logging.WARNING, "gossip at %s, %s", at, how, extra=extra)
-        self._later(READ_KEY_EVERY, self._read_key_again)
+        self._later(READ_KEY_EVERY, self.read_key_again)
         self._changed()
 
     def _cannot_begin(self, why: str) -> None:
@@ -149,6 +156,8 @@ class GossipMembership:
         self._later(TRY_AGAIN, self._begin)
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._loop.call_later(seconds, action)
 
     def _wrapping(self) -> Wrapping:
@@ -163,8 +172,9 @@ class GossipMembership:
             verify_outgoing=profile.verify_outgoing,
         )
 
-    def _read_key_again(self) -> None:
-        self._later(READ_KEY_EVERY, self._read_key_again)
+    def read_key_again(self) -> None:
+        """Look whether the file says another secret, and use the keys that count now; it is done every 5 s anyway."""
+        self._later(READ_KEY_EVERY, self.read_key_again)
         if self._keys is None or self._options.secret_folder is None or self._driver is None:
             return
         try:

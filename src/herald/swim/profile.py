@@ -15,7 +15,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Times in seconds. What is said of memberlist's parameters stands there; the last six are Herald's own.
+    """Times in seconds. What is said of memberlist's parameters stands there; the last five are Herald's own.
 
     `compression`: of what is sent, only where MetalLB's file asks for it: to pack one full packet takes this language a
     millisecond in which nobody's ARP request is answered, and everybody reads what is not packed.
@@ -46,7 +46,7 @@ class Profile:
     farewells: int = 3
     confirmations: int = 2
     second_look: float | None = None
-    reconnect_interval: float | None = 60.0
+    reconnect_interval: float | None = 5.0
     reclaim: bool = False
 
     def suspicion_shortest(self, members: int) -> float:

@@ -1,0 +1,222 @@
+"""Gossip as the engine uses it: metadata, options, and memberships on the loopback interface."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from herald.engine import metadata
+from herald.engine.gossip import GossipMembership, read_secret
+from herald.engine.membership import UsableNames
+from herald.engine.options import GossipOptions, parse
+from herald.swim.driver import open_sockets
+from herald.swim.member import LARGEST_META, Endpoint
+from herald.swim.profile import HERALD, LAN, WAN
+
+interface_names = st.text(st.characters(codec="ascii", exclude_characters="/ \0", categories=["L", "N", "P"])).filter(
+    lambda name: 0 < len(name) <= 15 and name not in (".", "..")
+)
+
+
+@given(st.none() | st.frozensets(interface_names, max_size=10))
+def test_usable_interfaces_travel_as_metadata(names: UsableNames) -> None:
+    assert metadata.decode(metadata.encode(names)) == names
+
+
+@pytest.mark.parametrize(
+    ("meta", "names"),
+    [
+        pytest.param(b"", None, id="MetalLB tells nothing"),
+        pytest.param(b"herald/1", frozenset(), id="none is usable"),
+        pytest.param(b"herald/1 eth0 eth1", frozenset({"eth0", "eth1"}), id="two"),
+        pytest.param(b"herald/2 eth0", None, id="another version"),
+        pytest.param(b"herald/1 ", None, id="an empty name"),
+        pytest.param(b"herald/1 a/b", None, id="a slash"),
+        pytest.param(b"herald/1 " + b"x" * 16, None, id="too long for the kernel"),
+        pytest.param(b"\xff\x00serf", None, id="of another program"),
+    ],
+)
+def test_what_metadata_says(meta: bytes, names: UsableNames) -> None:
+    assert metadata.decode(meta) == names
+
+
+def test_more_interfaces_than_fit_are_not_known() -> None:
+    fits = frozenset(f"interface-{number:05}" for number in range(31))
+    assert len(metadata.encode(fits)) == LARGEST_META - 8
+    assert metadata.encode(fits | {"interface-99999"}) == b""
+
+
+@given(st.binary(max_size=LARGEST_META))
+def test_any_metadata_is_names_or_not_known(meta: bytes) -> None:
+    names = metadata.decode(meta)
+    assert names is None or all(0 < len(name) <= 15 for name in names)
+
+
+BASE = ["--node-name", "n1", "--link-fd", "3"]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param([], None, id="no address"),
+        pytest.param(["--ml-bindaddr", ""], None, id="an empty address"),
+        pytest.param(["--ml-bindaddr", "10.0.0.1"], GossipOptions("10.0.0.1"), id="an address"),
+        pytest.param(
+            ["--ml-bindaddr", "fc00::1", "--ml-bindport", "7000", "--ml-secret-key-path", "/etc/key"],
+            GossipOptions("fc00::1", 7000, Path("/etc/key")),
+            id="port and key",
+        ),
+        pytest.param(["--ml-bindaddr", "::1", "--ml-wan-config"], GossipOptions("::1", profile=WAN), id="WAN"),
+        pytest.param(["--ml-bindaddr", "::1", "--ml-profile", "lan"], GossipOptions("::1", profile=LAN), id="LAN"),
+        pytest.param(
+            ["--ml-bindaddr", "::1", "--ml-config", "/nowhere/config.json"],
+            GossipOptions("::1", profile=HERALD),
+            id="a file that is not mounted",
+        ),
+    ],
+)
+def test_options_of_gossip(more: list[str], expected: GossipOptions | None) -> None:
+    assert parse([*BASE, *more]).gossip == expected
+
+
+def test_metallbs_file_of_timing_is_read(tmp_path: Path) -> None:
+    times = ("TCPTimeout", "PushPullInterval", "ProbeTimeout", "ProbeInterval", "GossipInterval")
+    durations = dict.fromkeys((*times, "GossipToTheDeadTime", "QueueCheckInterval"), "2s")
+    (tmp_path / "config.json").write_text(json.dumps(durations))
+    gossip = parse([*BASE, "--ml-bindaddr", "::1", "--ml-config", str(tmp_path / "config.json")]).gossip
+    assert gossip is not None
+    assert gossip.profile.probe_interval == 2.0
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        pytest.param(["--ml-bindaddr", "eth0"], "--ml-bindaddr: 'eth0'", id="no address"),
+        pytest.param(["--ml-bindaddr", "::1", "--ml-bindport", "70000"], "--ml-bindport: 70000", id="no port"),
+        pytest.param(["--ml-bindaddr", "::1", "--ml-config", "BAD"], "ProbeInterval", id="a bad file"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_with_a_reason(
+    more: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "config.json"
+    bad.write_text('{"TCPTimeout": "1s", "PushPullInterval": "1s", "ProbeTimeout": "1s"}')
+    with pytest.raises(SystemExit):
+        parse([*BASE, *[str(bad) if word == "BAD" else word for word in more]])
+    assert says in capsys.readouterr().err
+
+
+def test_an_empty_secret_is_refused_rather_than_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "secretkey").write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty"):
+        read_secret(tmp_path)
+
+
+def free_port() -> int:
+    """A port that was free for UDP and TCP a moment ago, on all addresses of the loopback interface."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("0.0.0.0", 0))
+        tcp.bind(("0.0.0.0", udp.getsockname()[1]))
+        return int(udp.getsockname()[1])
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(1500):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true")
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    (tmp_path / "secretkey").write_text("S" * 22)
+    return tmp_path
+
+
+def options(number: int, port: int, secret: Path | None) -> GossipOptions:
+    return GossipOptions(f"127.0.0.{number}", port, secret)
+
+
+async def test_two_know_each_others_interfaces_and_who_left(secret: Path) -> None:
+    port, changes = free_port(), list[str]()
+    first = GossipMembership("n1", options(2, port, secret), lambda: changes.append("n1"))
+    second = GossipMembership("n2", options(3, port, secret), lambda: changes.append("n2"))
+    first.offer(frozenset({"eth0"}))
+    second.join(("127.0.0.2", "no address at all", "127.0.0.3"))
+    await until(lambda: first.members().keys() == second.members().keys() == {"n1", "n2"})
+    assert second.members() == {"n1": frozenset({"eth0"}), "n2": None}
+    second.offer(frozenset({"eth0", "eth1"}))
+    await until(lambda: first.members()["n2"] == frozenset({"eth0", "eth1"}))
+    assert second.members()["n2"] == frozenset({"eth0", "eth1"})
+    changes.clear()
+    await second.leave()
+    await until(lambda: first.members().keys() == {"n1"})
+    assert "n1" in changes
+    assert {row["name"]: row["state"] for row in first.document()} == {"n1": "alive", "n2": "left"}
+    await first.leave()
+    first.close()
+    second.close()
+
+
+async def test_those_with_another_key_do_not_find_each_other_and_count_it(secret: Path, tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "secretkey").write_text("T" * 22)
+    first = GossipMembership("n1", options(2, port, secret), lambda: None)
+    second = GossipMembership("n2", options(3, port, tmp_path / "other"), lambda: None)
+    second.join(("127.0.0.2",))
+
+    def refused() -> int:
+        own = first.own_document()
+        return 0 if own is None else own["dropped"].get("not sealed with a key of this group", 0)
+
+    await until(lambda: refused() > 0)
+    assert first.members().keys() == {"n1"}
+    assert second.members().keys() == {"n2"}
+    first.close()
+    second.close()
+
+
+async def test_while_the_port_is_taken_this_node_claims_no_interface(
+    secret: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    taken = open_sockets(Endpoint(ip_address("127.0.0.2"), port))
+    membership = GossipMembership("n1", options(2, port, secret), lambda: None)
+    membership.offer(frozenset({"eth0"}))
+    assert membership.members() == {"n1": frozenset()}
+    assert f"127.0.0.2:{port}" in caplog.text
+    await membership.leave()
+    membership.close()
+    again = GossipMembership("n1", options(2, port, secret), lambda: None)
+    again.offer(frozenset({"eth0"}))
+    for one in taken:
+        one.close()
+    await until(lambda: again.members() == {"n1": frozenset({"eth0"})})
+    again.close()
+
+
+async def test_a_key_that_changes_in_the_file_is_taken_up_without_losing_anybody(secret: Path) -> None:
+    port = free_port()
+    both = [GossipMembership(f"n{number}", options(number, port, secret), lambda: None) for number in (2, 3)]
+    both[0].join(("127.0.0.3",))
+    await until(lambda: all(one.members().keys() == {"n2", "n3"} for one in both))
+    (secret / "secretkey").write_text("U" * 22)
+    both[0].read_key_again()
+    await asyncio.sleep(1.0)
+    both[1].read_key_again()
+    (secret / "secretkey").unlink()
+    both[1].read_key_again()
+    await asyncio.sleep(1.0)
+    assert all(one.members().keys() == {"n2", "n3"} for one in both)
+    dropped = [own["dropped"] for one in both if (own := one.own_document()) is not None]
+    assert dropped == [{}, {}]
+    for one in both:
+        one.close()
