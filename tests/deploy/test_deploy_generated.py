@@ -44,3 +44,28 @@ def test_the_image_is_of_this_version() -> None:
 def test_every_file_of_the_base_is_printed() -> None:
     listed = yaml.safe_load((DEPLOY / "kustomize/base/kustomization.yaml").read_text())["resources"]
     assert {f"{name}.yaml" for name in manifests.FILES} == set(listed)
+
+
+def _documented() -> dict[tuple[int, str], set[str]]:
+    """The verbs in the how-to's table, by column (2: controller, 3: speaker) and resource."""
+    text = (DEPLOY.parent / "docs/how-to/kubernetes.md").read_text(encoding="utf-8")
+    found: dict[tuple[int, str], set[str]] = {}
+    for line in text.splitlines():
+        cells = line.split("|")
+        if len(cells) == 6:
+            for resource in cells[1].partition(":")[0].split(","):
+                for column in (2, 3):
+                    found.setdefault((column, resource.strip()), set()).update(cells[column].split())
+    return found
+
+
+def test_the_how_to_names_every_right_and_no_other() -> None:
+    given: dict[tuple[int, str], set[str]] = {}
+    for role in yaml.safe_load_all((DEPLOY / "kustomize/base/roles.yaml").read_text(encoding="utf-8")):
+        column = 2 if role["metadata"]["name"].endswith("controller") else 3
+        for rule in role["rules"]:
+            for resource in rule["resources"]:
+                given.setdefault((column, resource), set()).update(rule["verbs"])
+    resources = {resource for _, resource in given}
+    documented = {key: verbs for key, verbs in _documented().items() if key[1] in resources and verbs}
+    assert documented == given
