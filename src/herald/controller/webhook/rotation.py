@@ -216,6 +216,7 @@ def _stale_conversion(crd: Mapping[str, Any], bundle: str) -> list[str]:
 async def _inject_into(
     client: ApiClient, path: str, stale: Callable[[Mapping[str, Any]], list[str]], bundle: str
 ) -> None:
+    refused = ""
     for _ in range(MOST_ATTEMPTS):
         found = await _read(client, path)
         if found is None:
@@ -233,10 +234,11 @@ async def _inject_into(
         except ApiError as error:
             if error.status not in (_CONFLICT, _UNPROCESSABLE):
                 raise
+            refused = str(error)
             continue  # Somebody else wrote in between.
         _log.info("caBundle written", extra={"op": "certRotation", "object": path.rpartition("/")[2]})
         return
-    raise StoreError(f"{path} is changed by somebody else all the time")
+    raise StoreError(f"{path}: the caBundle cannot be written: {refused}")
 
 
 def _watched(options: WebhookOptions) -> tuple[tuple[str, str], ...]:
