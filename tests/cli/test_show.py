@@ -12,9 +12,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from herald.cli import show_tables
 from herald.cli.main import main
 from herald.cli.show_tables import duration
 from herald.engine.show import ShowSocket, bind
+from herald.report.table import Note, Table, Tone
 
 SESSION: dict[str, Any] = {
     "peer": "tor",
@@ -167,3 +169,20 @@ def test_no_help_text_is_cut_and_every_command_has_an_example() -> None:
 
 def test_the_default_format_is_spelled_as_it_is_typed() -> None:
     assert "[default: table]" in CliRunner().invoke(main, ["show", "l2", "--help"]).stdout
+
+
+def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_are_counted() -> None:
+    node = {"interfaces": ["eth0"], "since": 75.2, "incarnation": 3, "address": "10.0.0.1:7946", "lastSeen": 0.04}
+    known = [
+        {**node, "name": "node-1", "state": "alive", "lastSeen": None},
+        {**node, "name": "node-2", "state": "suspect"},
+        {**node, "name": "node-3", "state": "dead", "interfaces": None},
+    ]
+    table, note = show_tables.members(known)
+    assert isinstance(table, Table)
+    assert [[cell.text for cell in line] for line in table.rows] == [
+        ["node-1", "alive", "1m 15s", "10.0.0.1:7946", "-", "3", "eth0"],
+        ["node-2", "suspect", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "eth0"],
+        ["node-3", "dead", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "-"],
+    ]
+    assert note == Note("2 alive, as this node sees it.", Tone.FAINT)

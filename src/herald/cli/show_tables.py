@@ -7,6 +7,8 @@ from herald.report.table import Cell, Note, Piece, Table, Tone, row
 
 Document = dict[str, Any]
 _UP = "established"
+_STATES = {"alive": Tone.GOOD, "suspect": Tone.WARNING, "dead": Tone.BAD}
+_PRESENT = ("alive", "suspect")
 
 
 def bgp_summary(sessions: list[Document]) -> Iterable[Piece]:
@@ -74,16 +76,38 @@ def _holding(each: Document) -> tuple[Cell, ...]:
 
 
 def members(known: list[Document]) -> Iterable[Piece]:
-    """One node a line, with the interfaces that count for it in elections."""
-    yield Table("Live speakers", ("NODE", "USABLE INTERFACES"), tuple(_member(each) for each in known))
-    yield Note(f"{len(known)} alive, as this node sees it.", Tone.FAINT)
+    """One node a line, with the interfaces that count for it in elections; with gossip, how and where it is."""
+    alive = sum(each.get("state", "alive") in _PRESENT for each in known)
+    if any("state" in each for each in known):
+        header = ("NODE", "STATE", "FOR", "ADDRESS", "LAST ANSWER", "INCARNATION", "USABLE INTERFACES")
+        yield Table("Speakers", header, tuple(_gossiping(each) for each in known))
+    else:
+        yield Table(
+            "Live speakers", ("NODE", "USABLE INTERFACES"), tuple(row(each["name"], _usable(each)) for each in known)
+        )
+    yield Note(f"{alive} alive, as this node sees it.", Tone.FAINT)
 
 
-def _member(each: Document) -> tuple[Cell, ...]:
+def _gossiping(each: Document) -> tuple[Cell, ...]:
+    if "state" not in each:  # gossip has not begun
+        return row(each["name"], "-", "-", "-", "-", "-", _usable(each))
+    heard = each["lastSeen"]
+    return row(
+        each["name"],
+        Cell(each["state"], _STATES.get(each["state"], Tone.PLAIN)),
+        duration(each["since"]),
+        each["address"],
+        "-" if heard is None else f"{duration(heard)} ago",
+        str(each["incarnation"]),
+        _usable(each) if each["state"] in _PRESENT else "-",
+    )
+
+
+def _usable(each: Document) -> str | Cell:
     names = each["interfaces"]
     if names is None:
-        return row(each["name"], "not known")
-    return row(each["name"], " ".join(names) if names else Cell("none", Tone.BAD))
+        return "not known"
+    return " ".join(names) if names else Cell("none", Tone.BAD)
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,12 @@ One connection carries one question and one answer, a line of JSON each:
 
 The `data` of each question (names as in JSON; `null` where nothing is known, seconds as numbers, never a secret):
 
-    members        [{name, interfaces: [name]}]   the live speakers and their usable interfaces
+    members        [{name, interfaces: [name]}]   the live speakers and their usable interfaces; with gossip also those
+                    that died or left lately, and of each more: {…, state: alive, suspect, dead or left, since,
+                    incarnation, address, lastSeen}
+                    `since`: how long in this state; `lastSeen`: how long since it answered a ping of this node
+    gossip         {health, news, sendFailures, dropped: {reason: count}}, or null without gossip
+                    `health`: 0 is well, more is slower to accuse; `news`: what waits to be passed on
     interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering, ndpVerdict,
                     ndpAnswering}]
     l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests,
