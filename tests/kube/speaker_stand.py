@@ -16,6 +16,7 @@ from typing import Any
 
 from herald.api import crd
 from herald.lab.kubernetes.api_server import ApiServer
+from herald.lab.kubernetes.client import RequestRefusedError
 
 sys.path.append(str(Path(__file__).parents[1] / "interop"))  # the segment and the router of the other tests
 
@@ -207,12 +208,16 @@ def _show_logs(directory: Path) -> None:
 
 
 async def comes_true(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    """Wait for it; the questions are put to the API server, and not too often."""
+    """Wait for it; the questions are put to the API server, and not too often. One that refuses is asked again."""
+    refusal = ""
     for _ in range(int(seconds / 0.1)):
-        if await asyncio.to_thread(condition):
-            return
+        try:
+            if await asyncio.to_thread(condition):
+                return
+        except RequestRefusedError as error:  # for a moment after its start
+            refusal = f"; refused last: {error}"
         await asyncio.sleep(0.1)
-    raise AssertionError(f"did not come true within {seconds} s: {what}")
+    raise AssertionError(f"did not come true within {seconds} s: {what}{refusal}")
 
 
 __all__ = [

@@ -130,7 +130,7 @@ async def test_an_api_server_that_is_away_changes_nothing_on_the_wire_nor_does_i
         await made.router.hear_update()
         await comes_true(lambda: len(made.cluster.versions()) == 4, "all statuses")
         await asyncio.sleep(1.0)
-        while ours(drain(made.arp)):  # the gratuitous ARP of the beginning goes on for some seconds
+        while ours(drain(made.arp)):  # noqa: ASYNC110  # the gratuitous ARP of the beginning goes on for seconds
             await asyncio.sleep(3.0)
         held = made.engine.log.read_text()
         await asyncio.to_thread(cluster.kill_api_server)
@@ -146,6 +146,30 @@ async def test_an_api_server_that_is_away_changes_nothing_on_the_wire_nor_does_i
         await comes_true(lambda: len(control.lines("serviceAnnounced")) == 4, "both are announced", seconds=60.0)
         announced, withdrawn = await made.router.hear_update()
         assert ([str(prefix) for prefix in announced], withdrawn) == (["10.50.0.201/32"], []), "nothing before that"
+
+
+async def test_what_happened_while_the_api_server_was_away_is_written_when_it_is_back_and_only_the_latest(
+    cluster: ApiServer, tmp_path: Path
+) -> None:
+    async with stand(cluster, tmp_path) as made:
+        made.cluster.add_service("web", VIP)
+        control = made.control()
+        await made.router.accept_session()
+        await comes_true(lambda: (made.cluster.status(SESSIONS) or {}).get("prefixesSent") == 1, "BGPSessionStatus")
+        await comes_true(lambda: len(made.cluster.events(NAMESPACE)) == 1, "the session is up")
+        before = made.cluster.status(SESSIONS) or {}
+        await asyncio.to_thread(cluster.kill_api_server)
+        made.router.hang_up()
+        await made.router.accept_session()
+        made.router.hang_up()
+        await asyncio.sleep(2.0)
+        await made.router.accept_session()
+        await comes_true(lambda: bool(control.lines("statusNotWritten")), "it is tried")
+        await asyncio.to_thread(cluster.start_api_server)
+        await comes_true(lambda: (made.cluster.status(SESSIONS) or {}).get("since") != before["since"], "written", 60.0)
+        assert (made.cluster.status(SESSIONS) or {})["state"] == "Established"
+        await comes_true(lambda: len(made.cluster.events(NAMESPACE)) == 2, "one event for all of it")
+        assert "is up again, it was down meanwhile" in made.cluster.events(NAMESPACE)[1][2]
 
 
 async def test_a_service_that_nobody_announces_says_why_once_and_a_bad_peer_is_named(

@@ -105,7 +105,7 @@ ENDED: Final = Family(
 REFUSED: Final = Family(
     "herald_services_not_announced",
     Kind.GAUGE,
-    "Services with an address that this node does not announce, by reason.",
+    "Services with an address that no node announces, by reason; one speaker tells of them for all.",
     ("protocol", "reason"),
 )
 

@@ -14,7 +14,6 @@ from herald.config.compile import DEFAULT_NAMESPACE
 from herald.observe import collector, log
 from herald.speaker.control import Control
 from herald.speaker.decider import Options
-from herald.store.directory import Access, DirectoryStore
 
 _log = logging.getLogger("herald.speaker")
 
@@ -67,10 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for ignored in given.ignored:
         _log.info("this option does nothing: %s", ignored, extra={"event": "optionIgnored"})
     collector.calm()
+    # Either store only where it is needed: both are large.
     if given.config is not None:
+        from herald.store.directory import Access, DirectoryStore
+
         asyncio.run(_until_told(Control(DirectoryStore(given.config, Access.READ), given.link, options).run()))
         return 0
-    # Only here: on a folder of manifests nothing of it is needed, and it is large.
     from herald.speaker import in_cluster
 
     try:

@@ -1,6 +1,7 @@
 """Events on their way to the recorder: most at once, silences only when they last."""
 
 import asyncio
+from collections.abc import Mapping
 from time import monotonic
 from typing import Protocol
 
@@ -39,6 +40,10 @@ class EventDesk:
         self._silences.note(service, reason, monotonic())
         if reason is not None:
             self._stirred.set()
+
+    def silences(self) -> Mapping[tuple[str, str], int]:
+        """How many services nobody announces, by protocol and reason."""
+        return self._silences.counts()
 
     async def run(self) -> None:
         """For ever."""

@@ -85,7 +85,9 @@ class ClusterPublisher:
         async def ask() -> engine_counts.EngineCounts | None:
             return None if show_socket is None else await engine_counts.ask(show_socket)
 
-        self.metrics = SpeakerMetrics(node, decider.upkeep.contributions, self._counts, ask)
+        self.metrics = SpeakerMetrics(
+            node, decider.upkeep.contributions, self._counts, ask, not_announced=self._desk.silences
+        )
 
     def took(self, batch: Changes) -> None:
         """See `Publisher.took`."""

@@ -1,6 +1,10 @@
-"""Services that nobody announces, told once each, and only if they stay so: a new Service has no endpoint at first."""
+"""Services that nobody announces, told only if they stay so: a new Service has no endpoint at first.
 
-from collections.abc import Iterator
+Kubernetes forgets events after an hour. What is still so by then is told again, lest `kubectl describe` be silent too.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Final
 
@@ -10,6 +14,7 @@ from herald.speaker.happening import not_announced
 from herald.store.store import Event
 
 PATIENCE_S: Final = 3.0
+REPEAT_S: Final = 3300.0
 
 
 class Silences:
@@ -27,13 +32,21 @@ class Silences:
         self._reasons[service] = now + PATIENCE_S, reason
         heappush(self._due, (now + PATIENCE_S, service))
 
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many there are, by protocol (empty: both) and reason."""
+        reasons = (reason for _, reason in self._reasons.values())
+        return Counter((reason.protocol.value if reason.protocol else "", reason.code.value) for reason in reasons)
+
     def deadline(self) -> float | None:
         """When `due` may have something to tell."""
         return self._due[0][0] if self._due else None
 
     def due(self, now: float) -> Iterator[Event]:
-        """What has lasted long enough. Only to be told once."""
+        """What has lasted long enough."""
         while self._due and self._due[0][0] <= now:
             at, service = heappop(self._due)
-            if service in self._reasons and self._reasons[service][0] == at:
-                yield not_announced(service, self._reasons.pop(service)[1])
+            told_at, reason = self._reasons.get(service, (None, None))
+            if reason is not None and told_at == at:
+                self._reasons[service] = now + REPEAT_S, reason
+                heappush(self._due, (now + REPEAT_S, service))
+                yield not_announced(service, reason)

@@ -27,6 +27,7 @@ from herald.store.store import Event, StoreError
 COLLAPSE_S: Final = 0.1
 PER_SECOND: Final = 20.0
 BURST: Final = 40
+COMPLAIN_EVERY_S: Final = 60.0
 _UNPROCESSABLE: Final = 422
 _PROTOCOLS: Final = {StatusKind.LAYER2: Protocol.LAYER2, StatusKind.BGP: Protocol.BGP}
 
@@ -53,7 +54,7 @@ class StatusWriter:
         self._tell = tell
         self._stirred = asyncio.Event()
         self._ration = Ration(PER_SECOND, BURST)
-        self._complaint: str | None = None
+        self._complained_at: float | None = None
 
     def stir(self) -> None:
         """The book may have something to do."""
@@ -97,8 +98,8 @@ class StatusWriter:
             await self._make_room(action, error)
             return
         self._book.done(action, monotonic())
-        if self._complaint is not None:
-            self._complaint = None
+        if self._complained_at is not None:
+            self._complained_at = None
             _log.info("statuses are written again", extra={"event": "statusWritten"})
         if isinstance(action, Write):
             self._tell_of(action)
@@ -130,8 +131,10 @@ class StatusWriter:
                 self._complain(str(why))
 
     def _complain(self, why: str) -> None:
-        if why != self._complaint:
-            self._complaint = why
+        """Once in a while: during an outage every object has a complaint of its own."""
+        now = monotonic()
+        if self._complained_at is None or now - self._complained_at >= COMPLAIN_EVERY_S:
+            self._complained_at = now
             extra = {"event": "statusNotWritten", "error": why}
             _log.warning("a status cannot be written, it will be tried again: %s", why, extra=extra)
 
