@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rights import BASE
-
 from herald.lab.kubernetes.api_server import ApiServer
 
+BASE = Path(__file__).parents[2] / "deploy" / "kustomize" / "base"
 NAMESPACE = "metallb-system"
 POOLS = f"/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/ipaddresspools"
 SERVICES = "/api/v1/namespaces/default/services"

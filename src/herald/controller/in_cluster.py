@@ -58,6 +58,9 @@ async def run(given: argparse.Namespace, options: Options) -> None:
         raise CannotStartError(str(error)) from error
     try:
         wanted = serving.options(given)
+    except TlsOptionsError as error:
+        raise CannotStartError(str(error)) from error
+    try:
         replica = Replica(given, options, client)
         async with serving.serving(
             wanted,
@@ -68,10 +71,20 @@ async def run(given: argparse.Namespace, options: Options) -> None:
             authorise=Reviewer(client),
         ):
             await replica.run()
-    except TlsOptionsError as error:
-        raise CannotStartError(str(error)) from error
+    except BaseExceptionGroup as group:
+        ours, others = group.split(OSError)
+        if ours is None or others is not None:
+            raise
+        raise CannotStartError("; ".join(sorted({str(error) for error in _leaves(ours)}))) from group
     finally:
         await client.close()
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
 
 
 class Replica:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
@@ -109,6 +108,8 @@ class LeaseElection:
             return asyncio.ensure_future(work())
         _log.warning("this controller leads no longer", extra={"event": "leadLost", "identity": self._identity})
         await _end(working)
+        if not working.cancelled():
+            working.result()
         return None
 
     async def _wait(self, working: "asyncio.Task[None] | None") -> None:
@@ -186,8 +187,7 @@ class LeaseElection:
 
 async def _end(working: "asyncio.Task[None]") -> None:
     working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
+    await asyncio.wait({working})
 
 
 def _lease(content: bytes) -> Lease:
