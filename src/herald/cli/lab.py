@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from herald.lab.place import Place
+    from herald.lab.platform import Platform
     from herald.lab.scenario import Scenario
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,6 +64,20 @@ def name_option(help_text: str) -> Callable[[F], F]:
 build_beside = name_option("Build beside another lab: a short word that begins the names of all namespaces.")
 
 
+kubernetes_option = click.option(
+    "--kubernetes",
+    is_flag=True,
+    help="With a real API server, kube-proxy and kubectl in place of a folder of manifests.",
+)
+
+
+def _platform(kubernetes: bool) -> "type[Platform]":
+    from herald.lab.folder_platform import FolderPlatform
+    from herald.lab.kubernetes_platform import KubernetesPlatform
+
+    return KubernetesPlatform if kubernetes else FolderPlatform
+
+
 def _place(name: str) -> "Place":
     from herald.lab.place import LONGEST_NAME, Place
 
@@ -99,8 +114,9 @@ def lab() -> None:
 @click.argument("scenario", type=ScenarioName())
 @click.option("--keep", is_flag=True, help="Leave the lab standing afterwards, as `up` does.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@kubernetes_option
 @build_beside
-def run_command(scenario: str, keep: bool, output: str, name: str) -> None:
+def run_command(scenario: str, keep: bool, output: str, kubernetes: bool, name: str) -> None:
     """Prove every claim of SCENARIO, then remove the lab.
 
     Exits with 0 when every claim holds, 1 when one does not, 2 when no lab can be built here, 130 after Ctrl-C.
@@ -108,17 +124,20 @@ def run_command(scenario: str, keep: bool, output: str, name: str) -> None:
     \b
     Examples:
       herald lab run dual
+      herald lab run dual --kubernetes
       herald lab run subsets -o json | jq '.sections[].claims[] | select(.ok | not)'
     """
     from herald.lab import command
 
-    sys.exit(command.run(_scenario(scenario), _place(name), keep=keep, as_json_text=output == "json"))
+    found, place = _scenario(scenario), _place(name)
+    sys.exit(command.run(found, place, _platform(kubernetes), keep=keep, as_json_text=output == "json"))
 
 
 @lab.command("up")
 @click.argument("scenario", type=ScenarioName(), default="dual")
+@kubernetes_option
 @build_beside
-def up_command(scenario: str, name: str) -> None:
+def up_command(scenario: str, kubernetes: bool, name: str) -> None:
     """Build a lab and leave it standing.
 
     It is that of SCENARIO; dual, if none is named. Prints how to look around, and where to put manifests.
@@ -131,7 +150,7 @@ def up_command(scenario: str, name: str) -> None:
     """
     from herald.lab import command
 
-    sys.exit(command.up(_scenario(scenario), _place(name)))
+    sys.exit(command.up(_scenario(scenario), _place(name), _platform(kubernetes)))
 
 
 @lab.command("down")

@@ -175,6 +175,14 @@ class Place:
         ]
         return found[::-1]
 
+    def process(self, name: str) -> int | None:
+        """The process that was last started under this name, if it still runs."""
+        for entry in reversed(list(self._entries())):
+            if entry.get("name") == name:
+                alive = process.start_time(entry["process"]) == entry["began"]
+                return int(entry["process"]) if alive else None
+        return None
+
     async def clear(self) -> None:
         """Remove what this lab made, then its directory. Safe to repeat, and to call when nothing stands."""
         namespaces = await self._marked_namespaces()
@@ -209,6 +217,11 @@ def _alias(shown: str) -> str | None:
     """The alias of the interface in the output of `ip -j link show`; None when it has none."""
     alias = json.loads(shown)[0].get("ifalias")
     return None if alias is None else str(alias)
+
+
+def at(directory: Path) -> Place:
+    """The place whose directory this is."""
+    return Place(directory.name.removeprefix("herald-lab").removeprefix("-"), directory.parent)
 
 
 def standing() -> list[Place]:

@@ -333,6 +333,16 @@ class ApiServer:
         text = kubeconfig.with_certificate(self.endpoint, self.certificate(user, groups))
         return kubeconfig.write(self.folder / f"{user.replace(':', '-')}.kubeconfig", text)
 
+    def processes(self) -> dict[str, int]:
+        """The process id of each of the two that runs."""
+        children = (self._running_etcd.child, self._running_server)
+        return {child.name: child.pid for child in children if child.running}
+
+    def release(self) -> None:
+        """Let both outlive this process. From now on somebody else has to end them."""
+        for child in (self._running_etcd.child, self._running_server):
+            child.release()
+
     def resident_bytes(self) -> dict[str, int]:
         """Memory of each process (VmRSS)."""
         return {child.name: child.resident_bytes() for child in (self._running_etcd.child, self._running_server)}

@@ -92,6 +92,11 @@ class Child:
                 self._process.kill()
         self.kill()
 
+    def release(self) -> int | None:
+        """Let the process outlive this one; its id, or None when it is not running."""
+        self._put_away()
+        return self.pid if self.running else None
+
     def exit_code(self) -> int | None:
         """The exit code of a process that ended (negative: a signal), None while it runs."""
         return None if self._process is None else self._process.poll()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def write_pod_folder(folder: Path, endpoint: Endpoint, token: str, namespace: st
     write(folder / "ca.crt", endpoint.authority.decode())
     write(folder / "namespace", namespace)
     write(folder / "token", token)
+    return folder
+
+
+def write_secret_folder(folder: Path, data: Mapping[str, str]) -> Path:
+    """A Secret as its pod has it mounted; `data` as the API gives it, in base64."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in data.items():
+        write(folder / name, base64.b64decode(content).decode())
     return folder
 
 
