@@ -48,7 +48,7 @@ KEY_SECRET = f"/api/v1/namespaces/{NAMESPACE}/secrets/memberlist"
 KEY_WITHIN = 30.0
 """Seconds within which the controller makes the key of the speakers' group."""
 
-OBJECTS = "ipaddresspools,bgppeers,bgpadvertisements,l2advertisements,bfdprofiles,communities,svc,nodes,endpointslices,ns"
+OBJECTS = (
     "ipaddresspools,bgppeers,bgpadvertisements,l2advertisements,bfdprofiles,communities,svc,nodes,endpointslices,ns"
 )
 """The kinds that `herald plan` looks at."""
