@@ -1,0 +1,119 @@
+"""`herald controller` as a pod starts it: MetalLB's flags, probes, metrics and webhooks in one process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from controller_stand import BASE, NAMESPACE, POOLS, SERVICES, Stand, comes_true
+
+from herald.lab.kubernetes.api_server import ApiServer
+
+SESSIONS = f"{POOLS.rsplit('/', 1)[0]}/bgpsessionstatuses"
+PEERS = f"/apis/metallb.io/v1beta2/namespaces/{NAMESPACE}/bgppeers"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    """Status and body; 0 if nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def is_open(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+
+
+def test_a_replica_that_does_not_lead_is_ready_and_answers_webhooks(cluster: ApiServer, tmp_path: Path) -> None:
+    stand = Stand(cluster, tmp_path)
+    cluster.kubectl("apply", "-f", str(BASE / "webhook.yaml"), "-f", str(BASE / "validating-webhooks.yaml"))
+    health = free_port()
+    words = ("--webhook-mode=enabled", f"--webhook-port={free_port()}", f"--health-probe-port={health}")
+    with stand.controller("controller-a") as leader:
+        comes_true(lambda: bool(leader.lines("leading")), "a leader")
+        with stand.controller("controller-b", *words) as process:
+            comes_true(lambda: ask(health, "/readyz")[0] == 200, "readiness")
+            assert "[+]webhooks ok" in ask(health, "/readyz")[1]
+            assert process.lines("leading") == []
+            path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/metallb-webhook-configuration"
+            hooks = cluster.request("GET", path)["webhooks"]
+            assert all(hook["clientConfig"].get("caBundle") for hook in hooks)
+            assert process.terminate() == 0
+
+
+def test_the_command_takes_the_words_and_the_environment_of_metallbs_manifests(
+    cluster: ApiServer, tmp_path: Path
+) -> None:
+    stand = Stand(cluster, tmp_path)
+    stand.put_service("web")
+    environment = {
+        **os.environ,
+        "METALLB_NAMESPACE": NAMESPACE,
+        "METALLB_BGP_TYPE": "frr",
+        "KUBECONFIG": str(stand.kubeconfig),
+    }
+    port, health = free_port(), free_port()
+    given = [f"-port={port}", f"--health-probe-port={health}", "-log-level", "debug", "--webhook-mode=disabled"]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "herald.cli.main", "controller", *given, "--webhook-http2=true"]
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        comes_true(lambda: stand.shown() == {"web": ("192.0.2.0",)}, "an address")
+        comes_true(lambda: ask(health, "/readyz")[0] == 200, "readiness")
+        comes_true(lambda: is_open(port), "metrics")
+        ignored = [line for line in log.read_text().splitlines() if "optionIgnored" in line]
+        assert len(ignored) == 2
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_peer_shows_how_many_of_its_sessions_are_up(cluster: ApiServer, tmp_path: Path) -> None:
+    stand = Stand(cluster, tmp_path)
+    spec = {"myASN": 64500, "peerASN": 64501, "peerAddress": "10.0.0.1"}
+    cluster.request(
+        "POST",
+        PEERS,
+        {"apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer", "metadata": {"name": "tor"}, "spec": spec},
+    )
+
+    def say(node: str, state: str) -> None:
+        name = f"{node}-tor"
+        body = {"apiVersion": "metallb.io/v1beta1", "kind": "BGPSessionStatus", "metadata": {"name": name}}
+        cluster.request("POST", SESSIONS, body)
+        stand.patch(f"{SESSIONS}/{name}/status", {"status": {"node": node, "peer": "tor", "state": state}})
+
+    def sessions() -> object:
+        return cluster.request("GET", f"{PEERS}/tor").get("status", {}).get("sessions")
+
+    with stand.controller():
+        say("n1", "Established")
+        say("n2", "Down")
+        comes_true(lambda: sessions() == "1/2", "the count")
+        cluster.request("DELETE", f"{SESSIONS}/n2-tor")
+        comes_true(lambda: sessions() == "1/1", "the count after one is gone")
+        before = cluster.request("GET", f"{PEERS}/tor")["metadata"]["resourceVersion"]
+        stand.put_service("web")
+        comes_true(lambda: "web" in stand.shown(), "an address")
+        time.sleep(2)
+        assert cluster.request("GET", f"{PEERS}/tor")["metadata"]["resourceVersion"] == before
+    assert cluster.request("GET", f"{SERVICES}/web")["status"]["loadBalancer"]
