@@ -50,7 +50,7 @@ OUT_OF_RANGE = {
     "speaker.bgpDebounceTimeout=0": "/speaker/bgpDebounceTimeout",
     "crds.validationFailurePolicy=Warn": "/crds/validationFailurePolicy",
     "tls.minVersion=1.2": "/tls/minVersion",
-    "controller.image.tag=1.10": "/controller/image/tag",
+    "controller.image.tag=9": "/controller/image/tag",
     "tls.curvePreferences=X25519": "/tls/curvePreferences",
     "speaker.memberlist.mlSecretKeyPath=etc": "/speaker/memberlist/mlSecretKeyPath",
 }
