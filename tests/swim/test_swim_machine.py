@@ -272,6 +272,28 @@ def test_time_in_which_this_node_did_not_run_is_not_held_against_others() -> Non
     assert node.state("n2") == (State.ALIVE, 6)
 
 
+@pytest.mark.parametrize(("profile", "after"), [(LAN, State.DEAD), (HERALD, State.SUSPECT)], ids=["lan", "herald"])
+def test_a_suspect_that_answers_us_now_and_then_is_not_declared_dead(profile: Profile, after: State) -> None:
+    node = Node(profile)
+    node.hear(alive("n2", 5))
+    node.sleep(0.01)
+    node.hear(Suspect(5, "n2", "n9"))
+    end, pings = node.now + 30.0, 0
+    while node.now < end:
+        for to, message in node.sent(node.sleep(0.01)):
+            if isinstance(message, Ping) and to == at(2):
+                pings += 1
+                if pings % 3 == 0:
+                    node.hear(Ack(message.sequence))
+    state = node.state("n2")
+    assert state is not None
+    assert state[0] is after
+
+
+def test_who_is_alone_leaves_at_once() -> None:
+    assert Departed() in Node().event(Leave())
+
+
 def test_leaving_tells_everybody_several_times_and_is_soon_done() -> None:
     node = Node(HERALD)
     node.hear(alive("n2"), alive("n3", where=3))
@@ -392,8 +414,9 @@ def test_whatever_happens_the_machine_stays_lawful(
         if event is not None:
             _lawful(node, node.event(event))
     if leaves:
-        _lawful(node, node.event(Leave()))
-        assert Departed() in node.sleep(1.0)
+        effects = node.event(Leave())
+        _lawful(node, effects)
+        assert Departed() in effects + node.sleep(1.0)
 
 
 def _lawful(node: Node, effects: list[Effect]) -> None:

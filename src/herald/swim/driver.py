@@ -38,6 +38,7 @@ from herald.swim.stream import Reading
 LARGEST_PACKET: Final = 65536
 PACKETS_AT_A_TIME: Final = 256
 RECEIVE_BUFFER: Final = 2 * 1024 * 1024
+SAY_AGAIN: Final = 60.0
 MOST_STREAMS: Final = 128
 """Streams of others at the same time."""
 _CHUNK: Final = 65536
@@ -74,6 +75,7 @@ class GossipDriver:
         self._streams = 0
         self._server: asyncio.Server | None = None
         self._departed: asyncio.Future[None] = self._loop.create_future()
+        self._said: dict[tuple[Kind, str], float] = {}
         self.send_failures = 0
 
     async def start(self) -> None:
@@ -146,7 +148,7 @@ class GossipDriver:
                     if not self._departed.done():
                         self._departed.set_result(None)
                 case Note():
-                    _write(effect)
+                    self._write(effect)
                 case _:
                     assert_never(effect)
         self._arm()
@@ -156,6 +158,19 @@ class GossipDriver:
             self._udp.sendto(data, (str(to.address), to.port))
         except OSError:  # no route, no buffer: as if the network had lost it, which the protocol is made for
             self.send_failures += 1
+
+    def _write(self, note: Note) -> None:
+        """To the log; a warning that comes again within `SAY_AGAIN` seconds is for those who look closely."""
+        level = logging.WARNING if note.kind in _LOUD else logging.DEBUG if note.kind in _QUIET else logging.INFO
+        if level == logging.WARNING:
+            now = self._loop.time()
+            self._said = {what: at for what, at in self._said.items() if now - at < SAY_AGAIN}
+            if (note.kind, note.member) in self._said:
+                level = logging.DEBUG
+            else:
+                self._said[note.kind, note.member] = now
+        extra = {"event": note.kind.value, "member": note.member}
+        _log.log(level, "%s: %s", note.member, note.text, extra=extra)
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
@@ -236,9 +251,3 @@ def open_sockets(at: Endpoint) -> tuple[socket.socket, socket.socket]:
         tcp.listen(MOST_STREAMS)
         undo.pop_all()
     return udp, tcp
-
-
-def _write(note: Note) -> None:
-    level = logging.WARNING if note.kind in _LOUD else logging.DEBUG if note.kind in _QUIET else logging.INFO
-    extra = {"event": note.kind.value, "member": note.member}
-    _log.log(level, "%s: %s", note.member, note.text, extra=extra)

@@ -252,7 +252,8 @@ class Gossip:
             local.timers.cancel(SyncDue())
             local.timers.cancel(JoinDue())
             local.timers.cancel(ReconnectDue())
-            self._say_farewell(local.profile.farewells)
+            alone = not any(one.state.present for one in local.roster)
+            self._say_farewell(0 if alone else local.profile.farewells)
 
     def _say_farewell(self, left: int) -> None:
         local = self._local

@@ -14,6 +14,7 @@ of a probe: we accuse it too, which is what the accusation waits for. So confirm
 as many as it takes until chance lets another member probe the same one. To a memberlist node these are pings.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,8 @@ TCP_PING_FROM: Final = 3
 NACK_FROM: Final = 4
 """Protocol versions that a member must understand."""
 MOST_RELAYS: Final = 1024
+MOST_LOOKS: Final = 64
+"""Direct questions to one suspect to which an answer is still taken."""
 _RELAY_LASTS: Final = 5
 """Times `probe_timeout`: a slower member than us may still wait for the answer."""
 
@@ -53,7 +56,7 @@ class _Looks:
 
     member: Member
     since: float
-    sequences: set[int]
+    sequences: deque[int]
 
 
 class Prober:
@@ -140,9 +143,10 @@ class Prober:
             local.timers.cancel(DirectOver(sequence))
             local.timers.cancel(ProbeOver(sequence))
             return
-        name = self._look_of.get(sequence)
+        name = self._look_of.pop(sequence, None)
         if name is not None:
             self._looks[name].member.heard = local.now
+            self._looks[name].sequences.remove(sequence)
             return
         relay = self._relays.pop(sequence, None)
         if relay is not None:
@@ -190,14 +194,16 @@ class Prober:
         if standing is None or member is None:
             self._forget_looks(name)
             return
-        looks = self._looks.setdefault(name, _Looks(member, local.now, set()))
+        looks = self._looks.setdefault(name, _Looks(member, local.now, deque()))
         answered = member.heard is not None and member.heard >= looks.since
         patience = local.profile.probe_interval * (local.health + 1)
         if not answered and local.now - looks.since >= patience and not standing.accused_by(local.name):
             self._standing.suspect(Suspect(member.incarnation, name, local.name))
         sequence = local.next_sequence()
-        looks.sequences.add(sequence)
+        looks.sequences.append(sequence)
         self._look_of[sequence] = name
+        if len(looks.sequences) > MOST_LOOKS:  # a suspect that answers now and then can stay one for long
+            del self._look_of[looks.sequences.popleft()]
         self._ping(member, sequence)
         local.timers.set(SecondLook(name), local.now + self._standing.look_every())
 
