@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -63,10 +64,31 @@ def _placeholder_advice(text: str) -> str:
 
 
 def _check_overlap_within(name: PoolName, ranges: Sequence[AddressRange], found: Findings) -> None:
-    for later, entry in enumerate(ranges):
-        for earlier in ranges[:later]:
-            if entry.overlaps(earlier):
-                _add_overlap(found, name, entry, name, earlier)
+    """One finding for each entry that has addresses of an earlier one, naming the first of those."""
+    bounds = [(entry.family, int(entry.first), int(entry.last)) for entry in ranges]
+    # Lists are long and rarely wrong: in order of their first addresses only what reaches into a neighbour can overlap.
+    suspects = _overlapping(bounds)
+    for position, later in enumerate(suspects):
+        family, first, last = bounds[later]
+        for earlier in suspects[:position]:
+            other_family, other_first, other_last = bounds[earlier]
+            if family is other_family and first <= other_last and other_first <= last:
+                _add_overlap(found, name, ranges[later], name, ranges[earlier])
+                break
+
+
+def _overlapping(bounds: Sequence[tuple[IPFamily, int, int]]) -> list[int]:
+    """Which of them, by index and ascending, overlap any other."""
+    suspects: set[int] = set()
+    furthest: dict[IPFamily, int] = {}  # which reaches furthest of those that begin before
+    for index in sorted(range(len(bounds)), key=lambda index: bounds[index][1:]):
+        family, first, last = bounds[index]
+        before = furthest.get(family)
+        if before is not None and first <= bounds[before][2]:
+            suspects |= {before, index}
+        if before is None or last > bounds[before][2]:
+            furthest[family] = index
+    return sorted(suspects)
 
 
 def _check_overlap_with(
@@ -121,7 +143,7 @@ def _allocation(
     if spec is None:
         return None
     field = "spec.serviceAllocation"
-    for name in sorted({name for name in spec.namespaces if spec.namespaces.count(name) > 1}):
+    for name in sorted(name for name, count in Counter(spec.namespaces).items() if count > 1):
         found.add("HL303", f"{field}.namespaces", f'duplicate definition in namespaces field: "{name}"')
     check_selectors(found, f"{field}.namespaceSelectors", spec.namespace_selectors)
     check_selectors(found, f"{field}.serviceSelectors", spec.service_selectors)

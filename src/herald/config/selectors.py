@@ -22,26 +22,31 @@ def check_selectors(found: Findings, field: str, selectors: Sequence[LabelSelect
     for index, selector in enumerate(selectors):
         check_selector(found, f"{field}[{index}]", selector)
         _check_expressions(found, f"{field}[{index}]", selector)
+    seen = set()
     for index, selector in enumerate(selectors):
-        if selector.canonical in [earlier.canonical for earlier in selectors[:index]]:
+        canonical = selector.canonical
+        if canonical in seen:
             found.add("HL303", f"{field}[{index}]", f"duplicate definition of {_leaf(field)} ({selector})")
+        seen.add(canonical)
 
 
 def _check_expressions(found: Findings, field: str, selector: LabelSelector) -> None:
-    expressions = [(r.key, r.operator, tuple(sorted(r.values))) for r in selector.match_expressions]
-    for index, expression in enumerate(expressions):
+    seen = set()
+    for index, requirement in enumerate(selector.match_expressions):
+        expression = (requirement.key, requirement.operator, tuple(sorted(requirement.values)))
         where = f"{field}.matchExpressions[{index}]"
-        if expression in expressions[:index]:
+        if expression in seen:
             found.add("HL303", where, f"duplicate definition of match expression on {expression[0]}")
+        seen.add(expression)
         for value in _repeated(expression[2]):
             found.add("HL303", f"{where}.values", f'duplicate definition of match expression value "{value}"')
 
 
 def check_unique(found: Findings, field: str, what: str, names: Sequence[str]) -> None:
     """Add HL303 for each name that the list holds more than once; `what` is what the names name."""
+    last = {name: index for index, name in enumerate(names)}
     for name in _repeated(names):
-        last = len(names) - 1 - names[::-1].index(name)
-        found.add("HL303", f"{field}[{last}]", f'duplicate definition of {what} "{name}"')
+        found.add("HL303", f"{field}[{last[name]}]", f'duplicate definition of {what} "{name}"')
 
 
 def _repeated(names: Iterable[str]) -> list[str]:
