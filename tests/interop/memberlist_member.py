@@ -22,13 +22,20 @@ def build() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "herald" / "memberlist-peer"
     program = cache / hashlib.sha256(content).hexdigest()[:16]
     if not program.exists():
-        go = shutil.which("go") or "/usr/local/go/bin/go"
-        assert Path(go).exists(), "Go is missing: the tests against memberlist build a program with it"
+        go = _go(cache.parent)
         cache.mkdir(parents=True, exist_ok=True)
         new = program.with_suffix(f".{os.getpid()}")
         subprocess.run([go, "build", "-o", str(new), "."], cwd=SOURCES, check=True, timeout=BUILD_SECONDS)
         new.replace(program)
     return program
+
+
+def _go(cache: Path) -> str:
+    """A Go that is at hand, or the one that `scripts/install-kubernetes` has fetched."""
+    known = [shutil.which("go"), "/usr/local/go/bin/go", *sorted(map(str, cache.glob("kubernetes/go-*/bin/go")))]
+    found = next((one for one in known if one is not None and Path(one).exists()), None)
+    assert found is not None, "Go is missing, and memberlist needs it: run scripts/install-kubernetes"
+    return found
 
 
 class MemberlistPeer:

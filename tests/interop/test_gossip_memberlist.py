@@ -260,3 +260,32 @@ async def test_an_engine_that_was_started_again_is_found_without_being_told(encr
     await asyncio.to_thread(n2.process.wait)
     await n2.restart()
     await n2.until(are("n1", "n2"), "who pings it is joined")
+
+
+async def test_a_group_may_speak_over_ipv6(encrypted: Group, tmp_path: Path, program: Path) -> None:
+    one, other = encrypted.host("n1", "192.168.1.1"), encrypted.host("m2", "192.168.1.2")
+    for host, address in ((one, "fc00::1"), (other, "fc00::2")):
+        ip("-n", host, "addr", "add", f"{address}/64", "dev", "eth0", "nodad")
+    peer = MemberlistPeer(program, other, tmp_path, "m2", "fc00::2", "-secret", SECRET)
+    words = ("--ml-bindaddr", "fc00::1", "--ml-secret-key-path", str(tmp_path / "secret"))
+    try:
+        await peer.start()
+        async with engine(one, tmp_path, "n1", *words) as n1:
+            await join(n1, "fc00::2")
+            await n1.until(are("m2", "n1"), "memberlist is found")
+            await eventually(lambda: peer.heard("join", "n1") == 1, "and finds the engine")
+            await asyncio.sleep(SETTLED / 2)
+            assert await peer.members() == {"m2": 0, "n1": 0}
+    finally:
+        await peer.kill()
+
+
+async def test_metallbs_own_timing_can_be_chosen(encrypted: Group) -> None:
+    m11, n1 = await encrypted.memberlist(11), await encrypted.herald(1, "--ml-profile", "lan")
+    n2 = await encrypted.herald(2, "--ml-profile", "lan")
+    await join(n1, "192.168.1.2", "192.168.1.11")
+    await n2.until(are("m11", "n1", "n2"), "the group is complete")
+    await eventually(lambda: m11.heard("join", "n2") == 1, "memberlist knows too")
+    n2.process.kill()
+    await eventually(lambda: names(n1.facts) == {"m11", "n1"}, "dead after MetalLB's time, several seconds", 40.0)
+    await eventually(lambda: m11.heard("leave", "n2") == 1, "memberlist agrees")
