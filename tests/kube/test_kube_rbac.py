@@ -18,6 +18,7 @@ from shared_cluster import Shared
 
 from herald.allocator.convergence import EventType
 from herald.api import scheme
+from herald.cli.vtysh import cluster
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.findings import ObjectKey
 from herald.controller import group_secret
@@ -189,6 +190,11 @@ async def count_sessions(place: Place) -> None:
         tasks.create_task(PeerCounter(place.client, feed, NAMESPACE).run())
 
 
+async def answer_vtysh(place: Place) -> None:
+    """In the controller's pod, where no speaker is."""
+    await _tried(place, cluster.read(place.client, NAMESPACE))
+
+
 async def make_the_groups_secret(place: Place) -> None:
     """When there is none."""
     place.remove(f"/api/v1/namespaces/{NAMESPACE}/secrets/{MEMBERLIST}")
@@ -263,6 +269,7 @@ USES = (
     Use("controller", keep_the_configuration_state, ("pods",), ("get",)),
     Use("controller", count_sessions, ("bgpsessionstatuses",), FOLLOW),
     Use("controller", count_sessions, ("bgppeers/status",), ("patch",)),
+    Use("controller", answer_vtysh, ("servicebgpstatuses",), ("list",)),
     Use("controller", make_the_groups_secret, ("secrets",), ("create",)),
     Use("controller", make_the_groups_secret, ("secrets",), ("get",), (MEMBERLIST,)),
     Use("controller", make_the_groups_secret, ("deployments",), ("get",), (DEPLOYMENT,)),

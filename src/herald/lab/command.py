@@ -177,6 +177,8 @@ async def _run(
     finally:
         if not keep:
             with _undisturbed():
+                if lab is not None:
+                    lab.platform.release()
                 await place.clear()
     took = time.monotonic() - began
     if as_json_text:
@@ -185,7 +187,7 @@ async def _run(
         report.summary(scenario.name, proof, took, ended_early=ended_early)
     if keep and lab is not None:
         place.keep()
-        lab.platform.keep()
+        lab.platform.release()
         _guide(lab, scenario, Report(sys.stderr) if as_json_text else report)
     if ended_early:
         return EXIT_INTERRUPTED if ended_early == INTERRUPTED else EXIT_UNUSABLE
@@ -204,7 +206,7 @@ async def _up(scenario: Scenario, place: Place, platform: type[Platform], report
             await place.clear()
         raise
     place.keep()
-    lab.platform.keep()
+    lab.platform.release()
     report.say(scenario.picture)
     _guide(lab, scenario, report)
     return EXIT_OK

@@ -52,7 +52,7 @@ class FolderPlatform:
         options = ("--config", str(self.place.config), "--prefix", self.place.prefix)
         Launch("kube-proxy", (sys.executable, "-m", "herald.lab.kube_proxy", *options)).start(self.place)
 
-    def keep(self) -> None:
+    def release(self) -> None:
         """A folder stays, and so do processes that are in the journal."""
 
     async def controller(self) -> Launch:

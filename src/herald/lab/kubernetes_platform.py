@@ -129,7 +129,7 @@ class KubernetesPlatform:
         self._write_programs()
         await asyncio.gather(asyncio.to_thread(self._begin_nodes), asyncio.to_thread(self._install))
 
-    def keep(self) -> None:
+    def release(self) -> None:
         """Guards no longer end what this process started."""
         self.server.release()
         for proxy in self.proxies.values():

@@ -49,8 +49,8 @@ class Platform(Protocol):
         """Once the namespaces are there: nodes are known, and what arrives at them for a service finds its way."""
         ...
 
-    def keep(self) -> None:
-        """What was begun is to outlive this process."""
+    def release(self) -> None:
+        """What was begun may outlive this process: from now on the journal of the place is how it is ended."""
         ...
 
     async def controller(self) -> Launch:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from herald.announcement.decide import Decision, decide
+from herald.announcement.decide import Decision, decide, session_routes
 from herald.announcement.gate import class_reason, status_addresses
 from herald.announcement.incremental import Verdict
 from herald.announcement.readiness import ASSUMED, NONE
@@ -104,6 +104,10 @@ class Narrator:
         }
         if verdict.reason is None:
             text = f"announcing {_listed(ips)} of {verdict.service} from {self._node} by {verdict.protocol.value}"
+            if peers := self._peers(verdict, view):
+                # People look for `announce` to learn which peer receives what.
+                fields["announcedTo"] = peers
+                text += f" to {_listed(peers)}"
             self._logger.info(text, extra={**fields, "event": "serviceAnnounced"})
             self._hint_at_acceptance(verdict)
         else:
@@ -113,6 +117,14 @@ class Narrator:
             )
             extra = {**fields, "event": "serviceWithdrawn", "reason": reason.log_word, "why": str(reason)}
             self._logger.info(text, extra=extra)
+
+    def _peers(self, verdict: Verdict, view: View) -> list[str]:
+        """Names of the BGP peers that this node tells."""
+        service, pool = self._decider.cache.services.get(verdict.service), view.pool_of(verdict.addresses)
+        if verdict.protocol is not Protocol.BGP or service is None or pool is None:
+            return []
+        patterns = view.patterns(view.bgp_reach(pool.name, service.metadata.labels), self._node)
+        return sorted({name for session, _ in session_routes(verdict.addresses, patterns) for name in session.names})
 
     def _hint_at_acceptance(self, verdict: Verdict) -> None:
         """On a plain host, say once how it accepts what arrives for an address: no kube-proxy does there."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from herald.lab.process import inside
 
-GUARD = 'read -r _ || kill -KILL "$0"'
+GUARD = 'read -r _ || kill -KILL "$0" 2>/dev/null'
 QUOTED_LINES = 12
 
 

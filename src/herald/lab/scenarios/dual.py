@@ -7,6 +7,7 @@ node-3 192.168.1.12  ─┘      FRR, AS 64501
                        192.168.1.1  198.51.100.1
 """
 
+from herald.lab import checks, kubectl_checks
 from herald.lab.blueprint import Blueprint
 from herald.lab.client import arping, curl
 from herald.lab.daemons.router import Neighbor, Router
@@ -28,6 +29,10 @@ CLIENTS = {"client": "the local client", "remote": "the remote client"}
 
 TAKEOVER_WITHIN = 10.0
 """Seconds within which another node has to answer after the Layer 2 leader crashed; what it took is shown."""
+
+LOGS = "kubectl logs -n metallb-system -l component=speaker"
+GREP_SESSIONS = r'grep -i "bgp\|session"'
+GREP_LEADER = r'grep -i "failover\|leader\|bgp"'
 
 CUT_BGP = """\
 table inet cut_bgp {
@@ -90,9 +95,16 @@ async def _steps(walk: Walk) -> None:
     walk.step("Step 3  Create both advertisements")
     await walk.apply("dual-advertisements")
     await walk.manifests_accepted()
+    line = "kubectl get ipaddresspools,bgppeers,l2advertisements,bgpadvertisements -n metallb-system"
+    made = ("dual-advertise-pool", "upstream-router", "local-l2", "routed-bgp")
+    await walk.asked("kubectl lists what was made", line, checks.listed(made), kubectl_checks.names(made))
+    sessions = kubectl_checks.column("SESSIONS", {"upstream-router": "3/3"})
+    await walk.asked("and how many sessions are up", line, "upstream-router 3/3", sessions)
     walk.step("Step 4  Create a Service")
     await walk.apply("service")
     await walk.service_gets("critical-app", ADDRESS)
+    external = kubectl_checks.column("EXTERNAL-IP", {"critical-app": ADDRESS})
+    await walk.asked("kubectl shows it", "kubectl get svc critical-app", f"EXTERNAL-IP {ADDRESS}", external)
 
 
 async def _verification(walk: Walk) -> None:
@@ -106,6 +118,7 @@ async def _verification(walk: Walk) -> None:
     walk.step("What the speakers' log says")
     await walk.logged("it tells of BGP sessions", "bgp session")
     await walk.logged("and of what is announced by whom", "announc")
+    await walk.asked("as the how-to asks for it", f"{LOGS} --tail=50 | {GREP_SESSIONS}", "a line", checks.finds_lines)
 
 
 async def _crash(walk: Walk) -> None:
@@ -131,6 +144,8 @@ async def _death(walk: Walk) -> None:
     await walk.neighbour_moves("the local client learns of the next", "client", ADDRESS, others, within=TAKEOVER_WITHIN)
     await walk.arp_owner("and it alone answers ARP", "client", ADDRESS, others)
     await walk.served("the local client is served by it", "client", URL, others)
+    told = kubectl_checks.lines_with("leader")
+    await walk.asked("the speakers' log tells of the leader", f"timeout 2 {LOGS} -f | {GREP_LEADER}", "leader", told)
     tally = await walk.polled(poller)
     gap = tally.longest_gap_ms / 1000
     failed = f", {tally.failed} requests failed" if tally.failed else ""

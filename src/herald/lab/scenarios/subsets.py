@@ -10,13 +10,14 @@ node-3 10.0.0.12 ─┘     └─── internal-router ─── employee 172.
 
 from collections.abc import Collection, Mapping
 
-from herald.lab import checks
+from herald.lab import checks, kubectl_checks
 from herald.lab.blueprint import Blueprint
 from herald.lab.client import curl
 from herald.lab.daemons.router import Neighbor, Router
 from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
-from herald.lab.proof import Proof
+from herald.lab.process import Result
+from herald.lab.proof import Proof, Seen
 from herald.lab.scenario import Scenario, diagram
 from herald.lab.topology import Host, Route, Topology, Wire, interface
 from herald.lab.walk import Walk
@@ -134,7 +135,16 @@ async def _both(walk: Walk) -> None:
 
 async def _verify(walk: Walk) -> None:
     walk.step("Step 5  Verify peer-specific announcements")
+    line = "kubectl describe bgpadvertisement public-advert -n metallb-system"
+    await walk.asked(
+        "the advertisement names its peer", line, "internet-router", kubectl_checks.says("internet-router")
+    )
     await walk.logged("the speakers' log tells which address is announced", "announce")
+    line = 'kubectl logs -n metallb-system -l component=speaker --all-containers | grep "announce"'
+    await walk.asked("also as the how-to asks", line, f"{SHOP}", kubectl_checks.lines_with(SHOP))
+    sessions = kubectl_checks.column("SESSIONS", {"internet-router": "3/3", "internal-router": "3/3"})
+    line = "kubectl get bgppeer -n metallb-system"
+    await walk.asked("both peers have all their sessions", line, "3/3 and 3/3", sessions)
     for peer in ("internet-router", "internal-router"):
         summary = walk.lab.show("node-1", "bgp", "summary")
         check = checks.speaks_with(peer)
@@ -147,6 +157,7 @@ async def _typo(walk: Walk) -> None:
     words = ("internal-routr", "internal-router")
     await _internal_has(walk, "its route is announced to nobody", {f"{SHOP}/32": NODES.values()})
     await _internet_has(walk, "and everything else stays as it was", [f"{SHOP}/32"])
+    walk.heard("kubectl warned of it when it was applied", "HL003", "internal-router")
     await walk.warned("the advertisement is warned of", "BGPAdvertisement", "internal-advert", *words)
     await walk.apply_one("bgp-advertisements", "internal-advert")
     both = {f"{PAYROLL}/32": NODES.values(), f"{SHOP}/32": NODES.values()}
@@ -170,6 +181,15 @@ async def _cleanup(walk: Walk) -> None:
     gone = checks.sessions(dict.fromkeys(NODES.values(), "Active"))
     summary = walk.lab.vtysh("internet-router", "show bgp summary json")
     await walk.follows("the sessions have ended", summary, "no session Established", gone)
+    await walk.delete(*HOWTO.objects("ip-pools"))
+    walk.heard("kubectl warned who loses an address", SHOP)
+    line = "kubectl get ipaddresspools,bgppeers,bgpadvertisements -n metallb-system"
+    await walk.asked("nothing is left", line, "No resources found", _nothing)
+
+
+def _nothing(result: Result) -> Seen:
+    left = result.stdout.strip()
+    return Seen(result.ok and not left, left or "nothing", obvious=not left)
 
 
 SCENARIO = Scenario(
