@@ -177,6 +177,11 @@ class Stand:
         self.controls.append(ControlProcess(self.cluster, self.engine.link, log, *more))
         return self.controls[-1]
 
+    async def accept_session(self) -> None:
+        """The router takes the session, once control has come up and asked for it."""
+        await comes_true(lambda: '"peerAdded"' in self.engine.log.read_text(), "control asks for the session")
+        await self.router.accept_session()
+
     async def close(self) -> None:
         for control in self.controls:
             control.close()
@@ -207,7 +212,7 @@ def _show_logs(directory: Path) -> None:
         sys.stderr.write(f"{log.name}:\n{log.read_text()}")
 
 
-async def comes_true(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+async def comes_true(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Wait for it; the questions are put to the API server, and not too often. One that refuses is asked again."""
     refusal = ""
     for _ in range(int(seconds / 0.1)):

@@ -35,7 +35,7 @@ async def test_what_is_announced_stands_in_statuses_and_events_and_then_nothing_
     async with stand(cluster, tmp_path) as made:
         made.cluster.add_service("web", VIP)
         made.control()
-        await made.router.accept_session()
+        await made.accept_session()
         assert [str(prefix) for prefix in (await made.router.hear_update())[0]] == [f"{VIP}/32"]
         fixed = {"node": NODE, "serviceName": "web", "serviceNamespace": "default"}
         await comes_true(lambda: made.cluster.status(L2) == fixed, "ServiceL2Status")
@@ -68,7 +68,7 @@ async def test_a_restarted_control_adopts_what_stands_and_neither_writes_nor_ann
     async with stand(cluster, tmp_path) as made:
         made.cluster.add_service("web", VIP)
         first = made.control()
-        await made.router.accept_session()
+        await made.accept_session()
         await made.router.hear_update()
         await comes_true(lambda: (made.cluster.status(SESSIONS) or {}).get("prefixesSent") == 1, "BGPSessionStatus")
         await comes_true(lambda: len(made.cluster.events("default")) == 2, "both events")
@@ -126,7 +126,7 @@ async def test_an_api_server_that_is_away_changes_nothing_on_the_wire_nor_does_i
     async with stand(cluster, tmp_path) as made:
         made.cluster.add_service("web", VIP)
         control = made.control()
-        await made.router.accept_session()
+        await made.accept_session()
         await made.router.hear_update()
         await comes_true(lambda: len(made.cluster.versions()) == 4, "all statuses")
         await asyncio.sleep(1.0)
@@ -154,7 +154,7 @@ async def test_what_happened_while_the_api_server_was_away_is_written_when_it_is
     async with stand(cluster, tmp_path) as made:
         made.cluster.add_service("web", VIP)
         control = made.control()
-        await made.router.accept_session()
+        await made.accept_session()
         await comes_true(lambda: (made.cluster.status(SESSIONS) or {}).get("prefixesSent") == 1, "BGPSessionStatus")
         await comes_true(lambda: len(made.cluster.events(NAMESPACE)) == 1, "the session is up")
         before = made.cluster.status(SESSIONS) or {}
