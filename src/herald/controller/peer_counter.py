@@ -16,6 +16,7 @@ from herald.controller.feed import Feed
 from herald.controller.peer_status import SessionCount
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
+from herald.store.kubernetes.refusals import Refusals
 from herald.store.kubernetes.watch_events import Fact, ListBegun, ListEnded, Present, Put, Remove
 from herald.store.store import StoreError
 
@@ -39,6 +40,7 @@ class PeerCounter:
         self._namespace = namespace
         self._count = SessionCount()
         self._is_listed = False
+        self._refusals = Refusals(_log, plural, "BGPPeers do not show how many sessions are up")
 
     async def run(self) -> None:
         """For ever."""
@@ -71,6 +73,7 @@ class PeerCounter:
         return tuple(peer for peer in peers if peer.metadata.namespace == self._namespace)
 
     def _take(self, fact: Fact) -> None:
+        self._refusals.take(fact)
         match fact:
             case ListBegun():
                 self._count.begin()

@@ -1,15 +1,19 @@
 """On which hosts the pods with given labels run: where a speaker finds the others for gossip."""
 
+import logging
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import msgspec
 
 from herald.cluster.wire import wire_name
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
+from herald.store.kubernetes.refusals import Refusals
 from herald.store.kubernetes.watch_events import NO_JSON, Fact, ListBegun, ListEnded, Present, Put, Remove
 
 _ENDED = ("Succeeded", "Failed")
+_log: Final = logging.getLogger("herald.store")
 
 
 class _PodStatus(msgspec.Struct, frozen=True, kw_only=True, rename={"host_ip": "hostIP", "phase": "phase"}):
@@ -43,6 +47,7 @@ class Hosts:
     def __init__(self) -> None:
         self._hosts: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._refusals = Refusals(_log, "pods", "other speakers are found by gossip alone")
         self.is_known = False
         """Whether all pods were listed at least once."""
 
@@ -52,7 +57,8 @@ class Hosts:
         return frozenset(host for host in self._hosts.values() if host)
 
     def take(self, fact: Fact) -> None:
-        """One thing that the watch says. Trouble is none: what was known stays known."""
+        """One thing that the watch says. Trouble takes nothing away: what was known stays known."""
+        self._refusals.take(fact)
         match fact:
             case ListBegun():
                 self._seen = set()
