@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -218,5 +219,32 @@ async def test_a_key_that_changes_in_the_file_is_taken_up_without_losing_anybody
     assert all(one.members().keys() == {"n2", "n3"} for one in both)
     dropped = [own["dropped"] for one in both if (own := one.own_document()) is not None]
     assert dropped == [{}, {}]
+    for one in both:
+        one.close()
+
+
+async def test_garbage_by_udp_and_tcp_is_counted_and_harms_nobody(secret: Path) -> None:
+    port = free_port()
+    both = [GossipMembership(f"n{number}", options(number, port, secret), lambda: None) for number in (2, 3)]
+    both[0].join(("127.0.0.3",))
+    await until(lambda: all(one.members().keys() == {"n2", "n3"} for one in both))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        for length in range(0, 1400, 20):
+            udp.sendto(random.Random(length).randbytes(length), ("127.0.0.2", port))
+    writers = []
+    for start in (b"\x06", b"\x09\x81", b"\x0a\x7f\xff\xff\xff", b"\x0a\x00\x00\x01\x00", b"\xf4\x01x", b""):
+        _, writer = await asyncio.open_connection("127.0.0.2", port)
+        writer.write(start + random.Random(7).randbytes(200 if start else 0))
+        writers.append(writer)
+
+    def dropped() -> int:
+        own = both[0].own_document()
+        return 0 if own is None else sum(own["dropped"].values())
+
+    await until(lambda: dropped() >= 70 + 4)
+    await asyncio.sleep(0.5)
+    assert all(one.members().keys() == {"n2", "n3"} for one in both)
+    for writer in writers:
+        writer.close()
     for one in both:
         one.close()

@@ -99,9 +99,9 @@ def kinds(effects: list[Effect]) -> list[Kind]:
     return [one.kind for one in effects if isinstance(one, Note)]
 
 
-SUSPECTED = [alive("n2", 5), Suspect(5, "n2", "n9")]
-DIED = [alive("n2", 5), Dead(5, "n2", "n9")]
-LEFT = [alive("n2", 5), Dead(5, "n2", "n2")]
+SUSPECTED: list[Message] = [alive("n2", 5), Suspect(5, "n2", "n9")]
+DIED: list[Message] = [alive("n2", 5), Dead(5, "n2", "n9")]
+LEFT: list[Message] = [alive("n2", 5), Dead(5, "n2", "n2")]
 ALIVE_5 = (State.ALIVE, 5)
 
 

@@ -1,6 +1,6 @@
 from ipaddress import IPv4Address
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # it brings no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ from herald.swim.message import (
 )
 
 # What memberlist v0.5.1 puts on the wire.
-WIRE = [
+WIRE: list[tuple[Message, str]] = [
     (
         Ping(1, "n2", at(1), "n1"),
         (
@@ -92,7 +92,7 @@ def test_a_message_with_one_octet_changed_is_a_message_or_a_decode_error(message
 
 def suspect(**changed: object) -> bytes:
     fields = {"Incarnation": 1, "Node": "n3", "From": "n1"} | changed
-    return b"\x03" + msgpack.packb(fields, use_bin_type=False)
+    return b"\x03" + bytes(msgpack.packb(fields, use_bin_type=False))
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,9 @@ def test_timers_come_in_order_and_each_once(given_: list[tuple[int, float]], by:
     came = []
     while (deadline := timers.deadline()) is not None:
         assert timers.due(deadline - 0.001) is None
-        what = timers.due(deadline)
-        assert what is not None
-        came.append((what, deadline))
+        due = timers.due(deadline)
+        assert due is not None
+        came.append((due, deadline))
     assert dict(came) == expected
     assert [at for _, at in came] == sorted(expected.values())
 

@@ -97,7 +97,14 @@ class Replica:
         self.serves_webhooks = given.webhook_mode != "disabled"
         self._options = replace(options, reads_secrets=False)
         identity = given.pod_name or f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        self._events = EventRecorder(client, options.namespace, COMPONENT, identity, lambda key: self._store.uid(key))
+        self._events = EventRecorder(
+            client,
+            options.namespace,
+            COMPONENT,
+            identity,
+            lambda key: self._store.uid(key),
+            lambda: self._writer.is_busy,
+        )
         self._lease = LeaseElection(client, options.namespace, identity)
         self._writer = ClusterWriter(client, self._events, manager=FIELD_MANAGER, may_write=self._lease.leads)
         self._store = KubernetesStore(client, Scope.of_controller(options.namespace), self._writer)

@@ -22,6 +22,8 @@ from herald.store.store import Event, StoreError
 MOST_WAITING: Final = 20_000
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0
+GIVE_WAY_S: Final = 0.25
+"""Between two events while statuses are being written in numbers: addresses first, their tidings later."""
 _NOT_FOUND: Final = 404
 _LONGEST_NAME: Final = 253
 
@@ -29,7 +31,10 @@ _log = logging.getLogger("herald.store.events")
 
 
 class EventRecorder:
-    """Speaks for `component` (`metallb-controller`). `namespace` is Herald's; `uid` finds that of an object."""
+    """Speaks for `component` (`metallb-controller`). `namespace` is Herald's; `uid` finds that of an object.
+
+    While `is_busy` it gives way to more urgent writes.
+    """
 
     def __init__(
         self,
@@ -38,12 +43,14 @@ class EventRecorder:
         component: str,
         instance: str,
         uid: Callable[[ObjectKey], str | None] = lambda _: None,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._component = component
         self._instance = instance
         self._uid = uid
+        self._is_busy = is_busy
         self._series = EventSeries()
         self._waiting: deque[tuple[Event, str, str | None]] = deque()
         self._stirred = asyncio.Event()
@@ -64,6 +71,8 @@ class EventRecorder:
             while not self._waiting:
                 self._stirred.clear()
                 await self._stirred.wait()
+            if self._is_busy():
+                await asyncio.sleep(GIVE_WAY_S)
             event, instant, uid = self._waiting[0]
             try:
                 await self._write(event, instant, uid)

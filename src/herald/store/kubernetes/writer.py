@@ -25,6 +25,7 @@ from herald.store.kubernetes.event_recorder import EventRecorder
 from herald.store.kubernetes.sources import kind_of
 from herald.store.store import Claim, Event, StaleError, StatusPatch, StoreError, service_key
 
+MANY: Final = 4
 _CONFLICT: Final = 409
 
 
@@ -63,17 +64,26 @@ class ClusterWriter:
         self._events = events
         self._manager = manager
         self._may_write = may_write
+        self._under_way = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether statuses are being written in numbers."""
+        return self._under_way >= MANY
 
     async def patch_status(self, patch: StatusPatch) -> str:
         """See `Store.patch_status`."""
         if not self._may_write():
             raise StoreError("not written: this controller leads no longer")
+        self._under_way += 1
         try:
             answer = await self._client.patch(f"{_path(patch)}/status", body_of(patch))
         except ApiError as error:
             if error.status == _CONFLICT:
                 raise StaleError(str(error)) from error
             raise
+        finally:
+            self._under_way -= 1
         return msgspec.json.decode(answer, type=_Written).metadata.resource_version
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:
