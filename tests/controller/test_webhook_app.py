@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -49,6 +50,17 @@ async def test_an_allowed_object_carries_its_warnings() -> None:
     assert response["allowed"] is True
     assert [text for text in response["warnings"] if text.startswith("HL095 IPAddressPool new: spec.addresses[0]")]
     assert "status" not in response
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+async def test_nothing_is_called_missing_before_everything_was_listed(is_complete: bool) -> None:
+    app = application(lambda: replace(world(), is_complete=is_complete))
+    asked = question("L2Advertisement", object=l2("all", ipAddressPools=["web"]), namespace="metallb-system", name="all")
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://herald") as client:
+        path = "/validate-metallb-io-v1beta1-l2advertisement"
+        response = await client.post(path, content=json.dumps(asked).encode(), headers=JSON)
+    warnings = response.json()["response"].get("warnings", [])
+    assert any("HL002" in each for each in warnings) is is_complete
 
 
 def test_the_paths_are_those_of_metallbs_manifests() -> None:

@@ -31,7 +31,12 @@ async def run_webhooks_of(replica: Replica) -> None:
 
     def world() -> World:
         resources = replace(feed.cache.resources(), services=tuple(feed.cache.services.values()))
-        return World(resources, given.namespace, load_balancer_class=given.lb_class or None)
+        return World(
+            resources,
+            given.namespace,
+            load_balancer_class=given.lb_class or None,
+            is_complete=feed.cache.is_complete,
+        )
 
     readiness = Readiness()
     replica.checks["webhooks"] = readiness.ready

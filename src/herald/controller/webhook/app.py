@@ -10,6 +10,7 @@ failurePolicy.
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -95,10 +96,14 @@ class _Webhooks:
 
     async def _review(self, asked: AdmissionRequest) -> Review:
         first = await self._look(asked)
-        if not any(rule in warning for warning in first.warnings for rule in _MISSING):
+        if not any(map(_misses_something, first.warnings)):
             return first
         await asyncio.sleep(SECOND_LOOK_S)
-        return await self._look(asked)
+        second = await self._look(asked)
+        if self._world().is_complete:
+            return second
+        # What could not be listed yet is not missing.
+        return replace(second, warnings=tuple(each for each in second.warnings if not _misses_something(each)))
 
     async def _look(self, asked: AdmissionRequest) -> Review:
         world = self._world()
@@ -106,6 +111,10 @@ class _Webhooks:
             world = await refreshed(world, asked, self._client)
         # In a thread: a large cluster takes long, and the lease is renewed meanwhile.
         return await asyncio.to_thread(review, asked, world)
+
+
+def _misses_something(warning: str) -> bool:
+    return any(rule in warning for rule in _MISSING)
 
 
 class _Bodies:

@@ -12,7 +12,8 @@ class World:
     """The caches of the controller at one moment, Services included.
 
     `members` are the nodes with a live speaker, None if that is not known. `knows_secrets`: whether a Secret that is
-    not among `resources` does not exist; the controller need not watch Secrets.
+    not among `resources` does not exist; the controller need not watch Secrets. `is_complete`: whether everything else
+    that is not among them does not exist; not so while a kind could not be listed yet.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -21,3 +22,4 @@ class World:
     load_balancer_class: str | None = None
     ignore_exclude_lb: bool = False
     knows_secrets: bool = False
+    is_complete: bool = True

@@ -157,7 +157,7 @@ async def _typo(walk: Walk) -> None:
     words = ("internal-routr", "internal-router")
     await _internal_has(walk, "its route is announced to nobody", {f"{SHOP}/32": NODES.values()})
     await _internet_has(walk, "and everything else stays as it was", [f"{SHOP}/32"])
-    walk.heard("kubectl warned of it when it was applied", "HL003", "internal-router")
+    walk.heard("kubectl warned of it when it was applied", "HL004", "internal-router")
     await walk.warned("the advertisement is warned of", "BGPAdvertisement", "internal-advert", *words)
     await walk.apply_one("bgp-advertisements", "internal-advert")
     both = {f"{PAYROLL}/32": NODES.values(), f"{SHOP}/32": NODES.values()}
