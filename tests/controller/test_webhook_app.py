@@ -55,7 +55,9 @@ async def test_an_allowed_object_carries_its_warnings() -> None:
 @pytest.mark.parametrize("is_complete", [True, False])
 async def test_nothing_is_called_missing_before_everything_was_listed(is_complete: bool) -> None:
     app = application(lambda: replace(world(), is_complete=is_complete))
-    asked = question("L2Advertisement", object=l2("all", ipAddressPools=["web"]), namespace="metallb-system", name="all")
+    asked = question(
+        "L2Advertisement", object=l2("all", ipAddressPools=["web"]), namespace="metallb-system", name="all"
+    )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://herald") as client:
         path = "/validate-metallb-io-v1beta1-l2advertisement"
         response = await client.post(path, content=json.dumps(asked).encode(), headers=JSON)
