@@ -71,10 +71,12 @@ kubernetes_option = click.option(
 )
 
 
-def _platform(kubernetes: bool) -> "type[Platform]":
+def _platform(scenario: "Scenario", kubernetes: bool) -> "type[Platform]":
     from herald.lab.folder_platform import FolderPlatform
     from herald.lab.kubernetes_platform import KubernetesPlatform
 
+    if scenario.needs_kubernetes and not kubernetes:
+        raise click.UsageError(f"{scenario.name} is about what an API server does: add --kubernetes")
     return KubernetesPlatform if kubernetes else FolderPlatform
 
 
@@ -130,7 +132,7 @@ def run_command(scenario: str, keep: bool, output: str, kubernetes: bool, name: 
     from herald.lab import command
 
     found, place = _scenario(scenario), _place(name)
-    sys.exit(command.run(found, place, _platform(kubernetes), keep=keep, as_json_text=output == "json"))
+    sys.exit(command.run(found, place, _platform(found, kubernetes), keep=keep, as_json_text=output == "json"))
 
 
 @lab.command("up")
@@ -150,7 +152,8 @@ def up_command(scenario: str, kubernetes: bool, name: str) -> None:
     """
     from herald.lab import command
 
-    sys.exit(command.up(_scenario(scenario), _place(name), _platform(kubernetes)))
+    found = _scenario(scenario)
+    sys.exit(command.up(found, _place(name), _platform(found, kubernetes)))
 
 
 @lab.command("down")

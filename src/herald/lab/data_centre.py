@@ -99,6 +99,14 @@ class DataCentre:
         await self.speakers[node].crash()
         await self.platform.node_lost(node)
 
+    async def destroy(self, node: str) -> None:
+        """The node is gone for good: no carrier, and every process on it dead. Its namespace stays."""
+        await namespace.unplug(self.place, self.blueprint.segment, node)
+        inside = await process.run(["ip", "netns", "pids", self.place.namespace(node)])
+        for pid in map(int, inside.stdout.split()):
+            process.kill(pid)
+        await self.platform.node_lost(node)
+
     async def plug(self, node: str) -> None:
         """The node's cable is back; its speaker still has to be started."""
         await namespace.plug(self.place, self.blueprint.segment, node)

@@ -124,8 +124,7 @@ class KubernetesPlatform:
     async def begin(self) -> None:
         """Start the API server, make nodes, start kube-proxies, apply Herald's manifests, make its pods."""
         await asyncio.to_thread(self.server.start)
-        for name, pid in self.server.processes().items():
-            self.place.record_process(name, pid)
+        self._record()
         self._write_programs()
         await asyncio.gather(asyncio.to_thread(self._begin_nodes), asyncio.to_thread(self._install))
 
@@ -151,6 +150,22 @@ class KubernetesPlatform:
     async def node_back(self, node: str) -> None:
         """kube-proxy runs again."""
         await asyncio.to_thread(self._start_proxy, node)
+
+    # Faults.
+
+    async def kill_api(self) -> None:
+        """SIGKILL to kube-apiserver."""
+        await asyncio.to_thread(self.server.kill_api_server)
+
+    async def start_api(self) -> None:
+        """Start it again, and wait until it is ready."""
+        await asyncio.to_thread(self.server.start_api_server)
+        self._record()
+
+    async def restart_etcd(self) -> None:
+        """SIGKILL to etcd, start it again with its data, and wait until the API is ready."""
+        await asyncio.to_thread(self.server.restart_etcd)
+        self._record()
 
     # What users do.
 
@@ -216,6 +231,10 @@ class KubernetesPlatform:
         """Lines that kubectl wrote to its standard error. CommandFailedError when it fails."""
         result = await process.must([str(self.kubectl), *words], within=60.0)
         return result.stderr.splitlines()
+
+    def _record(self) -> None:
+        for name, pid in self.server.processes().items():
+            self.place.record_process(name, pid)
 
     def _write_programs(self) -> None:
         real = binaries.find("kubectl")

@@ -151,6 +151,11 @@ def kill_group(pid: int) -> None:
         return
 
 
+def kill(pid: int) -> None:
+    """SIGKILL to one process; one that is gone already is no error."""
+    _signal(pid, signal.SIGKILL)
+
+
 def start_time(pid: int) -> int | None:
     """When the process was started, in clock ticks after boot (proc(5) field 22), or None when it is gone or dead.
 

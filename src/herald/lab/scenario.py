@@ -21,7 +21,8 @@ class Scenario:
     """One how-to come true.
 
     `first` names the manifests that `herald lab up` applies. `tour` gives commands that are worth trying in a lab that
-    stands, as (command, what it shows); `prove` walks through the how-to.
+    stands, as (command, what it shows); `prove` walks through the how-to. One that `needs_kubernetes` is about what
+    only a real API server can do.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Scenario:
     first: tuple[str, ...]
     tour: Callable[[DataCentre], list[tuple[str, str]]]
     prove: Callable[[DataCentre, Proof], Awaitable[None]]
+    needs_kubernetes: bool = False
 
     async def apply_first(self, lab: DataCentre) -> None:
         """Apply the manifests that the scenario begins with."""
