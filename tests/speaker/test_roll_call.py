@@ -59,3 +59,21 @@ def test_an_engine_that_dies_twice_while_it_looks_around_loses_nothing_that_was_
     call.connected(200.1)
     call.report({"a": None})
     assert call.members(200.2) == BOTH
+
+
+def test_a_node_that_is_not_told_where_the_others_are_does_not_take_itself_to_be_alone_at_once() -> None:
+    call = RollCall()
+    call.connected(0.0, settle_s=3.0)
+    call.report({"a": None})
+    assert call.members(1.0) is None
+    call.joined(1.0)
+    assert call.members(1.5) is None
+    call.report({"a": None, "b": None})
+    assert call.members(1.7) == {"a": None, "b": None}
+
+
+def test_who_is_never_told_goes_on_in_the_end() -> None:
+    call = RollCall()
+    call.connected(0.0, settle_s=3.0)
+    call.report({"a": None})
+    assert call.members(3.1) == {"a": None}

@@ -25,7 +25,7 @@ from herald.speaker.decider import Decider, Options
 from herald.speaker.draft import Draft, whole
 from herald.speaker.narrator import Narrator
 from herald.speaker.publisher import Nobody, Publisher
-from herald.speaker.roll_call import RollCall
+from herald.speaker.roll_call import SETTLE_S, UNKNOWN_S, RollCall
 from herald.store.pace import Pace
 from herald.store.store import KINDS, Changes, Store
 
@@ -174,7 +174,8 @@ class Control:
             case Connected(channel):
                 self._channel = channel
                 self._told_whole = self._told_reset = self._told_join = False
-                self._roll_call.connected(monotonic())
+                knows_where = self._addresses is None or self._join is not None
+                self._roll_call.connected(monotonic(), SETTLE_S if knows_where else UNKNOWN_S)
             case Lost(channel):
                 if channel is self._channel:
                     self._channel = None
@@ -184,6 +185,8 @@ class Control:
                 self._publisher.see(item.sessions)
                 self._see()
             case Join():
+                if self._join is None:
+                    self._roll_call.joined(monotonic())
                 self._join, self._told_join = item, False
             case _:
                 self._decider.take(item)

@@ -9,7 +9,9 @@ they had.
 from herald.engine.membership import Members, UsableNames
 
 SETTLE_S = 0.6
-"""Longer than a speaker needs to be seen alive by heartbeat."""
+"""Longer than a speaker needs to be seen alive, once it is known where to look for it."""
+UNKNOWN_S = 3.0
+"""How long to wait for being told where to look. Without an end: who may not list pods must announce all the same."""
 
 
 class RollCall:
@@ -20,10 +22,15 @@ class RollCall:
         self._remembered: Members = {}
         self._settled_at: float | None = None
 
-    def connected(self, now: float) -> None:
+    def connected(self, now: float, settle_s: float = SETTLE_S) -> None:
         """An engine is there, perhaps a new one."""
         self._remembered = self._with_remembered(self._reported or {})
-        self._settled_at = now + SETTLE_S
+        self._settled_at = now + settle_s
+
+    def joined(self, now: float) -> None:
+        """The engine has just been told where the others may be found."""
+        if self._settled_at is not None:
+            self._settled_at = now + SETTLE_S
 
     def report(self, members: Members) -> None:
         """The engine sees these."""
