@@ -35,7 +35,7 @@ def place() -> Iterator[Place]:
     herald_lab("down", "--name", place.name)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", [name for name, one in SCENARIOS.items() if not one.needs_kubernetes])
 def test_every_claim_of_the_how_to_holds(scenario: str, place: Place) -> None:
     run = herald_lab("run", scenario, "--name", place.name, "-o", "json")
     document = json.loads(run.stdout)
@@ -76,6 +76,13 @@ def test_a_namespace_of_the_user_is_refused_and_stays(place: Place) -> None:
         assert not place.directory.exists()
     finally:
         subprocess.run(["ip", "netns", "del", theirs], check=True)
+
+
+def test_a_scenario_of_the_api_server_is_refused_without_one(place: Place) -> None:
+    refused = herald_lab("run", "faults", "--name", place.name)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "faults is about what an API server does: add --kubernetes" in refused.stderr
+    assert not place.directory.exists()
 
 
 def test_a_shell_on_a_node_asks_the_speaker_of_that_node(place: Place) -> None:
