@@ -2,6 +2,9 @@
 
 store ──watch──▶ Feed ──▶ cache, for webhooks, metrics and peers' statuses
                    └────▶ whoever watches the Feed: all there is, then what changes
+
+A watch may lag behind without knowing: its connection is dead and nobody has said so yet, or what it tells is history.
+To a webhook that does not matter. Whoever is about to give addresses asks to have everything listed anew before.
 """
 
 import asyncio
@@ -26,6 +29,8 @@ class Feed:
         self._heard = heard
         self._synced = asyncio.Event()
         self._readers: list[asyncio.Queue[Changes]] = []
+        self._is_stale = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def is_synced(self) -> bool:
@@ -34,6 +39,23 @@ class Feed:
 
     async def run(self) -> None:
         """For ever."""
+        while True:
+            self._is_stale.clear()
+            asked, self._waiting = self._waiting, []
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read(asked))
+                await self._is_stale.wait()
+                reading.cancel()
+            self._waiting += [each for each in asked if not each.done()]
+
+    async def read_anew(self) -> None:
+        """Returns when all that there is at this moment has been listed; until then the cache stays as it was."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(told)
+        self._is_stale.set()
+        await told
+
+    async def _read(self, asked: list[asyncio.Future[None]]) -> None:
         async with aclosing(self._inner.watch(self._kinds)) as watch:
             async for batch in watch:
                 self.cache.take(batch)
@@ -41,6 +63,10 @@ class Feed:
                 self._synced.set()
                 for reader in self._readers:
                     reader.put_nowait(batch)
+                while asked:
+                    told = asked.pop()
+                    if not told.done():  # whoever asked may have been cancelled
+                        told.set_result(None)
 
     async def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
         """See `Store.watch`; of the kinds of the feed."""

@@ -3,7 +3,8 @@
     every replica:  Feed ─▶ webhooks     probes     metrics     LeaseElection
     the leader:     Feed ─▶ Controller ─▶ statuses, events     StateKeeper     PeerCounter     the group's Secret
 
-Whoever loses the Lease stops writing before another may begin; the Feed goes on, so that taking over needs no new list.
+Whoever loses the Lease stops writing before another may begin. Whoever gets it has everything listed anew before it
+gives anything: the one before may have written what the own watches have not told yet.
 """
 
 import argparse
@@ -127,6 +128,7 @@ class Replica:
 
     async def _lead(self) -> None:
         given, namespace = self.given, self._options.namespace
+        await self.feed.read_anew()
         self._assigner = Assigner(self._options, await self.feed.read_claims())
         performance = Performance(SIDE_BY_SIDE, self._writer.rivals)
         try:
