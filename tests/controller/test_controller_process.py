@@ -2,12 +2,14 @@
 
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import yaml
 
@@ -30,8 +32,17 @@ spec: {{type: LoadBalancer, ports: [{{port: {port}}}]}}
 
 
 @contextmanager
-def controller(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-m", "herald.controller.process", "--config", str(folder), "--log-level", "info"]
+def controller(folder: Path, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [
+        sys.executable,
+        "-m",
+        "herald.controller.process",
+        "--config",
+        str(folder),
+        "--log-level",
+        "info",
+        *words,
+    ]
     with (folder.parent / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -107,3 +118,20 @@ def test_a_half_written_manifest_at_the_start_costs_nobody_an_address(tmp_path: 
         until(lambda: "new" in addresses(folder))
     assert addresses(folder)["web"] == before["web"]
     assert addresses(folder)["new"] != before["web"]
+
+
+def test_metrics_and_probes_are_served_on_loopback_where_a_port_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "pool.yaml").write_text(POOL)
+    (folder / "web.yaml").write_text(service("web"))
+    with closing(socket.create_server(("127.0.0.1", 0))) as one, closing(socket.create_server(("127.0.0.1", 0))) as two:
+        port, health = one.getsockname()[1], two.getsockname()[1]
+    with controller(folder, f"--port={port}", f"--health-probe-port={health}"):
+        until(lambda: bool(addresses(folder)))
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            page = answer.read().decode()
+        assert 'metallb_allocator_addresses_in_use_total{pool="prod"} 1' in page
+        assert "metallb_k8s_client_config_loaded_bool 1" in page
+        with urlopen(f"http://127.0.0.1:{health}/readyz") as answer:
+            assert answer.status == 200

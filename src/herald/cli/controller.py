@@ -19,6 +19,7 @@ from herald.cli.running import (
     optional_namespace_option,
     options,
     process_options,
+    served,
 )
 
 MEANINGLESS: Final = {
@@ -32,12 +33,6 @@ _OF_CLUSTER: Final = (
     "pod_name",
     "deployment",
     "ml_secret_name",
-    "port",
-    "health_probe_port",
-    "metrics_cert_dir",
-    "tls_min_version",
-    "tls_cipher_suites",
-    "tls_curve_preferences",
     "webhook_mode",
     "webhook_secret",
     "cert_service_name",
@@ -119,7 +114,7 @@ def controller(config: Path | None, namespace: str | None, lb_class: str | None,
             **{name: given[name] for name in _OF_CLUSTER if given[name] != ""},
         )
         words += [f"--ignored={text}" for text in _ignored(given, os.environ)]
-    become("herald.controller.process", words)
+    become("herald.controller.process", [*words, *served(given)])
 
 
 def _ignored(given: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:

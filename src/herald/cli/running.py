@@ -3,13 +3,15 @@
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
 from herald.cluster.meta import is_dns_subdomain
+from herald.observe.tls import TlsOptions, TlsOptionsError
 from herald.speaker import run_directory
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,16 +89,17 @@ _PROCESS_OPTIONS = (
     click.option(
         "--port",
         type=click.IntRange(0, 65535),
-        default=9120,
-        show_default=True,
-        help="HTTPS port of the metrics; 0: none.",
+        help="Port of the metrics; 0: none.  [default: 9120, by HTTPS; with --config: none]",
     ),
     click.option(
         "--health-probe-port",
         type=click.IntRange(0, 65535),
-        default=17472,
-        show_default=True,
-        help="HTTP port of /healthz and /readyz; 0: none.",
+        help="HTTP port of /healthz and /readyz; 0: none.  [default: 17472; with --config: none]",
+    ),
+    click.option(
+        "--metrics-address",
+        metavar="IP",
+        help="With --config: where metrics are served, by HTTPS and to everybody, in place of loopback by HTTP.",
     ),
     click.option(
         "--metrics-cert-dir",
@@ -114,6 +117,21 @@ def process_options(command: F) -> F:
     for option in reversed(_PROCESS_OPTIONS):
         command = option(command)
     return command
+
+
+def served(given: Mapping[str, Any]) -> list[str]:
+    """The words of `process_options` for the process. Ends the command with exit code 2 if they are not possible."""
+    tls = {name: given[name] or "" for name in ("tls_min_version", "tls_cipher_suites", "tls_curve_preferences")}
+    try:
+        TlsOptions.parse(*tls.values())
+        if given["metrics_address"]:
+            ip_address(given["metrics_address"])
+    except TlsOptionsError as error:
+        raise click.UsageError(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(f"--metrics-address: {error}") from error
+    names = ("port", "health_probe_port", "metrics_address", "metrics_cert_dir", *tls)
+    return options(**{name: given[name] for name in names if given[name] != ""})
 
 
 def cluster_namespace(given: str | None) -> str:

@@ -24,6 +24,7 @@ from herald.cli.running import (
     optional_namespace_option,
     options,
     process_options,
+    served,
     show_socket_option,
 )
 from herald.store.folder_lock import speaker_path
@@ -112,18 +113,19 @@ def speaker(node_name: str, config: Path | None, log_level: str, **given: Any) -
     else:
         members = given["members_dir"] or config / ".herald" / "members"
         engine += options(members_dir=members, lock=speaker_path(config, node_name))
-        control += options(config=config, namespace=given["namespace"] or DEFAULT_NAMESPACE)
+        namespace = given["namespace"] or DEFAULT_NAMESPACE
+        control += options(config=config, namespace=namespace, show_socket=show_socket)
+    control += served(given)
     words = [*engine, *supervisor_words(given["exclude_interfaces_file"]), "--", *control]
     become("herald.speaker.supervisor", words)
 
 
 def _of_cluster(given: Mapping[str, Any], show_socket: Path) -> list[str]:
-    names = ("kubeconfig", "pod_name", "port", "health_probe_port", "metrics_cert_dir", "ml_labels")
-    tls = ("tls_min_version", "tls_cipher_suites", "tls_curve_preferences")
+    names = ("kubeconfig", "pod_name", "ml_labels")
     words = options(
         namespace=cluster_namespace(given["namespace"]),
         show_socket=show_socket,
-        **{name: given[name] for name in (*names, *tls) if given[name] != ""},
+        **{name: given[name] or None for name in names},
     )
     return words + [f"--ignored={words}" for words in _ignored(given, os.environ)]
 

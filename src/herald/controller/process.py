@@ -14,11 +14,11 @@ from typing import Any
 
 from herald import __version__
 from herald.config.compile import DEFAULT_NAMESPACE
+from herald.controller import on_folder
 from herald.controller.assigner import Options
-from herald.controller.loop import run
 from herald.observe import collector, log, serving
+from herald.observe.tls import TlsOptionsError
 from herald.store import folder_lock
-from herald.store.directory import Access, DirectoryStore
 
 WEBHOOK_MODES = ("enabled", "disabled", "onlywebhook")
 
@@ -76,9 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     _log.info("Herald controller starting", extra={"version": __version__, "config": str(given.config)})
     collector.calm()
-    asyncio.run(
-        _until_told(run(DirectoryStore(given.config, Access.KEEP), Options(given.namespace, given.lb_class or None)))
-    )
+    try:
+        wanted = serving.options(given)
+    except TlsOptionsError as error:
+        print(f"herald controller: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    options = Options(given.namespace, given.lb_class or None)
+    asyncio.run(_until_told(on_folder.run(given.config, options, wanted)))
     return 0
 
 

@@ -53,8 +53,13 @@ class _Answer(msgspec.Struct, frozen=True):
 _DECODER: Final = msgspec.json.Decoder(_Answer)
 
 
-async def ask(show_socket: Path) -> EngineCounts | None:
-    """The counts now; None if the engine does not answer in time, which is said in the log at debug level."""
+async def ask(show_socket: Path | None) -> EngineCounts | None:
+    """The counts now; None if the engine does not answer in time, which is said in the log at debug level.
+
+    Without a socket there is nobody to ask.
+    """
+    if show_socket is None:
+        return None
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await _ask(show_socket)

@@ -10,6 +10,7 @@ A port that somebody else has is no reason to stop announcing: it is said and tr
 import argparse
 import asyncio
 import logging
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ async def _kept(what: str, start: Callable[[], Awaitable[Server]]) -> None:
     while True:
         try:
             server = await start()
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:  # also: the program that signs a certificate failed
             if not told:
                 told = True
                 extra = {"event": "serving", "what": what, "error": str(error)}

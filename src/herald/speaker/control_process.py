@@ -11,8 +11,8 @@ from typing import Any
 from herald import __version__
 from herald.cluster.meta import NodeName
 from herald.config.compile import DEFAULT_NAMESPACE
-from herald.observe import collector, log
-from herald.speaker.control import Control
+from herald.observe import collector, log, serving
+from herald.observe.tls import TlsOptionsError
 from herald.speaker.decider import Options
 
 _log = logging.getLogger("herald.speaker")
@@ -37,12 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--kubeconfig", type=Path, help="how to reach the cluster")
     arguments.add_argument("--pod-name", help="this pod, the owner of the statuses")
-    arguments.add_argument("--port", type=int, default=0, help="HTTPS port of the metrics; 0: none")
-    arguments.add_argument("--health-probe-port", type=int, default=0, help="port of the probes; 0: none")
-    arguments.add_argument("--metrics-cert-dir", type=Path, help="folder of tls.crt and tls.key")
-    arguments.add_argument("--tls-min-version", default="", help="VersionTLS12 or VersionTLS13")
-    arguments.add_argument("--tls-cipher-suites", default="", help="IANA names")
-    arguments.add_argument("--tls-curve-preferences", default="", help="IANA numbers")
+    serving.add_arguments(arguments)
     arguments.add_argument("--ml-labels", help="which pods are speakers")
     arguments.add_argument("--show-socket", type=Path, help="where the engine answers")
     arguments.add_argument("--ignored", action="append", default=[], help="an option that does nothing, and why")
@@ -66,20 +61,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for ignored in given.ignored:
         _log.info("this option does nothing: %s", ignored, extra={"event": "optionIgnored"})
     collector.calm()
+    try:
+        wanted = serving.options(given)
+    except TlsOptionsError as error:
+        return _cannot_start(error)
     # Either store only where it is needed: both are large.
     if given.config is not None:
-        from herald.store.directory import Access, DirectoryStore
+        from herald.speaker import on_folder
 
-        asyncio.run(_until_told(Control(DirectoryStore(given.config, Access.READ), given.link, options).run()))
+        asyncio.run(_until_told(on_folder.run(given, options, wanted)))
         return 0
     from herald.speaker import in_cluster
 
     try:
-        asyncio.run(_until_told(in_cluster.run(given, options)))
+        asyncio.run(_until_told(in_cluster.run(given, options, wanted)))
     except in_cluster.CannotStartError as error:
-        _log.error("%s", error, extra={"event": "cannotStart", "error": str(error)})
-        return 1
+        return _cannot_start(error)
     return 0
+
+
+def _cannot_start(error: Exception) -> int:
+    _log.error("%s", error, extra={"event": "cannotStart", "error": str(error)})
+    return 1
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

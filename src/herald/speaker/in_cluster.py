@@ -8,8 +8,7 @@ decider, engine ──▶ ClusterPublisher ─┬─ StatusWish ─▶ StatusBoo
 import argparse
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,13 +18,10 @@ import msgspec
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
 from herald.engine.link import SessionFact
-from herald.observe import engine_counts
-from herald.observe.health import serve_health
-from herald.observe.http import Server
-from herald.observe.metrics_server import serve_metrics
+from herald.observe import engine_counts, serving
+from herald.observe.serving import ServingOptions
 from herald.observe.speaker_metrics import SpeakerMetrics
 from herald.observe.store_metrics import StoreCounts
-from herald.observe.tls import TlsOptions, TlsOptionsError, certificate
 from herald.speaker.control import Control
 from herald.speaker.decider import Decider, Options, Step
 from herald.speaker.event_desk import EventDesk
@@ -47,7 +43,6 @@ from herald.store.store import Changes, Event, StoreError
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0
-LOOPBACK: Final = "127.0.0.1"
 FIELD_MANAGER: Final = "herald-speaker"
 COMPONENT: Final = "metallb-speaker"
 """MetalLB's name for the source of its events."""
@@ -81,12 +76,12 @@ class ClusterPublisher:
         self._writer = StatusWriter(self._book, node, namespace, objects, superseded, self._desk.tell)
         self._own = OwnObjects(client, namespace, node, self._book, self._writer.stir)
         self._counts = StoreCounts()
-
-        async def ask() -> engine_counts.EngineCounts | None:
-            return None if show_socket is None else await engine_counts.ask(show_socket)
-
         self.metrics = SpeakerMetrics(
-            node, decider.upkeep.contributions, self._counts, ask, not_announced=self._desk.silences
+            node,
+            decider.upkeep.contributions,
+            self._counts,
+            partial(engine_counts.ask, show_socket),
+            not_announced=self._desk.silences,
         )
 
     def took(self, batch: Changes) -> None:
@@ -157,7 +152,7 @@ class CannotStartError(Exception):
     """Something that only whoever started this process can put right."""
 
 
-async def run(given: argparse.Namespace, options: Options) -> None:
+async def run(given: argparse.Namespace, options: Options, wanted: ServingOptions) -> None:
     """Control on the objects of a cluster, for ever. Raises `CannotStartError`."""
     try:
         client = ApiClient.connect(given.kubeconfig, field_manager=FIELD_MANAGER)
@@ -174,32 +169,14 @@ async def run(given: argparse.Namespace, options: Options) -> None:
             return publishers[0]
 
         control = Control(store, given.link, options, publish, addresses)
-        async with served(given, client, publishers[0].metrics, control.complaint):
+        async with serving.serving(
+            wanted,
+            name="speaker",
+            render=publishers[0].metrics.render,
+            checks={"speaker": control.complaint},
+            health_host=serving.LOOPBACK,
+            authorise=Reviewer(client),
+        ):
             await control.run()
-    except (OSError, TlsOptionsError) as error:
-        raise CannotStartError(str(error)) from error
     finally:
         await client.close()
-
-
-@asynccontextmanager
-async def served(
-    given: argparse.Namespace, client: ApiClient, metrics: SpeakerMetrics, complaint: Callable[[], str | None]
-) -> AsyncIterator[None]:
-    """Probes and metrics, as long as the body runs. Raises OSError for a port that is taken, and TlsOptionsError."""
-    servers: list[Server] = []
-    try:
-        if given.health_probe_port:
-            servers.append(await serve_health(LOOPBACK, given.health_probe_port, {"speaker": complaint}))
-        if given.port:
-            servers.append(await _serve_metrics(given, client, metrics))
-        yield
-    finally:
-        for server in servers:
-            await server.close()
-
-
-async def _serve_metrics(given: argparse.Namespace, client: ApiClient, metrics: SpeakerMetrics) -> Server:
-    tls = TlsOptions.parse(given.tls_min_version, given.tls_cipher_suites, given.tls_curve_preferences)
-    context = await asyncio.to_thread(certificate, given.metrics_cert_dir, "speaker", tls)
-    return await serve_metrics(given.port, metrics.render, context=context, authorise=Reviewer(client))

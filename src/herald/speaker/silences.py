@@ -4,7 +4,7 @@ Kubernetes forgets events after an hour. What is still so by then is told again,
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Final
 
@@ -15,6 +15,11 @@ from herald.store.store import Event
 
 PATIENCE_S: Final = 3.0
 REPEAT_S: Final = 3300.0
+
+
+def counted(reasons: Iterable[Reason]) -> Mapping[tuple[str, str], int]:
+    """How many there are, by protocol (empty: both) and reason."""
+    return Counter((reason.protocol.value if reason.protocol else "", reason.code.value) for reason in reasons)
 
 
 class Silences:
@@ -34,8 +39,7 @@ class Silences:
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """How many there are, by protocol (empty: both) and reason."""
-        reasons = (reason for _, reason in self._reasons.values())
-        return Counter((reason.protocol.value if reason.protocol else "", reason.code.value) for reason in reasons)
+        return counted(reason for _, reason in self._reasons.values())
 
     def deadline(self) -> float | None:
         """When `due` may have something to tell."""

@@ -39,11 +39,12 @@ class Access(Enum):
 
 
 class DirectoryStore:
-    """The store in `directory`. It is watched once at a time."""
+    """The store in `directory`. It is watched once at a time; `heard` is told of each batch before the watcher is."""
 
-    def __init__(self, directory: Path, access: Access) -> None:
+    def __init__(self, directory: Path, access: Access, heard: Callable[[Changes], None] = lambda _: None) -> None:
         self._layout = Layout(directory.absolute())
         self._access = access
+        self._heard = heard
         self._picture = Picture(KINDS)
         self._orphans: frozenset[ObjectKey] = frozenset()
 
@@ -59,7 +60,9 @@ class DirectoryStore:
             pace = Pace()
             for _ in self._picture.prepare():
                 await pace.breathe()
-            yield self._picture.synced()
+            synced = self._picture.synced()
+            self._heard(synced)
+            yield synced
             begun = swept = monotonic()
             while True:
                 timeout_s = min(swept + SWEEP_S, folder.deadline() or math.inf, self._forget_at(begun)) - monotonic()
@@ -74,6 +77,7 @@ class DirectoryStore:
                     await self._forget_what_is_gone()
                 batch = self._picture.batch()
                 if batch is not None:
+                    self._heard(batch)
                     yield batch
 
     async def patch_status(self, patch: StatusPatch) -> str:
