@@ -1,7 +1,6 @@
 """Control as a process on a folder of manifests: what it shows of itself where it is asked to."""
 
 import asyncio
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -58,7 +57,7 @@ async def get(port: int, path: str) -> str:
 
 def listening(pid: int) -> list[str]:
     """Local addresses of the TCP sockets of a process that listen, as the kernel writes them."""
-    inodes = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    inodes = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     tables = (Path(f"/proc/{pid}/net", name).read_text().splitlines()[1:] for name in ("tcp", "tcp6"))
     rows = (line.split() for table in tables for line in table)
     return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes]

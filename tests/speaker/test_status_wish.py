@@ -12,7 +12,7 @@ from herald.api.decode import decode
 from herald.api.service_bgp_status import ServiceBGPStatus
 from herald.api.service_l2_status import ServiceL2Status
 from herald.bgp.parameters import PeerParameters
-from herald.cluster.meta import NodeName, ObjectMeta
+from herald.cluster.meta import NodeName, ObjectMeta, is_dns_subdomain
 from herald.config.compile import compile_config
 from herald.config.problem import Problem, Severity
 from herald.config.resources import Resources
@@ -224,3 +224,21 @@ def test_a_session_that_comes_and_goes_is_an_event(
     assert (event.reason if event else None) == expected
     if event is not None:
         assert "BGP session of node-1 with tor" in event.message
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(("a", "b-c"), ("a-b", "c"), id="dashes"),
+        pytest.param(("a.b", "c"), ("a", "b.c"), id="dots"),
+        pytest.param(("n" * 200, "p" * 60 + "-x"), ("n" * 200, "p" * 60 + "-y"), id="longer than a name may be"),
+    ],
+)
+def test_no_two_sessions_share_the_name_of_an_object(one: tuple[str, str], other: tuple[str, str]) -> None:
+    names = [object_name(StatusKind.SESSION, NodeName(node), peer) for node, peer in (one, other)]
+    assert names[0] != names[1]
+    assert all(is_dns_subdomain(name) for name in names)
+
+
+def test_the_name_of_a_session_begins_with_node_and_peer() -> None:
+    assert object_name(StatusKind.SESSION, NODE, "tor").startswith("node-1-tor-")

@@ -2,7 +2,7 @@
 
     kind                  subject      essence                                      object
     ConfigurationState                 Judgement                                    speaker-NODE
-    BGPSessionStatus      peer         SessionReport                                NODE-PEER
+    BGPSessionStatus      peer         SessionReport                                NODE-PEER-DIGEST
     ServiceL2Status       ns/name      names of interfaces, none meaning all        l2-DIGEST
     ServiceBGPStatus      ns/name      names of peers, at least one                 bgp-DIGEST
 
@@ -29,6 +29,10 @@ LABEL_NODE_NAME: Final = "metallb.io/node-name"
 LONGEST_LABEL: Final = 63
 LONGEST_NAME: Final = 253
 _DIGEST_DIGITS: Final = 10
+_DIGITS_OF_PAIR: Final = 8
+"""Enough where the rest of the name is the same only for few: `a` with `b-c` and `a-b` with `c`."""
+_DIGITS_OF_SERVICE: Final = 16
+"""A hundred nodes with ten thousand services make a million objects: with 10 digits two of them would share a name."""
 
 
 class StatusKind(Enum):
@@ -120,11 +124,12 @@ def object_name(kind: StatusKind, node: NodeName, subject: str) -> str:
         case StatusKind.CONFIGURATION:
             return _shortened(f"speaker-{node}", LONGEST_NAME)
         case StatusKind.SESSION:
-            return _shortened(f"{node}-{subject}", LONGEST_NAME)
+            digest = _digest(f"{node} {subject}", _DIGITS_OF_PAIR)
+            return f"{_shortened(f'{node}-{subject}', LONGEST_NAME - len(digest) - 1)}-{digest}"
         case StatusKind.LAYER2:
-            return f"l2-{_digest(f'{node} {subject}')}"
+            return f"l2-{_digest(f'{node} {subject}', _DIGITS_OF_SERVICE)}"
         case StatusKind.BGP:
-            return f"bgp-{_digest(f'{node} {subject}')}"
+            return f"bgp-{_digest(f'{node} {subject}', _DIGITS_OF_SERVICE)}"
         case _ as never:
             assert_never(never)
 
@@ -134,8 +139,8 @@ def label_value(text: str) -> str:
     return _shortened(text, LONGEST_LABEL)
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]
+def _digest(text: str, digits: int = _DIGEST_DIGITS) -> str:
+    return sha256(text.encode()).hexdigest()[:digits]
 
 
 def _shortened(text: str, longest: int) -> str:
