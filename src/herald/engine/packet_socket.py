@@ -77,7 +77,7 @@ def open_filtered(link: Link | NdpLink, ethertype: int, program: Program) -> soc
     """
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
     try:
-        _attach_filter(opened, program)
+        attach_filter(opened, program)
         opened.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         opened.bind((link.name, ethertype))
         _check_identity(link)
@@ -93,7 +93,8 @@ def _check_identity(link: Link | NdpLink) -> None:
         raise OSError(errno.ENODEV, f"{link.name} is another interface now")
 
 
-def _attach_filter(opened: socket.socket, program: Program) -> None:
+def attach_filter(opened: socket.socket, program: Program) -> None:
+    """Let pass only what `program` lets, for good."""
     octets = array.array("B", b"".join(struct.pack("HBBI", *instruction) for instruction in program))
     address, _ = octets.buffer_info()
     opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), address))
