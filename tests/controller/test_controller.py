@@ -16,8 +16,8 @@ from herald.cluster.service import Service, ServicePort, ServiceSpec
 from herald.config.compile import compile_config
 from herald.config.findings import ObjectKey
 from herald.config.resources import Resources
-from herald.controller.assigner import Options
-from herald.controller.loop import WATCHED, run
+from herald.controller.assigner import Assigner, Options
+from herald.controller.loop import WATCHED, Controller, Hearing, run
 from herald.store.memory import MemoryStore
 from herald.store.store import ClusterObject, service_key
 
@@ -231,6 +231,25 @@ async def test_a_write_that_fails_is_tried_again_and_nobody_gets_the_address_mea
             while ips(store, "b") != ("192.0.2.0",):  # noqa: ASYNC110  the store has no event for it
                 await asyncio.sleep(0.005)
         assert ips(store, "a") == ()
+
+
+async def test_refusals_that_operators_are_told_and_writes_that_fail_are_counted() -> None:
+    store = MemoryStore([pool("prod", "192.0.2.0/32"), service("a"), service("b", age=1), wishing("c", "10.9.9.9")])
+    refused: list[str] = []
+    failures: list[None] = []
+    hearing = Hearing(failed=lambda: failures.append(None), refused=refused.append)
+    running = asyncio.ensure_future(Controller(store, Assigner(Options(), {}), hearing=hearing).run())
+    try:
+        await quiet(store)
+        assert refused == ["AllocationFailed", "AllocationFailed"]
+        assert failures == []
+        store.writes_allowed = 0
+        store.delete(named("a"))
+        await quiet(store)
+        assert failures
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def test_a_service_of_another_class_is_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -55,6 +56,39 @@ def test_a_replica_that_does_not_lead_is_ready_and_answers_webhooks(cluster: Api
             hooks = cluster.request("GET", path)["webhooks"]
             assert all(hook["clientConfig"].get("caBundle") for hook in hooks)
             assert process.terminate() == 0
+
+
+def scrape(port: int, token: str) -> dict[str, str]:
+    """Every sample of the page, by name and labels."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    asked = urllib.request.Request(f"https://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(asked, timeout=10, context=context) as answer:
+        lines = answer.read().decode().splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_metrics_tell_refusals_and_a_replica_that_stands_by_alarms_nobody(cluster: ApiServer, tmp_path: Path) -> None:
+    stand = Stand(cluster, tmp_path, "192.0.2.0/32")
+    for name in ("a", "b"):
+        stand.put_service(name)
+    cluster.create_namespace("monitoring")
+    cluster.kubectl("apply", "-f", str(BASE.parent / "prometheus" / "rbac.yaml"))
+    cluster.kubectl("create", "serviceaccount", "-n", "monitoring", "prometheus-k8s")
+    token = cluster.token("monitoring", "prometheus-k8s")
+    first, second = free_port(), free_port()
+    with stand.controller("controller-a", f"--port={first}") as leader:
+        comes_true(lambda: bool(stand.events("AllocationFailed")), "a refusal")
+        page = scrape(first, token)
+        assert page['herald_allocator_refusals_total{reason="AllocationFailed"}'] == "1"
+        assert page["herald_controller_leader_bool"] == "1"
+        assert leader.lines("leading")
+        with stand.controller("controller-b", f"--port={second}") as other:
+            comes_true(lambda: bool(other.lines("following")), "one who follows")
+            comes_true(lambda: scrape(second, token)["metallb_k8s_client_config_loaded_bool"] == "1", "a configuration")
+            page = scrape(second, token)
+            assert page["herald_controller_leader_bool"] == "0"
+            assert page["metallb_k8s_client_config_stale_bool"] == "0"
 
 
 def test_the_command_takes_the_words_and_the_environment_of_metallbs_manifests(

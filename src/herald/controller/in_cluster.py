@@ -20,7 +20,7 @@ from herald.cluster.secret import Secret
 from herald.controller import group_secret
 from herald.controller.assigner import Assigner, Options
 from herald.controller.feed import Feed
-from herald.controller.loop import WATCHED, Controller, Performance
+from herald.controller.loop import WATCHED, Controller, Hearing, Performance
 from herald.controller.peer_counter import PeerCounter
 from herald.controller.state_keeper import StateKeeper
 from herald.observe import serving
@@ -131,9 +131,10 @@ class Replica:
         await self.feed.read_anew()
         self._assigner = Assigner(self._options, await self.feed.read_claims())
         performance = Performance(SIDE_BY_SIDE, self._writer.rivals)
+        hearing = Hearing(self._configured, self._counts.failed, self.metrics.refused)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(Controller(self.feed, self._assigner, performance, self._configured).run())
+                tasks.create_task(Controller(self.feed, self._assigner, performance, hearing).run())
                 tasks.create_task(self._state.run())
                 tasks.create_task(PeerCounter(self.client, self.feed, namespace).run())
                 if given.ml_secret_name:
@@ -141,6 +142,7 @@ class Replica:
                     tasks.create_task(wanted)
         finally:
             self._assigner = None
+            self._counts.configured(self.feed.cache.problems)
 
     async def _webhooks(self) -> None:
         # Only here: certificates and the server are large, and may be switched off.
@@ -151,6 +153,9 @@ class Replica:
     def _heard(self, batch: Changes) -> None:
         deleted = getattr(batch, "deleted", ())
         self._counts.took(len(batch.objects) + len(deleted), complete=batch.complete)
+        if self._assigner is None:
+            # Who stands by has a configuration too, and must not be reported for having none.
+            self._counts.configured(batch.problems)
 
     def _configured(self) -> None:
         if self._assigner is not None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-from herald.allocator.convergence import EventType
+from herald.allocator.convergence import EventReason, EventType
 from herald.cluster.endpoints import EndpointSlice
 from herald.cluster.meta import NamespacedName
 from herald.controller.assigner import Assigner, Options
@@ -53,6 +53,33 @@ class Performance:
 
 
 ONE_BY_ONE: Final = Performance()
+REFUSALS: Final = frozenset(
+    {
+        EventReason.ALLOCATION_FAILED.value,
+        EventReason.LOAD_BALANCER_FAILED.value,
+        EventReason.NOT_ENOUGH_CLUSTER_IPS.value,
+        EventReason.NO_CLUSTER_IPS_FAMILY.value,
+    }
+)
+"""Events that say that a service gets nothing, or not what it asks for."""
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Who counts. `changed`: a batch was taken over. `failed`: a write was, and will be tried again. `refused`: an
+    operator was told so, by an event with this reason.
+    """
+
+    changed: Callable[[], None] = _nothing
+    failed: Callable[[], None] = _nothing
+    refused: Callable[[str], None] = _nothing
+
+
+NOBODY: Final = Hearing()
 
 
 async def run(store: Store, options: Options, performance: Performance = ONE_BY_ONE) -> None:
@@ -61,19 +88,19 @@ async def run(store: Store, options: Options, performance: Performance = ONE_BY_
 
 
 class Controller:
-    """Performs what `assigner` wants on `store`. `changed` is called after every batch that was taken over."""
+    """Performs what `assigner` wants on `store`, and tells `hearing` of it."""
 
     def __init__(
         self,
         store: Store,
         assigner: Assigner,
         performance: Performance = ONE_BY_ONE,
-        changed: Callable[[], None] = lambda: None,
+        hearing: Hearing = NOBODY,
     ) -> None:
         self._store = store
         self._assigner = assigner
         self._performance = performance
-        self._changed = changed
+        self._hearing = hearing
         self._problems = ProblemLog(_log)
         self._patience: Patience[NamespacedName] = Patience(performance.side_by_side)
         self._rivalry: Rivalry[NamespacedName] = Rivalry()
@@ -93,7 +120,7 @@ class Controller:
                 if taken:
                     self._assigner.take(reading.result())
                     self._problems.tell(self._assigner.problems)
-                    self._changed()
+                    self._hearing.changed()
                 self._assigner.retry(self._patience.take_due(monotonic()))
                 await self._begin_steps(tasks)
                 self._count_pools(tasks)
@@ -164,6 +191,7 @@ class Controller:
         self._assigner.defer(step)
         self._patience.failed(step.service, monotonic())
         if error is not None:
+            self._hearing.failed()
             text = "failed to update service, will try again"
             fields = {"op": "updateServiceStatus", "service": str(step.service), "error": str(error)}
             _log.error(text, extra=fields)
@@ -180,6 +208,8 @@ class Controller:
         for line in step.lines:
             _tell(line)
         for event in step.events:
+            if event.reason in REFUSALS:
+                self._hearing.refused(event.reason)
             await self._record(event)
 
     async def _record(self, event: Event) -> None:
@@ -223,6 +253,7 @@ class Controller:
             try:
                 version = await self._store.patch_status(patch)
             except StoreError as error:
+                self._hearing.failed()
                 retry_s = min(2 * self._count_retry_s, LONGEST_RETRY_S)
                 text = "failed to update pool status, will try again"
                 fields = {"op": "updatePoolStatus", "pool": patch.about.name, "error": str(error)}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from herald.controller.assigner import Assigner, Options
-from herald.controller.loop import Controller
+from herald.controller.loop import Controller, Hearing
 from herald.observe import serving
 from herald.observe.controller_metrics import ControllerMetrics
 from herald.observe.serving import ServingOptions
@@ -22,7 +22,8 @@ async def run(directory: Path, options: Options, wanted: ServingOptions) -> None
     store = DirectoryStore(directory, Access.KEEP, heard)
     assigner = Assigner(options, await store.read_claims())
     metrics = ControllerMetrics(lambda: assigner.allocator, counts)
-    controller = Controller(store, assigner, changed=lambda: counts.configured(assigner.problems))
+    hearing = Hearing(lambda: counts.configured(assigner.problems), counts.failed, metrics.refused)
+    controller = Controller(store, assigner, hearing=hearing)
     async with serving.serving(
         wanted,
         name="controller",
