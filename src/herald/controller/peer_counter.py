@@ -5,6 +5,7 @@ Verbs: `list` and `watch` on bgpsessionstatuses, `patch` on bgppeers/status.
 
 import asyncio
 import logging
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -40,21 +41,40 @@ class PeerCounter:
         self._namespace = namespace
         self._count = SessionCount()
         self._is_listed = False
+        self._stirred = asyncio.Event()
         self._refusals = Refusals(_log, plural, "BGPPeers do not show how many sessions are up")
 
     async def run(self) -> None:
         """For ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hear_sessions())
+            tasks.create_task(self._hear_peers())
+            tasks.create_task(self._keep_writing())
+
+    async def _hear_sessions(self) -> None:
         reflection = Reflection(self._client)
         reflection.start(self._path, {}, self._take)
-        is_done = True
         try:
             while True:
-                if is_done:
-                    await reflection.news()
-                is_done = not self._is_listed or await self._write()
-                await asyncio.sleep(PAUSE_S)
+                await reflection.news()
+                self._stirred.set()
         finally:
             await reflection.stop()
+
+    async def _hear_peers(self) -> None:
+        """The two watches are not in step: a peer may be heard of after all its sessions are up."""
+        async with aclosing(self._feed.watch({BGPPeer.__name__})) as watch:
+            async for batch in watch:
+                if any(isinstance(item, BGPPeer) for item in batch.objects):
+                    self._stirred.set()
+
+    async def _keep_writing(self) -> None:
+        while True:
+            await self._stirred.wait()
+            self._stirred.clear()
+            if self._is_listed and not await self._write():
+                self._stirred.set()
+            await asyncio.sleep(PAUSE_S)
 
     async def _write(self) -> bool:
         """Whether every peer says now what was counted."""
