@@ -1,21 +1,21 @@
 """Events (core/v1), in order, written beside everything else: `kubectl describe` shows them under the object.
 
-Those about objects of the cluster as a whole stand in Herald's namespace. `record` never waits; what cannot be written
-is lost, and that is logged once. Verbs: `create` and `patch` on events.
+Those about objects of the cluster as a whole stand in Herald's namespace. `record` never waits. While the API
+server does not answer they wait; what it refuses is lost, and that is logged once. Verbs: `create` and `patch` on events.
 """
 
 import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
 
 from herald.config.findings import ObjectKey
 from herald.store.kubernetes.client import ApiClient, ApiError
-from herald.store.kubernetes.event_series import Count, Create, Drop, EventSeries
+from herald.store.kubernetes.event_series import Count, Create, Drop, EventSeries, Verdict
 from herald.store.kubernetes.sources import kind_of
 from herald.store.store import Event, StoreError
 
@@ -24,7 +24,10 @@ FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0
 GIVE_WAY_S: Final = 0.25
 """Between two events while statuses are being written in numbers: addresses first, their tidings later."""
-_NOT_FOUND: Final = 404
+MOST_REFUSALS: Final = 5
+"""So often an event may be refused by a server that is not well: it may be well for all others."""
+_NOT_FOUND, _CONFLICT, _SERVER_ERROR = 404, 409, 500
+_PASSING: Final = (401, 408, 429)
 _LONGEST_NAME: Final = 253
 
 _log = logging.getLogger("herald.store.events")
@@ -44,6 +47,8 @@ class EventRecorder:
         instance: str,
         uid: Callable[[ObjectKey], str | None] = lambda _: None,
         is_busy: Callable[[], bool] = lambda: False,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -51,6 +56,7 @@ class EventRecorder:
         self._instance = instance
         self._uid = uid
         self._is_busy = is_busy
+        self._sleep = sleep
         self._series = EventSeries()
         self._waiting: deque[tuple[Event, str, str | None]] = deque()
         self._stirred = asyncio.Event()
@@ -66,50 +72,60 @@ class EventRecorder:
 
     async def run(self) -> None:
         """For ever."""
-        pause_s = FIRST_RETRY_S
         while True:
             while not self._waiting:
                 self._stirred.clear()
                 await self._stirred.wait()
             if self._is_busy():
-                await asyncio.sleep(GIVE_WAY_S)
-            event, instant, uid = self._waiting[0]
+                await self._sleep(GIVE_WAY_S)
+            await self._deliver(*self._waiting.popleft())
+
+    async def _deliver(self, event: Event, instant: str, uid: str | None) -> None:
+        """Until it is written, or refused for good. An outage costs the object none of its burst."""
+        verdict = self._series.judge(event, monotonic())
+        name = f"{event.about.name[: _LONGEST_NAME - 17].rstrip('-.')}.{secrets.token_hex(8)}"
+        pause_s, refusals = FIRST_RETRY_S, 0
+        while True:
             try:
-                await self._write(event, instant, uid)
-            except ApiError as error:
-                self._complain(event, error)
+                await self._write(verdict, name, instant, uid)
             except StoreError as error:
                 self._complain(event, error)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_RETRY_S)
-                continue
+                if isinstance(error, ApiError):
+                    refusals += 1
+                    if refusals > MOST_REFUSALS or not _may_pass(error):
+                        return
             else:
                 self._is_failing = False
-            pause_s = FIRST_RETRY_S
-            if self._waiting and self._waiting[0][0] is event:
-                self._waiting.popleft()
+                return
+            await self._sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_RETRY_S)
 
-    async def _write(self, event: Event, instant: str, uid: str | None) -> None:
-        verdict = self._series.judge(event, monotonic())
+    async def _write(self, verdict: Verdict, name: str, instant: str, uid: str | None) -> None:
+        event = verdict.event
         match verdict:
             case Create():
-                await self._create(event, instant, uid)
-            case Count(name=name, count=count):
+                await self._create(event, name, instant, uid)
+            case Count(name=counted, count=count):
                 try:
-                    await self._client.patch(f"{self._path(event)}/{name}", {"count": count, "lastTimestamp": instant})
+                    await self._client.patch(
+                        f"{self._path(event)}/{counted}", {"count": count, "lastTimestamp": instant}
+                    )
                 except ApiError as error:
                     if error.status != _NOT_FOUND:
                         raise
                     self._series.lost(event)
-                    await self._create(event, instant, uid)
+                    await self._create(event, name, instant, uid)
             case Drop(is_first=is_first):
                 if is_first:
                     text = "too many events about one object, some are left out"
                     _log.warning(text, extra={"event": "eventsLeftOut", "about": str(event.about)})
 
-    async def _create(self, event: Event, instant: str, uid: str | None) -> None:
-        name = f"{event.about.name[: _LONGEST_NAME - 17]}.{secrets.token_hex(8)}"
-        await self._client.create(self._path(event), self._body(event, name, instant, uid))
+    async def _create(self, event: Event, name: str, instant: str, uid: str | None) -> None:
+        try:
+            await self._client.create(self._path(event), self._body(event, name, instant, uid))
+        except ApiError as error:
+            if error.status != _CONFLICT:  # an attempt before this one was answered too late
+                raise
         self._series.created(event, name, monotonic())
 
     def _path(self, event: Event) -> str:
@@ -145,6 +161,11 @@ class EventRecorder:
             fields = {"event": "eventNotRecorded", "reason": event.reason, "error": str(error)}
             _log.warning("event not recorded: %s", error, extra=fields)
         self._is_failing = True
+
+
+def _may_pass(error: ApiError) -> bool:
+    """Whether the same request may be accepted later: the server, or what it needs, is not well."""
+    return error.status in _PASSING or error.status >= _SERVER_ERROR
 
 
 def _timestamp() -> str:
