@@ -37,6 +37,9 @@ OUTAGE_S = float(os.environ.get("HERALD_LAB_OUTAGE", "60"))
 QUIET_S = 5.0
 """Seconds for which nothing may happen after the API is back."""
 
+SILENCE_S = 2.5
+"""Who takes an address says so five times, 1.1 s apart; after a pause of this length it has said all."""
+
 ADDRESS, SECOND, THIRD = "192.168.1.200", "192.168.1.201", "192.168.1.202"
 PREFIX = f"{ADDRESS}/32"
 URL = f"http://{ADDRESS}"
@@ -95,6 +98,12 @@ def _updates(text: str) -> dict[str, tuple[int, int]]:
         for address, one in json.loads(text).items()
         if isinstance(one, dict) and "messageStats" in one
     }
+
+
+def _silent(result: Result) -> Seen:
+    """`stat` says that the listener's log was written to some time ago."""
+    silence = time.time() - float(result.stdout)
+    return Seen(silence > SILENCE_S, f"silence for {silence:.1f} s")
 
 
 def _heard(lab: DataCentre) -> int:
@@ -167,7 +176,7 @@ async def _outage(walk: Walk, wire: Wire) -> tuple[str, list[Poller]]:
     leader = await walk.arp_owner("one node leads", "client", ADDRESS, NODES)
     others = {name: address for name, address in NODES.items() if name != leader}
     pollers = [await _poll(walk, host) for host in CLIENTS]
-    await wire.read_again()
+    await _all_announced(walk, wire)
     await _platform(walk).kill_api()
     died = time.monotonic()
     walk.did("› kill -KILL kube-apiserver")
@@ -184,7 +193,7 @@ async def _outage(walk: Walk, wire: Wire) -> tuple[str, list[Poller]]:
     await _gap(walk, before)
     await walk.bgp_route("the router drops the dead node, by hold time", "router", PREFIX, others.values(), within=20)
     await walk.served("the remote client is served", "remote", URL, others)
-    wire.announcements = _heard(walk.lab)
+    await _all_announced(walk, wire)
     polling = [await _poll(walk, host) for host in CLIENTS]
     await asyncio.sleep(max(0.0, died + OUTAGE_S - time.monotonic()))
     return leader, polling
@@ -223,6 +232,14 @@ async def _etcd(walk: Walk, wire: Wire, leader: str) -> None:
 
 async def _poll(walk: Walk, host: str) -> Poller:
     return await Poller.start(walk.lab.place, host, URL, every_ms=POLL_MS)
+
+
+async def _all_announced(walk: Walk, wire: Wire) -> None:
+    """The announcements of a change are over; what comes from now on has no reason."""
+    log = str(walk.lab.place.log("arp-listener"))
+    command = Command(("stat", "--format=%.3Y", log), f"client$ herald.lab.arp_listener {ADDRESS}")
+    await walk.claim("announced long enough", command, f"silence for {SILENCE_S} s", _silent)
+    await wire.read_again()
 
 
 async def _nothing_happened(walk: Walk, wire: Wire, nodes: Collection[str], title: str) -> None:
