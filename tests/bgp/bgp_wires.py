@@ -74,7 +74,10 @@ as_paths = st.lists(segments, max_size=4).map(lambda found: as_path.AsPath(tuple
 aggregators = st.builds(Aggregator, asns, ipv4_addresses)
 _mp_reach = st.one_of(
     st.builds(MpReach, ipv4_addresses.map(lambda a: (a,)), prefix_lists(Family.IPV4_UNICAST)),
-    st.builds(MpReach, st.lists(ipv6_addresses, min_size=1, max_size=2).map(tuple), prefix_lists(Family.IPV6_UNICAST)),
+    *(
+        st.builds(MpReach, st.lists(ipv6_addresses, min_size=1, max_size=2).map(tuple), prefix_lists(family))
+        for family in Family
+    ),
 )
 _raw = st.builds(
     RawAttribute,
@@ -119,6 +122,7 @@ capabilities = st.one_of(
     st.just(capability.RouteRefresh()),
     st.just(capability.EnhancedRouteRefresh()),
     st.just(capability.ExtendedMessage()),
+    st.builds(capability.ExtendedNextHop, st.lists(st.sampled_from(Family), unique=True).map(tuple)),
     st.builds(
         capability.GracefulRestart,
         st.integers(0, 4095),

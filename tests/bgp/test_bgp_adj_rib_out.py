@@ -14,7 +14,7 @@ from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
 
 FOUR, SIX = Family.IPV4_UNICAST, Family.IPV6_UNICAST
-NEXT_HOPS = {FOUR: IPv4Address("10.0.0.2"), SIX: IPv6Address("2001:db8::2")}
+NEXT_HOPS = {FOUR: (IPv4Address("10.0.0.2"),), SIX: (IPv6Address("2001:db8::2"),)}
 EXTERNAL = Egress(64500, WireContext(internal=False), NEXT_HOPS)
 INTERNAL = Egress(64500, WireContext(internal=True), NEXT_HOPS)
 NARROW = Egress(4200000001, WireContext(four_octet_as=False), NEXT_HOPS)
@@ -168,11 +168,36 @@ def test_what_comes_and_goes_before_it_is_sent_is_never_sent():
 
 
 def test_a_family_without_next_hop_waits_in_silence():
-    only_four = Egress(64500, WireContext(), {FOUR: IPv4Address("10.0.0.2")})
+    only_four = Egress(64500, WireContext(), {FOUR: (IPv4Address("10.0.0.2"),)})
     rib = started(host(1), Route(IPv6Network("2001:db8::1/128")), egress=only_four)
     assert [update.end_of_rib for update in drain(rib)] == [None, FOUR]
     six = rib.families[SIX]
     assert (len(six.wanted), len(six.sent), six.queued) == (1, 0, 0)
+
+
+def test_ipv4_routes_with_an_ipv6_next_hop_travel_in_multiprotocol_attributes():
+    link_local = IPv6Address("fe80::2")
+    egress = Egress(64500, WireContext(), {FOUR: (link_local,)})
+    rib = started(*(host(number) for number in range(2000)), egress=egress)
+    *updates, last = drain(rib)
+    assert last.end_of_rib is FOUR
+    assert {update.attributes.mp_reach.next_hops for update in updates} == {(link_local,)}
+    assert {(len(update.nlri), update.attributes.next_hop) for update in updates} == {(0, None)}
+    assert sum(len(update.attributes.mp_reach.nlri) for update in updates) == 2000
+    rib.change((), [host(7).prefix])
+    (gone,) = drain(rib)
+    assert list(gone.attributes.mp_unreach.nlri) == [host(7).prefix]
+
+
+def test_the_end_of_rib_of_ipv4_is_an_empty_update_however_its_routes_travel():
+    rib = started(egress=Egress(64500, WireContext(), {FOUR: (IPv6Address("fe80::2"),)}))
+    assert rib.take(100) == [bytes.fromhex("ff" * 16 + "001702" + "0000" + "0000")]
+
+
+def test_a_global_next_hop_brings_its_link_local_twin():
+    pair = (IPv6Address("2001:db8::2"), IPv6Address("fe80::2"))
+    rib = started(Route(IPv6Network("2001:db8:9::1/128")), egress=Egress(64500, WireContext(), {SIX: pair}))
+    assert drain(rib)[0].attributes.mp_reach.next_hops == pair
 
 
 def test_a_new_session_gets_everything_and_a_lost_one_has_nothing():

@@ -8,10 +8,13 @@ from herald.bgp.capability import (
     CapabilityError,
     EnhancedRouteRefresh,
     ExtendedMessage,
+    ExtendedNextHop,
     FourOctetAs,
     GracefulRestart,
+    HostName,
     Multiprotocol,
     RestartFamily,
+    Role,
     RouteRefresh,
     UnknownCapability,
 )
@@ -22,9 +25,11 @@ TABLE = [
     (Multiprotocol(Family.IPV6_UNICAST), "010400020001", "multiprotocol ipv6-unicast"),
     (RouteRefresh(), "0200", "route-refresh"),
     (ExtendedMessage(), "0600", "extended-message"),
+    (ExtendedNextHop((Family.IPV4_UNICAST,)), "0506000100010002", "extended-next-hop ipv4-unicast"),
+    (UnknownCapability(5, b"\0\1\0\1\0"), "05050001000100", "capability-5"),
     (EnhancedRouteRefresh(), "4600", "enhanced-route-refresh"),
     (FourOctetAs(4200000001), "4104fa56ea01", "four-octet-as 4200000001"),
-    (GracefulRestart(120), "40020078", "graceful-restart 120s"),
+    (GracefulRestart(120), "40020078", "graceful-restart helper"),
     (
         GracefulRestart(
             90, (RestartFamily(Family.IPV4_UNICAST, True), RestartFamily(Family.IPV6_UNICAST, False)), True
@@ -33,6 +38,13 @@ TABLE = [
         "graceful-restart 90s",
     ),
     (UnknownCapability(69, b"\0\1\1\3"), "450400010103", "add-path"),
+    (Role(0), "090100", "bgp-role provider"),
+    (Role(9), "090109", "bgp-role 9"),
+    (HostName("node-1"), "4908066e6f64652d3100", "fqdn node-1"),
+    (HostName("node-1", "lan"), "490b066e6f64652d31036c616e", "fqdn node-1.lan"),
+    (UnknownCapability(73, b"\2a"), "49020261", "capability-73"),
+    (UnknownCapability(73, b"\1\xff\0"), "490301ff00", "capability-73"),
+    (UnknownCapability(9, b""), "0900", "capability-9"),
     (UnknownCapability(200, b"x"), "c80178", "capability-200"),
     (UnknownCapability(1, b"\0\x19\0\x41"), "010400190041", "capability-1"),
     (UnknownCapability(65, b"\1\2"), "41020102", "capability-65"),
@@ -47,8 +59,22 @@ def test_a_capability_its_octets_and_its_words(entry, wire, text):
     assert entry.text == text
 
 
+def test_a_host_name_is_cut_at_64_octets_and_a_whole_character():
+    wire = capability.encode(HostName("ä" * 40, "b" * 70))
+    assert capability.decode_all(wire) == (HostName("ä" * 32, "b" * 64),)
+
+
+def test_a_host_name_cannot_write_over_a_terminal():
+    assert HostName("a\x1b[2J", "b\n").text == "fqdn a�[2J.b�"
+
+
 def test_families_not_spoken_are_left_out_of_graceful_restart():
     assert capability.decode_all(bytes.fromhex("40060078" + "00190180")) == (GracefulRestart(120),)
+
+
+def test_entries_not_spoken_are_left_out_of_the_extended_next_hop():
+    labelled, of_ipv4 = "000100040002", "000100010001"
+    assert capability.decode_all(bytes.fromhex("050c" + labelled + of_ipv4)) == (ExtendedNextHop(()),)
 
 
 @pytest.mark.parametrize("wire", ["01", "0104000100", "0200" + "41"])

@@ -1,5 +1,5 @@
 import struct
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 
@@ -9,8 +9,8 @@ from herald.bgp.local_address import HostAddress, LocalAddresses, choose, router
 TEMPORARY, DEPRECATED, TENTATIVE, LINK = 0x01, 0x20, 0x40, 253
 
 
-def host(text, index=2, scope=0, flags=0):
-    return HostAddress(ip_address(text), index, scope, flags)
+def host(text, index=2, scope=0, flags=0, subnet=None):
+    return HostAddress(ip_address(text), index, scope, flags, subnet)
 
 
 HOST = [
@@ -76,16 +76,67 @@ def test_the_kernels_answer_is_read():
     )
     six = struct.pack("=BBBBI", 10, 64, 0, 0, 3) + attribute(1, ip_address("2001:db8::1").packed)
     six += attribute(3, b"eth0\0") + attribute(8, struct.pack("=I", 0x120))
-    told = local_address.Addresses()
+    told = local_address.Listing()
     told.take(netlink(20, four) + netlink(20, six))
     assert not told.complete
     told.take(netlink(3, b"\0\0\0\0"))
     assert told.complete
-    assert told.beside(ip_address("10.0.0.2")) == [host("10.0.0.2", 2, flags=0x80)]
-    assert told.beside(ip_address("2001:db8::1")) == [host("2001:db8::1", 3, flags=0x120)]
+    assert told.beside(ip_address("10.0.0.2")) == [host("10.0.0.2", 2, flags=0x80, subnet=ip_network("10.0.0.0/24"))]
+    assert told.beside(ip_address("2001:db8::1")) == [
+        host("2001:db8::1", 3, flags=0x120, subnet=ip_network("2001:db8::/64"))
+    ]
     assert told.beside(ip_address("10.0.0.9")) == [], "the other end of a point-to-point link is not ours"
+
+
+def address(packed: str, index: int, length: int) -> bytes:
+    octets = ip_address(packed).packed
+    return netlink(20, struct.pack("=BBBBI", 2 if len(octets) == 4 else 10, length, 0, 0, index) + attribute(1, octets))
+
+
+def link(index: int, master: int | None) -> bytes:
+    body = struct.pack("=BxHiII", 0, 1, index, 0, 0) + attribute(3, b"eth\0")
+    return netlink(16, body + (attribute(10, struct.pack("=I", master)) if master is not None else b""))
+
+
+@pytest.mark.parametrize(
+    ("among", "beside"),
+    [(None, ["fe80::1", "10.0.0.1"]), ({4}, ["fe80::1", "10.0.4.1"]), (frozenset(), [])],
+    ids=["anywhere", "there", "nowhere"],
+)
+def test_one_address_on_two_interfaces_is_looked_for_where_it_is_meant(among, beside):
+    told = local_address.Listing()
+    told.take(b"".join(address(text, 3, 24) for text in ("fe80::1", "10.0.0.1")))
+    told.take(b"".join(address(text, 4, 24) for text in ("fe80::1", "10.0.4.1")))
+    assert [str(one.address) for one in told.beside(ip_address("fe80::1"), among)] == beside
+
+
+def test_the_links_of_a_vrf_are_those_that_have_it_as_master():
+    told = local_address.Listing()
+    told.take(link(2, None) + link(3, 9) + link(4, 8) + link(5, 9))
+    assert told.members(9) == {3, 5}
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [("10.0.0.77", True), ("10.0.1.1", False), ("2001:db8::77", True), ("2001:db8:1::1", False), ("fe80::77", True)],
+)
+def test_a_peer_is_on_the_link_if_a_subnet_of_the_interface_has_it(peer, expected):
+    subnets = (ip_network("10.0.0.0/24"), ip_network("2001:db8::/64"))
+    assert LocalAddresses(None, None, None, subnets).on_link(ip_address(peer)) is expected
+
+
+def test_what_is_beside_is_link_local_too_and_the_subnets_are_named():
+    with_subnets = [
+        host("10.0.0.2", subnet=ip_network("10.0.0.0/24")),
+        host("fe80::bad", scope=LINK, flags=TENTATIVE),
+        host("fe80::1", scope=LINK, subnet=ip_network("fe80::/64")),
+        host("10.9.0.1", 3, subnet=ip_network("10.9.0.0/24")),
+    ]
+    found = choose(ip_address("10.0.0.2"), with_subnets)
+    assert found.link_local == IPv6Address("fe80::1")
+    assert found.subnets == (ip_network("10.0.0.0/24"), ip_network("fe80::/64"))
 
 
 def test_a_refusal_of_the_kernel_is_an_error():
     with pytest.raises(PermissionError):
-        local_address.Addresses().take(netlink(2, struct.pack("=i", -1)))
+        local_address.Listing().take(netlink(2, struct.pack("=i", -1)))

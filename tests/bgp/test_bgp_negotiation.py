@@ -3,7 +3,17 @@ from ipaddress import IPv4Address, ip_address
 
 import pytest
 
-from herald.bgp.capability import FourOctetAs, Multiprotocol, RouteRefresh, UnknownCapability
+from herald.bgp.capability import (
+    EnhancedRouteRefresh,
+    ExtendedMessage,
+    ExtendedNextHop,
+    FourOctetAs,
+    GracefulRestart,
+    HostName,
+    Multiprotocol,
+    RouteRefresh,
+    UnknownCapability,
+)
 from herald.bgp.family import Family
 from herald.bgp.message import Open
 from herald.bgp.negotiation import negotiate, offer
@@ -17,10 +27,51 @@ BOTH = (Multiprotocol(FOUR), Multiprotocol(SIX), FourOctetAs(64501))
 THEIRS = Open(64501, 180, IPv4Address("10.0.0.1"), BOTH)
 
 
-def test_we_offer_each_family_route_refresh_and_wide_asns():
-    assert OURS.capabilities == (Multiprotocol(FOUR), Multiprotocol(SIX), RouteRefresh(), FourOctetAs(64500))
+def test_we_offer_each_family_both_kinds_of_refresh_long_messages_help_at_a_restart_and_wide_asns():
+    assert OURS.capabilities == (
+        Multiprotocol(FOUR),
+        Multiprotocol(SIX),
+        RouteRefresh(),
+        EnhancedRouteRefresh(),
+        ExtendedMessage(),
+        GracefulRestart(0),
+        FourOctetAs(64500),
+    )
+    assert offer(PEER, OURS.router_id, host_name="n1").capabilities == (*OURS.capabilities, HostName("n1"))
     only_six = replace(PEER, families=frozenset({SIX}))
     assert offer(only_six, IPv4Address("10.0.0.2")).capabilities[0] == Multiprotocol(SIX)
+
+
+@pytest.mark.parametrize(
+    ("changes", "offered"),
+    [
+        ({}, False),
+        ({"peer_address": ip_address("2001:db8::1")}, True),
+        ({"peer_address": ip_address("2001:db8::1"), "families": frozenset({SIX})}, False),
+        ({"peer_address": None, "interface": "eth0"}, True),
+        ({"peer_address": ip_address("fe80::1"), "interface": "eth0"}, True),
+    ],
+    ids=["over IPv4", "over IPv6", "no IPv4 routes", "unnumbered", "unnumbered, found"],
+)
+def test_an_extended_next_hop_is_offered_over_ipv6_for_ipv4_routes(changes, offered):
+    ours = offer(replace(PEER, **changes), IPv4Address("10.0.0.2"))
+    assert (ExtendedNextHop((FOUR,)) in ours.capabilities) is offered
+
+
+@pytest.mark.parametrize(
+    ("theirs", "agreed"),
+    [
+        (BOTH, frozenset()),
+        ((*BOTH, ExtendedNextHop((FOUR,))), {FOUR}),
+        ((*BOTH, ExtendedNextHop((SIX,))), frozenset()),
+        ((*BOTH, ExtendedNextHop(()), ExtendedNextHop((SIX, FOUR))), {FOUR}),
+    ],
+    ids=["not offered", "offered", "for another family", "in two capabilities"],
+)
+def test_an_extended_next_hop_is_used_if_both_offer_it(theirs, agreed):
+    over_six = replace(PEER, peer_address=ip_address("2001:db8::1"))
+    ours = offer(over_six, IPv4Address("10.0.0.2"))
+    assert negotiate(over_six, ours, replace(THEIRS, capabilities=theirs)).extended_next_hop == agreed
 
 
 @pytest.mark.parametrize(
@@ -76,6 +127,17 @@ def test_an_internal_peer_must_have_a_router_id_of_its_own():
     with pytest.raises(WireError, match="our router ID"):
         negotiate(internal, OURS, same)
     assert negotiate(PEER, OURS, replace(THEIRS, router_id=OURS.router_id)).remote_router_id == OURS.router_id
+
+
+@pytest.mark.parametrize("entry", [EnhancedRouteRefresh(), ExtendedMessage()], ids=lambda entry: entry.text)
+def test_what_only_one_side_offers_is_not_in_use(entry):
+    both = negotiate(PEER, OURS, replace(THEIRS, capabilities=(*BOTH, entry)))
+    assert (both.enhanced_refresh, both.extended_messages) == (
+        entry == EnhancedRouteRefresh(),
+        entry == ExtendedMessage(),
+    )
+    assert not negotiate(PEER, OURS, THEIRS).enhanced_refresh
+    assert not negotiate(PEER, OURS, THEIRS).extended_messages
 
 
 def test_the_wire_follows_what_the_peer_can_do():

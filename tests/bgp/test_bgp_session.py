@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.bgp import fsm, message
-from herald.bgp.capability import FourOctetAs, Multiprotocol
+from herald.bgp.capability import EnhancedRouteRefresh, ExtendedMessage, FourOctetAs, GracefulRestart, Multiprotocol
 from herald.bgp.community import Community
 from herald.bgp.family import Family
 from herald.bgp.message import Framer, Keepalive, MessageType, Open, RouteRefresh, Update
@@ -24,11 +24,14 @@ from herald.bgp.session import (
     Connected,
     ConnectFailed,
     Down,
+    Leaving,
     ParametersChanged,
     Password,
+    Past,
     PeerParameters,
     Received,
     RoutesChanged,
+    RoutesComplete,
     Send,
     Session,
     Start,
@@ -43,6 +46,15 @@ FOUR, SIX = Family.IPV4_UNICAST, Family.IPV6_UNICAST
 PEER = PeerParameters(name="r1", peer_address=ip_address("10.0.0.1"), local_asn=64500, peer_asn=64501)
 LOCAL = Connected(ip_address("10.0.0.2"), IPv6Address("2001:db8::2"), IPv4Address("10.0.0.2"), IPv4Address("10.0.0.2"))
 THEIR_OPEN = Open(64501, 90, IPv4Address("10.0.0.1"), (Multiprotocol(FOUR), Multiprotocol(SIX), FourOctetAs(64501)))
+AWARE_OPEN = replace(
+    THEIR_OPEN,
+    capabilities=(
+        *THEIR_OPEN.capabilities,
+        EnhancedRouteRefresh(),
+        ExtendedMessage(),
+        GracefulRestart(60, notification=True),
+    ),
+)
 ROUTE = Route(IPv4Network("192.168.1.200/32"))
 ROUTE6 = Route(IPv6Network("2001:db8:1::1/128"))
 
@@ -249,7 +261,8 @@ def test_no_answer_within_ten_seconds_ends_the_attempt():
     assert walk.state is State.ACTIVE
     assert close.reason == (
         "timed out: 10.0.0.1:179 did not answer within 10 s "
-        "(with a password set, a mismatch looks like this; a peer beyond a router needs ebgpMultiHop)"
+        "(with a password set, a mismatch looks like this; a peer beyond a router needs ebgpMultiHop, "
+        "one with GTSM needs ttlSecurity)"
     )
 
 
@@ -308,6 +321,51 @@ def come_up_and_drop(walk):
 def test_a_peer_that_drops_every_session_at_once_is_not_hammered():
     delays = retry_delays(connecting(), 5, come_up_and_drop)
     assert [delay > 0.75 * 2**number - 0.01 for number, delay in enumerate(delays)] == [True] * 5
+
+
+def test_a_flapping_peer_waits_up_to_two_minutes_and_a_silent_one_half_a_minute():
+    flapping, silent = connecting(), connecting()
+    delays = retry_delays(flapping, 12, come_up_and_drop)
+    assert max(delays) > 89
+    assert max(delays) <= 120
+    assert max(retry_delays(silent, 12, refuse)) <= 30
+    assert flapping.snapshot.short_sessions == 12
+    assert (flapping.snapshot.flaps, silent.snapshot.short_sessions) == (12, 0)
+
+
+def test_the_wait_of_a_flapping_peer_is_never_longer_than_its_connect_time():
+    walk = connecting(replace(PEER, connect_time=5))
+    assert max(retry_delays(walk, 12, come_up_and_drop)) <= 5
+
+
+def test_a_session_that_stood_ends_the_damping():
+    walk = connecting()
+    retry_delays(walk, 12, come_up_and_drop)
+    walk.give(LOCAL)
+    walk.hear(THEIR_OPEN, Keepalive())
+    walk.wait(31)
+    walk.give(Closed("the peer closed the connection"))
+    assert walk.snapshot.short_sessions == 0
+    assert walk.session.deadline() - walk.now <= 1
+
+
+def test_after_a_long_outage_the_peer_gets_the_table_of_now():
+    walk = established(routes=(ROUTE, ROUTE6))
+    walk.wait(0)
+    walk.give(Closed("the peer reset the connection"))
+    for number in range(3 * 24 * 60):
+        walk.give(RoutesChanged((Route(IPv4Network((0x0A000000 + number, 32))),)))
+        walk.give(RoutesChanged((), (IPv4Network((0x0A000000 + number, 32)),)))
+        walk.wait(60)
+        refuse(walk)
+    walk.give(RoutesChanged((), (ROUTE.prefix,)))
+    walk.wait(30)
+    walk.give(LOCAL)
+    walk.hear(THEIR_OPEN, Keepalive())
+    updates = [entry for entry in sent(walk.wait(0)) if isinstance(entry, Update)]
+    assert [list(entry.attributes.mp_reach.nlri) for entry in updates if entry.attributes.mp_reach] == [[ROUTE6.prefix]]
+    assert not any(entry.nlri or entry.withdrawn for entry in updates)
+    assert walk.snapshot.pinned_error is None
 
 
 def test_after_a_session_that_stood_the_first_wait_is_short_again():
@@ -506,7 +564,11 @@ def test_a_family_that_is_not_sent_has_a_reason():
     over_six = replace(LOCAL, local_address=IPv6Address("2001:db8::2"), local_ipv4=None)
     walk = established(local=over_six, routes=(ROUTE, ROUTE6))
     walk.wait(0)
-    assert families(walk) == {FOUR: (0, "no IPv4 address beside 2001:db8::2 to be the next hop"), SIX: (1, None)}
+    reason = (
+        "no IPv4 address beside 2001:db8::2 to be the next hop, and the peer does not offer the extended next hop "
+        "(RFC 8950)"
+    )
+    assert families(walk) == {FOUR: (0, reason), SIX: (1, None)}
 
 
 def test_a_peer_that_takes_no_bytes_is_given_up_although_it_speaks():
@@ -587,6 +649,9 @@ def test_a_snapshot_shows_the_whole_session():
         "multiprotocol ipv4-unicast",
         "multiprotocol ipv6-unicast",
         "route-refresh",
+        "enhanced-route-refresh",
+        "extended-message",
+        "graceful-restart helper",
         "four-octet-as 64500",
     )
     assert shown.capabilities_received == THEIR_TEXTS
@@ -606,8 +671,9 @@ def test_waking_too_early_does_nothing():
 
 
 events = st.one_of(
-    st.just(Start()),
-    st.just(Stop("bye")),
+    st.builds(Start, st.sampled_from(Past), st.booleans()),
+    st.builds(Stop, st.just("bye"), st.sampled_from(Leaving)),
+    st.just(RoutesComplete()),
     st.just(LOCAL),
     st.just(ConnectFailed("refused")),
     st.just(Closed("closed")),
@@ -616,9 +682,15 @@ events = st.one_of(
     st.just(RoutesChanged((ROUTE, ROUTE6))),
     st.just(RoutesChanged((), (ROUTE.prefix,))),
     st.just(RoutesChanged((), (ROUTE.prefix, ROUTE6.prefix))),
-    st.builds(ParametersChanged, st.sampled_from((PEER, replace(PEER, hold_time=9), replace(PEER, peer_port=1790)))),
+    st.builds(
+        ParametersChanged,
+        st.sampled_from(
+            (PEER, replace(PEER, hold_time=9), replace(PEER, peer_port=1790), replace(PEER, restart_time=120))
+        ),
+    ),
     st.builds(Received, st.binary(max_size=40)),
     st.just(Received(message.encode(THEIR_OPEN, WireContext()))),
+    st.just(Received(message.encode(AWARE_OPEN, WireContext()))),
     st.just(Received(message.encode(Keepalive(), WireContext()))),
     messages.map(lambda value: Received(message.encode(value, WireContext())[: message.MAX_OCTETS])),
 )

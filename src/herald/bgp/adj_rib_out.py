@@ -3,7 +3,8 @@
 One `FamilyRib` per family keeps two maps from a prefix to its attributes, `wanted` and `sent`. Whatever differs
 between them is queued, grouped by attributes, so that `take` can pack many prefixes into one UPDATE. A change costs
 what changed; a new session compares the whole table, but in slices. New and changed routes leave before withdrawals
-do, and after the first complete table an End-of-RIB (RFC 4724 §2).
+do, and after the first complete table an End-of-RIB (RFC 4724 §2). It may make the peer forget what it has kept from
+before, so it waits for `complete`: until all that is wished for is known here.
 
 Prefixes are kept as the octets of their NLRI: that is what will be sent, and hashing octets costs a tenth of hashing an
 `ipaddress` network.
@@ -14,9 +15,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from herald.bgp import as_path, nlri, path_attribute
+from herald.bgp import as_path, message, nlri, path_attribute
 from herald.bgp.family import Address, Family, Prefix, family_of
-from herald.bgp.message import HEADER_OCTETS, MAX_OCTETS, MessageType, frame, update_body
+from herald.bgp.message import (
+    HEADER_OCTETS,
+    MAX_OCTETS,
+    MessageType,
+    RefreshSubtype,
+    RouteRefresh,
+    frame,
+    update_body,
+)
 from herald.bgp.path_attribute import (
     EXTENDED_LENGTH,
     MP_REACH_NLRI,
@@ -30,19 +39,29 @@ from herald.bgp.route import Route, RouteAttributes
 
 DEFAULT_LOCAL_PREF = 100
 # An UPDATE has 4 octets of lengths; 4 more head an MP attribute, then AFI, SAFI and the next hop's length and end.
-_ROOM = MAX_OCTETS - HEADER_OCTETS - 4
+_UPDATE_OCTETS = HEADER_OCTETS + 4
+_ROOM = MAX_OCTETS - _UPDATE_OCTETS
 _MP_HEADER_OCTETS = 4
 _COMPARED_AT_ONCE = 1000
 _BLOCKS_CACHED = 1024
+_LONGEST_PREFIX_OCTETS = 17
+_OUT_OF_DATE = RouteAttributes(local_pref=-1)  # what no route ever has
 
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """What of the session shapes what is sent. A family without a next hop here is not sent."""
+    """What of the session shapes what is sent. A family without a next hop here is not sent.
+
+    A next hop is one address, or a global IPv6 address and the link-local one beside it (RFC 2545 §3). `largest` is the
+    limit of a message's octets; more than 4096 are used only for a route that needs them. `marks_refresh`: the peer
+    wants to be told begin and end of a refresh (RFC 7313).
+    """
 
     local_asn: int
     wire: WireContext
-    next_hops: Mapping[Family, Address]
+    next_hops: Mapping[Family, tuple[Address, ...]]
+    largest: int = MAX_OCTETS
+    marks_refresh: bool = False
 
 
 class AdjRibOut:
@@ -68,13 +87,23 @@ class AdjRibOut:
         for rib in self.families.values():
             rib.begin(egress)
 
+    def complete(self, *, now: bool) -> None:
+        """Whether all routes that are wished for are known. Not yet: no End-of-RIB is sent."""
+        for rib in self.families.values():
+            rib.complete = now
+
+    @property
+    def converged(self) -> bool:
+        """Whether the peer has been sent the End-of-RIB of every family that it is sent."""
+        return not any(rib.end_of_rib_due for rib in self.families.values())
+
     def end(self) -> None:
         """The session is gone, and with it all that was sent."""
         for rib in self.families.values():
             rib.end()
 
     def take(self, octets: int) -> list[bytes]:
-        """The next UPDATEs, about `octets` of them; what they say counts as sent. All of IPv4 comes before IPv6.
+        """The next messages, about `octets` of them; what they say counts as sent. All of IPv4 comes before IPv6.
 
         Empty with `pending` still true means that it has been comparing; the next call goes on.
         """
@@ -94,12 +123,14 @@ class FamilyRib:
         self.wanted: dict[bytes, RouteAttributes] = {}
         self.sent: dict[bytes, RouteAttributes] = {}
         self.refused: set[bytes] = set()  # attributes that fit into no UPDATE
+        self.complete = True
+        self.end_of_rib_due = False
         self._groups: OrderedDict[RouteAttributes, dict[bytes, None]] = OrderedDict()
         self._group_of: dict[bytes, RouteAttributes] = {}
         self._withdrawals: dict[bytes, None] = {}
         self._uncompared: deque[bytes] = deque()
-        self._end_of_rib_due = False
         self._refresh_due = False
+        self._end_of_refresh_due = False
         self._encoder: _Encoder | None = None
 
     @property
@@ -109,7 +140,13 @@ class FamilyRib:
     @property
     def _differs(self) -> bool:
         """Whether the peer has not been sent, or may not have been sent, all that is wished for."""
-        return bool(self._groups or self._withdrawals or self._uncompared or self._end_of_rib_due)
+        ending = self._end_of_refresh_due or (self.end_of_rib_due and self.complete)
+        return bool(self._groups or self._withdrawals or self._uncompared or ending)
+
+    @property
+    def in_session(self) -> bool:
+        """Whether there is a session that carries the family."""
+        return self._encoder is not None
 
     @property
     def queued(self) -> int:
@@ -131,11 +168,11 @@ class FamilyRib:
         if next_hop is not None:
             self._encoder = _Encoder(self.family, next_hop, egress)
             self._uncompared.extend(self.wanted)
-            self._end_of_rib_due = True
+            self.end_of_rib_due = True
 
     def end(self) -> None:
         self._encoder = None
-        self._end_of_rib_due = self._refresh_due = False
+        self.end_of_rib_due = self._refresh_due = self._end_of_refresh_due = False
         for queue in (self.sent, self.refused, self._groups, self._group_of, self._withdrawals, self._uncompared):
             queue.clear()
 
@@ -155,7 +192,7 @@ class FamilyRib:
         if octets <= 0 or self._encoder is None:
             return 0
         if self._refresh_due and not self._differs:
-            self._begin_again()
+            self._begin_again(self._encoder, messages)
         if self._uncompared:
             self._compare_some()
             return 0
@@ -168,11 +205,17 @@ class FamilyRib:
             taken += len(message)
         return taken
 
-    def _begin_again(self) -> None:
-        """As if nothing had been sent. The peer has nothing to be withdrawn, as no difference was left."""
+    def _begin_again(self, encoder: "_Encoder", messages: list[bytes]) -> None:
+        """As if something else had been sent for every prefix: it is sent again, or withdrawn if it goes meanwhile.
+
+        The begin is not marked before the End-of-RIB has been sent (RFC 7313 §4).
+        """
         self._refresh_due = False
-        self.sent = {}
+        self.sent = dict.fromkeys(self.sent, _OUT_OF_DATE)
         self._uncompared.extend(self.wanted)
+        if encoder.marks_refresh and not self.end_of_rib_due:
+            self._end_of_refresh_due = True
+            messages.append(encoder.mark(RefreshSubtype.BEGIN))
 
     def _compare_some(self) -> None:
         for _ in range(min(_COMPARED_AT_ONCE, len(self._uncompared))):
@@ -211,9 +254,12 @@ class FamilyRib:
                 return message
         if self._withdrawals:
             return encoder.withdrawal(self._fill(self._withdrawals, encoder.withdrawal_room, None))
-        if self._end_of_rib_due:
-            self._end_of_rib_due = False
-            return encoder.withdrawal([])
+        if self._end_of_refresh_due:
+            self._end_of_refresh_due = False
+            return encoder.mark(RefreshSubtype.END)
+        if self.end_of_rib_due and self.complete:
+            self.end_of_rib_due = False
+            return encoder.end_of_rib
         return None
 
     def _pack_group(self, encoder: "_Encoder") -> bytes | None:
@@ -258,13 +304,17 @@ class FamilyRib:
 class _Encoder:
     """Attributes and prefixes of one family into UPDATEs, for one session."""
 
-    def __init__(self, family: Family, next_hop: Address, egress: Egress) -> None:
+    def __init__(self, family: Family, next_hop: tuple[Address, ...], egress: Egress) -> None:
         self._egress = egress
-        self._ipv4_next_hop = next_hop if isinstance(next_hop, IPv4Address) else None
+        self._family = family
+        first, octets = next_hop[0], b"".join(address.packed for address in next_hop)
         # IPv4 unicast with an IPv4 next hop travels in the fields of RFC 4271; everything else in MP attributes.
-        self._multiprotocol = family is not Family.IPV4_UNICAST
+        self._multiprotocol = family is not Family.IPV4_UNICAST or first.version == 6
+        self._ipv4_next_hop = first if isinstance(first, IPv4Address) and not self._multiprotocol else None
         self._unreach = family.wire
-        self._reach = family.wire + bytes((len(next_hop.packed),)) + next_hop.packed + b"\0"
+        self._reach = family.wire + bytes((len(octets),)) + octets + b"\0"
+        # The End-of-RIB of IPv4 unicast is an UPDATE with nothing in it, however its routes travel (RFC 4724 §2).
+        self.end_of_rib = _end_of_rib(family)
         self._blocks: dict[RouteAttributes, bytes] = {}
 
     @property
@@ -273,7 +323,19 @@ class _Encoder:
 
     def room(self, block: bytes) -> int:
         """Octets left for prefixes beside an attribute block."""
-        return _ROOM - len(block) - (_MP_HEADER_OCTETS + len(self._reach) if self._multiprotocol else 0)
+        taken = len(block) + (_MP_HEADER_OCTETS + len(self._reach) if self._multiprotocol else 0)
+        if _ROOM - taken >= _LONGEST_PREFIX_OCTETS:
+            return _ROOM - taken
+        return self._egress.largest - _UPDATE_OCTETS - taken
+
+    @property
+    def marks_refresh(self) -> bool:
+        return self._egress.marks_refresh
+
+    def mark(self, subtype: RefreshSubtype) -> bytes:
+        """The begin or end of a refresh."""
+        afi, safi = self._family.value
+        return message.encode(RouteRefresh(afi, safi, subtype), self._egress.wire)
 
     def block(self, attributes: RouteAttributes) -> bytes:
         """The attributes of a route, encoded, without any MP attribute."""
@@ -294,7 +356,7 @@ class _Encoder:
         )
 
     def withdrawal(self, prefixes: list[bytes]) -> bytes:
-        """One UPDATE that withdraws; without prefixes it is the End-of-RIB."""
+        """One UPDATE that withdraws."""
         withdrawn = b"".join(prefixes)
         if not self._multiprotocol:
             return frame(MessageType.UPDATE, update_body(withdrawn, b"", b""))
@@ -319,6 +381,11 @@ def path_attributes(attributes: RouteAttributes, egress: Egress, next_hop: IPv4A
         as4_path=path if not egress.wire.four_octet_as and as_path.needs_as4_path(path) else None,
         large_communities=attributes.large_communities or None,
     )
+
+
+def _end_of_rib(family: Family) -> bytes:
+    attributes = b"" if family is Family.IPV4_UNICAST else _extended(MP_UNREACH_NLRI, family.wire)
+    return frame(MessageType.UPDATE, update_body(b"", attributes, b""))
 
 
 def _extended(code: int, value: bytes) -> bytes:

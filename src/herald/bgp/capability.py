@@ -17,17 +17,20 @@ from herald.bgp.family import Family, family_by_number
 
 MULTIPROTOCOL = 1
 ROUTE_REFRESH = 2
+EXTENDED_NEXT_HOP = 5
 EXTENDED_MESSAGE = 6
 GRACEFUL_RESTART = 64
 FOUR_OCTET_AS = 65
 ENHANCED_ROUTE_REFRESH = 70
+ROLE = 9
+HOST_NAME = 73
 
+_IPV6_AFI = Family.IPV6_UNICAST.afi
+_ROLES = {0: "provider", 1: "rs-server", 2: "rs-client", 3: "customer", 4: "peer"}
+_LONGEST_NAME = 64
 _NAMES = {
-    5: "extended-next-hop",
-    9: "bgp-role",
     69: "add-path",
     71: "long-lived-graceful-restart",
-    73: "fqdn",
     128: "route-refresh-cisco",
 }
 
@@ -59,6 +62,20 @@ class EnhancedRouteRefresh:
     """The sender marks begin and end of a refresh (RFC 7313)."""
 
     text = "enhanced-route-refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedNextHop:
+    """Routes of `families` may have a next hop of IPv6 (RFC 8950 §4): six octets for each, AFI, SAFI, next hop's AFI.
+
+    Entries of families that Herald does not speak, and of another next hop than IPv6, are left out on decoding.
+    """
+
+    families: tuple[Family, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(("extended-next-hop", *(family.text for family in self.families)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,38 @@ class GracefulRestart:
 
     @property
     def text(self) -> str:
-        return f"graceful-restart {self.restart_time}s"
+        return f"graceful-restart {self.restart_time}s" if self.families else "graceful-restart helper"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What the sender is to its peer (RFC 9234 §4.1): 0 to 4, see `_ROLES`.
+
+    Herald offers none: nobody has told it whether a router is its provider or its peer, and a wrong word costs the
+    session.
+    """
+
+    role: int
+
+    @property
+    def text(self) -> str:
+        return f"bgp-role {_ROLES.get(self.role, self.role)}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostName:
+    """The sender's name for people (draft-walton-bgp-hostname-capability): length, name, length, domain.
+
+    Names are UTF-8 of at most 64 octets.
+    """
+
+    host: str
+    domain: str = ""
+
+    @property
+    def text(self) -> str:
+        name = ".".join(part for part in (self.host, self.domain) if part)
+        return f"fqdn {''.join(character if character.isprintable() else '�' for character in name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +168,12 @@ Capability: TypeAlias = (
     Multiprotocol
     | RouteRefresh
     | EnhancedRouteRefresh
+    | ExtendedNextHop
     | ExtendedMessage
     | FourOctetAs
     | GracefulRestart
+    | Role
+    | HostName
     | UnknownCapability
 )
 
@@ -154,12 +205,19 @@ def _code_and_value(capability: Capability) -> tuple[int, bytes]:
             return ROUTE_REFRESH, b""
         case EnhancedRouteRefresh():
             return ENHANCED_ROUTE_REFRESH, b""
+        case ExtendedNextHop(next_hop_families):
+            entries = (struct.pack("!HHH", *family.value, _IPV6_AFI) for family in next_hop_families)
+            return EXTENDED_NEXT_HOP, b"".join(entries)
         case ExtendedMessage():
             return EXTENDED_MESSAGE, b""
         case FourOctetAs(asn):
             return FOUR_OCTET_AS, struct.pack("!I", asn)
         case GracefulRestart():
             return GRACEFUL_RESTART, _encode_graceful_restart(capability)
+        case Role(role):
+            return ROLE, bytes((role,))
+        case HostName(host, domain):
+            return HOST_NAME, _length_and_name(host) + _length_and_name(domain)
         case UnknownCapability(code, value):
             return code, value
 
@@ -176,6 +234,17 @@ def _decode_multiprotocol(value: bytes) -> Capability | None:
     afi, _, safi = struct.unpack("!HBB", value)
     family = family_by_number(afi, safi)
     return Multiprotocol(family) if family is not None else None
+
+
+def _decode_extended_next_hop(value: bytes) -> Capability | None:
+    if len(value) % 6:
+        return None
+    found = {
+        family_by_number(afi, safi): None
+        for afi, safi, next_hop_afi in struct.iter_unpack("!HHH", value)
+        if next_hop_afi == _IPV6_AFI
+    }
+    return ExtendedNextHop(tuple(family for family in found if family is not None))
 
 
 def _decode_four_octet_as(value: bytes) -> Capability | None:
@@ -202,6 +271,29 @@ def _decode_graceful_restart(value: bytes) -> Capability | None:
     return GracefulRestart(first & 0x0FFF, tuple(families), bool(first & 0x8000), bool(first & 0x4000))
 
 
+def _length_and_name(name: str) -> bytes:
+    octets = name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore").encode()
+    return bytes((len(octets),)) + octets
+
+
+def _decode_host_name(value: bytes) -> Capability | None:
+    at, names = 0, []
+    while at < len(value):
+        end = at + 1 + value[at]
+        names.append(value[at + 1 : end])
+        at = end
+    if len(names) != 2 or at != len(value):
+        return None
+    try:
+        return HostName(*(name.decode() for name in names))
+    except UnicodeDecodeError:
+        return None
+
+
+def _decode_role(value: bytes) -> Capability | None:
+    return Role(value[0]) if len(value) == 1 else None
+
+
 def _decode_empty(capability: Capability) -> Callable[[bytes], Capability | None]:
     return lambda value: capability if not value else None
 
@@ -209,8 +301,11 @@ def _decode_empty(capability: Capability) -> Callable[[bytes], Capability | None
 _DECODERS: dict[int, Callable[[bytes], Capability | None]] = {
     MULTIPROTOCOL: _decode_multiprotocol,
     ROUTE_REFRESH: _decode_empty(RouteRefresh()),
+    EXTENDED_NEXT_HOP: _decode_extended_next_hop,
     EXTENDED_MESSAGE: _decode_empty(ExtendedMessage()),
     GRACEFUL_RESTART: _decode_graceful_restart,
     FOUR_OCTET_AS: _decode_four_octet_as,
+    ROLE: _decode_role,
+    HOST_NAME: _decode_host_name,
     ENHANCED_ROUTE_REFRESH: _decode_empty(EnhancedRouteRefresh()),
 }

@@ -1,14 +1,17 @@
 """What belongs to one connection with a peer: its byte stream, both OPENs, the agreement, and what was heard since."""
 
 from collections import Counter
-from ipaddress import IPv4Address
+from typing import assert_never
 
 from herald.bgp import message
 from herald.bgp.adj_rib_out import Egress
-from herald.bgp.event import Connected
-from herald.bgp.family import Address, Family
-from herald.bgp.message import Framer, Message, MessageType, Open, Update
+from herald.bgp.event import Connected, Leaving
+from herald.bgp.family import Family
+from herald.bgp.graceful_restart import NO_AGREEMENT, Standing
+from herald.bgp.message import MAX_EXTENDED_OCTETS, MAX_OCTETS, Framer, Message, MessageType, Open, Update
 from herald.bgp.negotiation import Negotiated, negotiate, offer
+from herald.bgp.next_hop import NextHop, missing, next_hops
+from herald.bgp.notification import Notification, hard_reset
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.path_attribute import WireContext
 
@@ -16,16 +19,18 @@ from herald.bgp.path_attribute import WireContext
 class Conversation:
     """One connection from `Connected` to its end. `negotiated` is None until the peer's OPEN was accepted."""
 
-    def __init__(self, parameters: PeerParameters, local: Connected) -> None:
+    def __init__(self, parameters: PeerParameters, local: Connected, standing: Standing, host_name: str) -> None:
         self.parameters = parameters
         self.local_address = local.local_address
-        self.offered = offer(parameters, local.router_id)
+        self.offered = offer(parameters, local.router_id, standing, host_name)
+        self.theirs: Open | None = None
         self.negotiated: Negotiated | None = None
         self.framer = Framer()
         self.writing_paused = False
         self.received: Counter[Family] = Counter()
         self.received_withdrawn: Counter[Family] = Counter()
-        self._next_hops = _next_hops(local)
+        self.ends_of_rib: set[Family] = set()
+        self._local = local
 
     @property
     def hold_time(self) -> int:
@@ -38,10 +43,15 @@ class Conversation:
 
     def agree(self, theirs: Open) -> None:
         """Settle with the peer's OPEN. Raises `WireError` where that is not possible."""
+        self.theirs = theirs
         self.negotiated = negotiate(self.parameters, self.offered, theirs)
+        if self.negotiated.extended_messages:
+            self.framer.largest = MAX_EXTENDED_OCTETS
 
     def count(self, update: Update) -> None:
         """Count what the peer announces and withdraws."""
+        if update.end_of_rib is not None:
+            self.ends_of_rib.add(update.end_of_rib)
         attributes = update.attributes
         reachable = [update.nlri] + ([attributes.mp_reach.nlri] if attributes.mp_reach else [])
         gone = [update.withdrawn] + ([attributes.mp_unreach.nlri] if attributes.mp_unreach else [])
@@ -55,13 +65,29 @@ class Conversation:
     def egress(self) -> Egress:
         """How routes are to be written for this peer."""
         assert self.negotiated is not None
-        usable = {family: hop for family, hop in self._next_hops.items() if family in self.negotiated.families}
-        return Egress(self.parameters.local_asn, self.negotiated.wire, usable)
+        largest = MAX_EXTENDED_OCTETS if self.negotiated.extended_messages else MAX_OCTETS
+        return Egress(
+            self.parameters.local_asn,
+            self.negotiated.wire,
+            self._next_hops(),
+            largest=largest,
+            marks_refresh=self.negotiated.enhanced_refresh,
+        )
 
-    def next_hop(self, family: Family) -> Address | None:
-        """What the peer is told as next hop of `family`; None if it gets no routes of it."""
-        agreed = self.negotiated is not None and family in self.negotiated.families
-        return self._next_hops.get(family) if agreed else None
+    def farewell(self, note: Notification, leaving: Leaving) -> Notification | None:
+        """What is said at the end: `note`, `note` in a Hard Reset, or nothing, so that the peer keeps our routes."""
+        agreed = self.negotiated.graceful_restart if self.negotiated is not None else NO_AGREEMENT
+        match leaving:
+            case Leaving.TO_RETURN:
+                return None if agreed.kept else note
+            case Leaving.FOR_GOOD:
+                return hard_reset(note) if agreed.notification else note
+            case _ as never:
+                assert_never(never)
+
+    def next_hop(self, family: Family) -> NextHop:
+        """What the peer is told as next hop of `family`; nothing if it gets no routes of it."""
+        return self._next_hops().get(family, ())
 
     def why_not_sent(self, family: Family) -> str | None:
         """Why the peer gets no routes of `family`, or None if it does, or if that is not known yet."""
@@ -69,17 +95,12 @@ class Conversation:
             return None
         if family not in self.negotiated.families:
             return f"the peer does not offer {family.text}"
-        if family not in self._next_hops:
-            return f"no {family.word} address beside {self.local_address} to be the next hop"
-        return None
+        return None if self.next_hop(family) else missing(family, self._local)
 
-
-def _next_hops(local: Connected) -> dict[Family, Address]:
-    """The next hop of each family for which we have an address; a link-local one is none."""
-    ipv4, ipv6 = local.local_ipv4, local.local_ipv6
-    if isinstance(local.local_address, IPv4Address):
-        ipv4 = local.local_address
-    elif not local.local_address.is_link_local:
-        ipv6 = local.local_address
-    hops: dict[Family, Address | None] = {Family.IPV4_UNICAST: ipv4, Family.IPV6_UNICAST: ipv6}
-    return {family: address for family, address in hops.items() if address is not None}
+    def _next_hops(self) -> dict[Family, NextHop]:
+        """Of the families that are exchanged and have one."""
+        agreed = self.negotiated
+        if agreed is None:
+            return {}
+        found = next_hops(self._local, agreed.extended_next_hop, multihop=self.parameters.multihop)
+        return {family: hop for family, hop in found.items() if family in agreed.families}

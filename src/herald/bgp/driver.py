@@ -9,7 +9,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
 from typing import assert_never
 
 from herald.bgp import local_address
@@ -125,8 +125,11 @@ class Peering:
                     self._connection.write(data)
                 case Close():
                     self._give_up()
-                case Up() | Down():
-                    pass  # `on_change` tells both, by the state
+                case Up():
+                    assert self._connection is not None
+                    self._connection.expect_acknowledgement_within(self._session.snapshot().hold_time or 0)
+                case Down():
+                    pass  # `on_change` tells it, as it tells `Up`, by the state
                 case _ as never:
                     assert_never(never)
         self._arm()
@@ -143,7 +146,7 @@ class Peering:
     async def _connect(self, parameters: PeerParameters) -> None:
         attempt = asyncio.current_task()
         sock = await self._dial(parameters)
-        await self._loop.create_connection(lambda: _Connection(self, attempt, parameters.router_id), sock=sock)
+        await self._loop.create_connection(lambda: _Connection(self, attempt, parameters), sock=sock)
 
     def _attempted(self, attempt: asyncio.Task[None]) -> None:
         """An attempt has ended. One that was given up has nothing to say any more."""
@@ -176,10 +179,13 @@ class Peering:
             connection.abort()
             return
         self._connection = connection
-        local = ip_address(sock.getsockname()[0].split("%")[0])
-        addresses = local_address.choose(local, addresses_beside(local))
-        router_id = local_address.router_id(connection.router_id, addresses, socket.gethostname())
-        self._handle(Connected(local, addresses.ipv6, addresses.ipv4, router_id))
+        try:
+            event: Event = _connected(sock, connection.parameters)
+        except OSError as error:  # the device went away just now
+            connection.abort()
+            self._connection = None
+            event = ConnectFailed(f"the addresses of this end cannot be found: {error.strerror}")
+        self._handle(event)
 
     def happened(self, connection: "_Connection", event: Event) -> None:
         """Something came from a connection; from one that was given up it is dropped."""
@@ -193,11 +199,11 @@ class Peering:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """One TCP connection, which `attempt` has made; `router_id` is the one configured for it."""
+    """One TCP connection, which `attempt` has made with `parameters`."""
 
-    def __init__(self, peering: Peering, attempt: asyncio.Task[None] | None, router_id: IPv4Address | None) -> None:
+    def __init__(self, peering: Peering, attempt: asyncio.Task[None] | None, parameters: PeerParameters) -> None:
         self.attempt = attempt
-        self.router_id = router_id
+        self.parameters = parameters
         self._peering = peering
         self._buffer = bytearray(READ_OCTETS)
         self._transport: asyncio.Transport | None = None
@@ -239,6 +245,16 @@ class _Connection(asyncio.BufferedProtocol):
         assert self._transport is not None
         self._transport.write(data)
 
+    def expect_acknowledgement_within(self, seconds: int) -> None:
+        """A peer that takes in nothing for so long is gone: TCP says so then, and not after a quarter of an hour.
+
+        It is the hold time as agreed, which may be shorter than the one that the connection was made with. With 0 the
+        kernel's own patience counts.
+        """
+        assert self._transport is not None
+        sock = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
+
     def retire(self) -> None:
         """Send what is written, close our half, and wait a little for the peer to close its own.
 
@@ -261,14 +277,41 @@ class _Connection(asyncio.BufferedProtocol):
             self._cut_off = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
 
 
-def addresses_beside(local: Address) -> list[local_address.HostAddress]:
-    """The addresses of the interface (in this network namespace) that has `local`. Raises `OSError`."""
-    addresses = local_address.Addresses()
+def _connected(sock: socket.socket, parameters: PeerParameters) -> Connected:
+    """What the session is told of a connection that came up. Raises `OSError`."""
+    name = sock.getsockname()
+    local = ip_address(name[0].split("%")[0])
+    # The kernel says by which interface a link-local end is; only in a VRF another one may have the same address.
+    among = frozenset({name[3]}) if len(name) == 4 and name[3] else _devices_of(parameters.vrf)
+    addresses = local_address.choose(local, addresses_beside(local, among))
+    router_id = local_address.router_id(parameters.router_id, addresses, socket.gethostname())
+    assert parameters.peer_address is not None
+    on_link = addresses.on_link(parameters.peer_address)
+    return Connected(local, addresses.ipv6, addresses.ipv4, router_id, addresses.link_local, on_link)
+
+
+def addresses_beside(local: Address, among: frozenset[int] | None = None) -> list[local_address.HostAddress]:
+    """The addresses of the interface (in this network namespace) that has `local`; see `Listing.beside`.
+
+    Raises `OSError`.
+    """
+    return _listing(local_address.ADDRESS_DUMP_REQUEST).beside(local, among)
+
+
+def _devices_of(vrf: str | None) -> frozenset[int] | None:
+    if vrf is None:
+        return None
+    index = socket.if_nametoindex(vrf)
+    return _listing(local_address.members_request(index)).members(index) | {index}
+
+
+def _listing(request: bytes) -> local_address.Listing:
+    listing = local_address.Listing()
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as sock:
-        sock.send(local_address.ADDRESS_DUMP_REQUEST)
-        while not addresses.complete:
-            addresses.take(sock.recv(65536))
-    return addresses.beside(local)
+        sock.send(request)
+        while not listing.complete:
+            listing.take(sock.recv(65536))
+    return listing
 
 
 def _lost_text(exc: Exception | None) -> str:

@@ -1,34 +1,62 @@
 """What the shell tells a session, and what a session asks of its shell."""
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from herald.bgp.family import Address, Prefix
+from herald.bgp.graceful_restart import Past
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Connect, and connect again for ever. The first attempt is made at once."""
+    """Connect, and connect again for ever. The first attempt is made at once.
+
+    `past` is what the peer may still have of us. Unless `complete`, more routes are going to be wished for, which the
+    peer may have from before, and no End-of-RIB must tell it that they are gone; `RoutesComplete` ends that.
+    """
+
+    past: Past = Past.NOTHING
+    complete: bool = True
+
+
+class Leaving(Enum):
+    """What we know of the time after `Stop`."""
+
+    FOR_GOOD = auto()  # the peer is to forget our routes now
+    TO_RETURN = auto()  # it may keep them, if that was agreed
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End for good; the peer is told `reason` (RFC 9003)."""
+    """End by our own will; a peer that is to forget our routes is told `reason` (RFC 9003)."""
 
     reason: str
+    leaving: Leaving = Leaving.FOR_GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesComplete:
+    """All that is wished for at present has been told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """TCP is up. `local_address` is our end of it; the others are what routes of each family can have as next hop."""
+    """TCP is up. `local_address` is our end of it; `local_ipv6` and `local_ipv4` are that or, of the other family, the
+    best address of the same interface.
+
+    `link_local` is an address of that interface too, and `on_link` says whether the peer is in one of its subnets.
+    """
 
     local_address: Address
     local_ipv6: IPv6Address | None
     local_ipv4: IPv4Address | None
     router_id: IPv4Address
+    link_local: IPv6Address | None = None
+    on_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +105,18 @@ class ParametersChanged:
     parameters: PeerParameters
 
 
+@dataclass(frozen=True, slots=True)
+class BfdDown:
+    """BFD, which watches over the session, has lost the peer (RFC 5882 §4.2); `reason` in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BfdUp:
+    """BFD sees the peer, now or again."""
+
+
 Event: TypeAlias = (
     Start
     | Stop
@@ -87,7 +127,10 @@ Event: TypeAlias = (
     | WritingPaused
     | WritingResumed
     | RoutesChanged
+    | RoutesComplete
     | ParametersChanged
+    | BfdDown
+    | BfdUp
 )
 
 

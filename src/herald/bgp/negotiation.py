@@ -3,9 +3,19 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from herald.bgp import capability
-from herald.bgp.capability import Capability, FourOctetAs, Multiprotocol, RouteRefresh
+from herald.bgp import capability, graceful_restart
+from herald.bgp.capability import (
+    Capability,
+    EnhancedRouteRefresh,
+    ExtendedMessage,
+    ExtendedNextHop,
+    FourOctetAs,
+    HostName,
+    Multiprotocol,
+    RouteRefresh,
+)
 from herald.bgp.family import Family
+from herald.bgp.graceful_restart import NO_AGREEMENT, Agreement, Standing
 from herald.bgp.message import Open
 from herald.bgp.notification import Code, OpenSubcode, WireError
 from herald.bgp.parameters import PeerParameters, expected_peer
@@ -14,7 +24,10 @@ from herald.bgp.path_attribute import WireContext
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """What holds for one session. `hold_time` 0 means that nobody sends keepalives; `keepalive_time` in seconds."""
+    """What holds for one session. `hold_time` 0 means that nobody sends keepalives; `keepalive_time` in seconds.
+
+    `extended_next_hop` are the families whose routes may have a next hop of IPv6 although they are not (RFC 8950).
+    """
 
     remote_asn: int
     remote_router_id: IPv4Address
@@ -23,13 +36,31 @@ class Negotiated:
     families: frozenset[Family]
     wire: WireContext
     capabilities: tuple[Capability, ...]
+    extended_next_hop: frozenset[Family] = frozenset()
+    graceful_restart: Agreement = NO_AGREEMENT
+    enhanced_refresh: bool = False
+    extended_messages: bool = False
 
 
-def offer(parameters: PeerParameters, router_id: IPv4Address) -> Open:
-    """Our OPEN: each family, route refresh, four-octet AS."""
+def offer(
+    parameters: PeerParameters, router_id: IPv4Address, standing: Standing | None = None, host_name: str = ""
+) -> Open:
+    """Our OPEN: each family, the extended next hop over IPv6, route refresh of both kinds, and so on.
+
+    `standing` as for one who has not restarted; without `host_name` none is told.
+    """
     families = sorted(parameters.families, key=lambda family: family.value)
     multiprotocol = tuple(Multiprotocol(family) for family in families)
-    capabilities: tuple[Capability, ...] = (*multiprotocol, RouteRefresh(), FourOctetAs(parameters.local_asn))
+    capabilities: tuple[Capability, ...] = (
+        *multiprotocol,
+        *_extended_next_hop(parameters),
+        RouteRefresh(),
+        EnhancedRouteRefresh(),
+        ExtendedMessage(),
+        graceful_restart.offered(parameters, standing or Standing()),
+        FourOctetAs(parameters.local_asn),
+        *((HostName(host_name),) if host_name else ()),
+    )
     return Open(parameters.local_asn, parameters.hold_time, router_id, capabilities)
 
 
@@ -52,6 +83,10 @@ def negotiate(parameters: PeerParameters, ours: Open, theirs: Open) -> Negotiate
         families=_families(parameters, theirs),
         wire=WireContext(four_octet_as=theirs.four_octet_as, internal=internal),
         capabilities=theirs.capabilities,
+        extended_next_hop=_extended_families(ours) & _extended_families(theirs),
+        graceful_restart=graceful_restart.agree(ours, theirs),
+        enhanced_refresh=_both(ours, theirs, EnhancedRouteRefresh()),
+        extended_messages=_both(ours, theirs, ExtendedMessage()),
     )
 
 
@@ -69,6 +104,19 @@ def offered_families(theirs: Open) -> frozenset[Family]:
     return families if families or foreign else frozenset({Family.IPV4_UNICAST})
 
 
+def _extended_next_hop(parameters: PeerParameters) -> tuple[ExtendedNextHop, ...]:
+    """Over IPv6 only: elsewhere IPv4 routes have an IPv4 next hop anyhow (RFC 8950 §3)."""
+    over_ipv4 = parameters.peer_address is not None and parameters.peer_address.version == 4
+    if over_ipv4 or Family.IPV4_UNICAST not in parameters.families:
+        return ()
+    return (ExtendedNextHop((Family.IPV4_UNICAST,)),)
+
+
+def _extended_families(said: Open) -> frozenset[Family]:
+    offered = (entry.families for entry in said.capabilities if isinstance(entry, ExtendedNextHop))
+    return frozenset(family for families in offered for family in families)
+
+
 def _families(parameters: PeerParameters, theirs: Open) -> frozenset[Family]:
     common = parameters.families & offered_families(theirs)
     if not common:
@@ -78,6 +126,10 @@ def _families(parameters: PeerParameters, theirs: Open) -> frozenset[Family]:
         reason = f"the peer does not offer {names}, and nothing else is configured"
         raise WireError(Code.OPEN_MESSAGE_ERROR, OpenSubcode.UNSUPPORTED_CAPABILITY, reason, data)
     return common
+
+
+def _both(ours: Open, theirs: Open, wanted: Capability) -> bool:
+    return wanted in ours.capabilities and wanted in theirs.capabilities
 
 
 def _keepalive_time(parameters: PeerParameters, hold_time: int) -> float:

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from ipaddress import IPv4Address
 from typing import Literal, assert_never
 
+from herald.bfd.profile import BFDProfile
 from herald.bgp.family import BOTH_FAMILIES, Address, Family
 
 
@@ -25,14 +26,19 @@ class Password:
 class PeerParameters:
     """One BGP session as wished for.
 
-    Exactly one of `peer_asn` and `dynamic_asn` says who the peer may be. Times are whole seconds; `hold_time` is 0 (no
-    keepalives at all) or 3 to 65535, `keepalive_time` None means a third of the hold time, and `connect_time` is the
-    longest wait between two attempts, None meaning 30. `multihop` matters to external peers only: without it the
-    packets live for one hop. Raises `ValueError` for what cannot be spoken.
+    Exactly one of `peer_asn` and `dynamic_asn` says who the peer may be. With `interface` the peer is whoever is found
+    behind it (unnumbered): `peer_address` is then its link-local address, None while nobody is found. Times are whole
+    seconds; `hold_time` is 0 (no keepalives at all) or 3 to 65535, `keepalive_time` None means a third of the hold
+    time, and `connect_time` is the longest wait between two attempts, None meaning 30. `multihop` matters to external
+    peers only: without it the packets live for one hop. `ttl_security` takes packets of the peer only that no router
+    has passed on (RFC 5082), and sends such. `restart_time` is how long the peer is to keep our routes without us (1 to
+    4095), None for not at all. `vrf` and `interface` are names of devices of this host. `bfd` is how BFD watches over
+    the session (RFC 5882), None for not at all. Raises `ValueError` for what
+    cannot be spoken.
     """
 
     name: str
-    peer_address: Address
+    peer_address: Address | None
     local_asn: int
     peer_asn: int | None = None
     peer_port: int = 179
@@ -47,15 +53,26 @@ class PeerParameters:
     families: frozenset[Family] = BOTH_FAMILIES
     vrf: str | None = None
     interface: str | None = None
+    ttl_security: bool = False
+    bfd: BFDProfile | None = None
+    restart_time: int | None = None
 
     def __post_init__(self) -> None:
         if (self.peer_asn is None) == (self.dynamic_asn is None):
             raise ValueError(f"peer {self.name}: exactly one of peer_asn and dynamic_asn is needed")
         if self.hold_time in {1, 2} or not 0 <= self.hold_time <= 0xFFFF:
             raise ValueError(f"peer {self.name}: hold_time {self.hold_time} s is not 0 or 3 to 65535")
+        if self.restart_time is not None and not 1 <= self.restart_time <= 4095:
+            raise ValueError(f"peer {self.name}: restart_time {self.restart_time} s is not 1 to 4095")
         if not self.families:
             raise ValueError(f"peer {self.name}: no address family")
-        if self.source_address is not None and self.source_address.version != self.peer_address.version:
+        if self.peer_address is None and self.interface is None:
+            raise ValueError(f"peer {self.name}: one of peer_address and interface is needed")
+        if self.ttl_security and self.multihop:
+            raise ValueError(f"peer {self.name}: ttl_security and multihop exclude each other")
+        if self.source_address is None or self.peer_address is None:
+            return
+        if self.source_address.version != self.peer_address.version:
             raise ValueError(
                 f"peer {self.name}: source_address {self.source_address} and peer_address {self.peer_address} "
                 "are of different IP families"
@@ -63,8 +80,16 @@ class PeerParameters:
 
     @property
     def endpoint(self) -> str:
-        """`10.0.0.1:179` or `[2001:db8::1]:179`."""
-        host = f"[{self.peer_address}]" if self.peer_address.version == 6 else str(self.peer_address)
+        """`10.0.0.1:179`, `[2001:db8::1]:179`, or `eth0:179`, which stays when another neighbour is found there."""
+        return f"{self.interface}:{self.peer_port}" if self.interface is not None else self.remote
+
+    @property
+    def remote(self) -> str:
+        """Who is dialled: as `endpoint`, but `[fe80::1%eth0]:179` once somebody is found behind the interface."""
+        if self.peer_address is None:
+            return f"{self.interface}:{self.peer_port}"
+        zone = f"%{self.interface}" if self.interface is not None else ""
+        host = f"[{self.peer_address}{zone}]" if self.peer_address.version == 6 else str(self.peer_address)
         return f"{host}:{self.peer_port}"
 
     @property
@@ -101,6 +126,9 @@ EFFECT_OF_CHANGE: dict[str, Change] = {
     "families": Change.RESET,
     "vrf": Change.RESET,
     "interface": Change.RESET,
+    "ttl_security": Change.RESET,
+    "bfd": Change.AT_ONCE,
+    "restart_time": Change.NEXT_SESSION,
 }
 
 

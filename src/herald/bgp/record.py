@@ -11,9 +11,10 @@ from herald.bgp.capability import Capability
 from herald.bgp.conversation import Conversation
 from herald.bgp.family import Family
 from herald.bgp.fsm import State
+from herald.bgp.graceful_restart import NO_AGREEMENT, said
 from herald.bgp.message import MessageType
 from herald.bgp.parameters import Change, PeerParameters, changed_fields
-from herald.bgp.snapshot import FamilySnapshot, Neighbor, SessionError, SessionSnapshot
+from herald.bgp.snapshot import FamilySnapshot, Neighbor, RestartSnapshot, SessionError, SessionSnapshot
 
 
 class Record:
@@ -25,6 +26,7 @@ class Record:
         self.down_at: float | None = None
         self.flaps = 0
         self.ups = 0
+        self.short_sessions = 0  # how many in a row were not stable
         self.last_error: SessionError | None = None
         self.pinned_error: SessionError | None = None  # the first one since the session was last Established
         self.messages_in: Counter[MessageType] = Counter()
@@ -37,8 +39,9 @@ class Record:
         self.ups += 1
         self.pinned_error = None
 
-    def down(self, now: float) -> None:
-        """The session was Established and is no more."""
+    def down(self, now: float, *, stable: bool) -> None:
+        """The session was Established and is no more; `stable` if it stood for long."""
+        self.short_sessions = 0 if stable else self.short_sessions + 1
         self.established_at = None
         self.down_at = now
         self.flaps += 1
@@ -88,6 +91,8 @@ class Record:
             ups=self.ups,
             pending_changes=changed_fields(attempted, parameters, Change.NEXT_SESSION) if conversation else (),
             neighbor=_neighbor(parameters, conversation or last),
+            short_sessions=self.short_sessions,
+            graceful_restart=_restart(conversation) if conversation else None,
         )
 
 
@@ -104,6 +109,20 @@ def _neighbor(parameters: PeerParameters, last: Conversation | None) -> Neighbor
         connect_time=parameters.connect_time,
         local_address=last.local_address if last else None,
         local_router_id=last.offered.router_id if last else parameters.router_id,
+        interface=parameters.interface,
+        vrf=parameters.vrf,
+        ttl_security=parameters.ttl_security,
+    )
+
+
+def _restart(conversation: Conversation) -> RestartSnapshot:
+    theirs, agreed = conversation.theirs, conversation.negotiated
+    agreement = agreed.graceful_restart if agreed else NO_AGREEMENT
+    return RestartSnapshot(
+        offered=said(conversation.offered),
+        received=said(theirs) if theirs else None,
+        kept=tuple(family for family in Family if family in agreement.kept),
+        notification=agreement.notification,
     )
 
 
@@ -124,7 +143,9 @@ def _family(rib: FamilyRib, attempted: PeerParameters, conversation: Conversatio
         reason=reason,
         received=conversation.received[family] if conversation else 0,
         received_withdrawn=conversation.received_withdrawn[family] if conversation else 0,
-        next_hop=conversation.next_hop(family) if conversation else None,
+        next_hop=conversation.next_hop(family) if conversation else (),
+        end_of_rib_sent=agreed is not None and rib.in_session and not rib.end_of_rib_due,
+        end_of_rib_received=conversation is not None and family in conversation.ends_of_rib,
     )
 
 

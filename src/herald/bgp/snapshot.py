@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
 
+from herald.bgp.capability import GracefulRestart
 from herald.bgp.family import Address, Family
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
@@ -39,7 +40,7 @@ class FamilySnapshot:
     `wanted` are the prefixes wished for, `advertised` those the peer has been sent, `pending` those about to be. If
     `reason` is not None, some or all wanted routes are not sent for it. `received` and `received_withdrawn` count
     announcements and withdrawals since the session came up; received routes are not kept. `next_hop` is what the
-    peer is told, None without a session or where there is none.
+    peer is told, nothing without a session or where there is none. An End-of-RIB says that the first table is complete.
     """
 
     family: Family
@@ -50,17 +51,33 @@ class FamilySnapshot:
     reason: str | None
     received: int
     received_withdrawn: int
-    next_hop: Address | None = None
+    next_hop: tuple[Address, ...] = ()
+    end_of_rib_sent: bool = False
+    end_of_rib_received: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSnapshot:
+    """Graceful restart on one connection: what either side has said, and the families that the peer would keep.
+
+    `notification`: it keeps them also for a NOTIFICATION (RFC 8538).
+    """
+
+    offered: GracefulRestart | None
+    received: GracefulRestart | None
+    kept: tuple[Family, ...]
+    notification: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
     """Both ends as configured, and our address and router ID as they are, or last were, on a connection.
 
-    Times in seconds; `keepalive_time` None: a third of the hold time.
+    Times in seconds; `keepalive_time` None: a third of the hold time. Of an unnumbered peer `interface` is the one
+    behind which it is, and `address` None while nobody is found there.
     """
 
-    address: Address
+    address: Address | None
     port: int
     peer_asn: int | None
     families: tuple[Family, ...]
@@ -71,6 +88,9 @@ class Neighbor:
     connect_time: int | None
     local_address: Address | None
     local_router_id: IPv4Address | None
+    interface: str | None = None
+    vrf: str | None = None
+    ttl_security: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +99,8 @@ class SessionSnapshot:
 
     `pinned_error` is the first error since the session was last Established: of a hundred failed attempts the one that
     tells most. `ups` and `flaps` count how often it came up and went down, `down_at` is when it last did.
-    `pending_changes` are configured fields that take effect with the next session.
+    `pending_changes` are configured fields that take effect with the next session. `short_sessions` counts those in a row
+    that fell soon after they had come up; from the second one on, the waits between attempts grow longer.
     """
 
     name: str
@@ -106,6 +127,8 @@ class SessionSnapshot:
     ups: int
     pending_changes: tuple[str, ...]
     neighbor: Neighbor
+    short_sessions: int = 0
+    graceful_restart: RestartSnapshot | None = None
 
     @property
     def advertised(self) -> int:

@@ -25,9 +25,10 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     nextRetry, lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
                     updatesWithErrors, messagesIn, messagesOut,
                     capabilities: {offered: [text], received: [text]},
-                    neighbor: {address, port, peerASN, families: [text], internal, multihop, holdTime, keepaliveTime,
-                               connectTime, localAddress, localRouterID},
-                    families: [{family, negotiated, wanted, advertised, pending, received, nextHop, reason}]}]
+                    neighbor: {address, interface, vrf, port, peerASN, families: [text], internal, multihop,
+                               ttlSecurity, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
+                    families: [{family, negotiated, wanted, advertised, pending, received, nextHop,
+                                nextHopLinkLocal, reason}]}]
                     `since`: how long in this state; `nextRetry`: how long until the next attempt
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
                     established}]
@@ -214,7 +215,10 @@ def _session(one: SessionSnapshot, now: float) -> Document:
 
 def _neighbor(one: Neighbor) -> Document:
     return {
-        "address": str(one.address),
+        "address": str(one.address) if one.address else None,
+        "interface": one.interface,
+        "vrf": one.vrf,
+        "ttlSecurity": one.ttl_security,
         "port": one.port,
         "peerASN": one.peer_asn,
         "families": [family.text for family in one.families],
@@ -236,7 +240,8 @@ def _family(one: FamilySnapshot) -> Document:
         "advertised": one.advertised,
         "pending": one.pending,
         "received": one.received,
-        "nextHop": str(one.next_hop) if one.next_hop else None,
+        "nextHop": str(one.next_hop[0]) if one.next_hop else None,
+        "nextHopLinkLocal": str(one.next_hop[1]) if len(one.next_hop) > 1 else None,
         "reason": one.reason,
     }
 

@@ -1,5 +1,9 @@
 """Dialling a BGP peer: one TCP connection with the socket options that its parameters ask for.
 
+    to an external peer     TTL 1      a router on the way would need ebgpMultiHop
+    to any other            TTL 255
+    ttlSecurity             TTL 255, and what comes with less is not taken (GTSM, RFC 5082)
+
 Whatever cannot be set as configured fails the attempt. Most of all a password: a session that comes up without the MD5
 key it was given is worse than none. Messages are for people and name the addresses.
 """
@@ -15,7 +19,8 @@ from herald.bgp.parameters import PeerParameters
 
 _TCP_MD5SIG = 14
 _LONGEST_MD5_KEY = 80
-_TTL_SINGLE_HOP, _TTL_MULTIHOP = 1, 255
+_IP_MINTTL, _IPV6_MINHOPCOUNT = 21, 73
+_TTL_SINGLE_HOP, _TTL_MOST = 1, 255
 _DSCP_CS6 = 0xC0  # internetwork control (RFC 4271 appendix E)
 
 
@@ -28,44 +33,64 @@ async def dial(parameters: PeerParameters) -> socket.socket:
 
     It does not give up by itself before the kernel does; the session has a deadline of its own.
     """
-    family = socket.AF_INET if parameters.peer_address.version == 4 else socket.AF_INET6
+    peer = parameters.peer_address
+    if peer is None:
+        raise DialError(f"{parameters.interface}: no neighbour is known there")
+    family = socket.AF_INET if peer.version == 4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        _prepare(sock, parameters)
-        await _connect(sock, parameters)
+        prepare(sock, parameters)
+        if parameters.password is not None:
+            set_md5_key(sock, peer, parameters.password.reveal())
+        if parameters.source_address is not None:
+            _bind(sock, parameters.source_address, parameters)
+        await _connect(sock, peer, parameters)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _prepare(sock: socket.socket, parameters: PeerParameters) -> None:
+def prepare(sock: socket.socket, parameters: PeerParameters) -> None:
+    """Set what is the same for both ends of a connection. Raises `DialError`."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if parameters.hold_time:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, parameters.hold_time * 1000)
-    ttl = _TTL_MULTIHOP if parameters.internal or parameters.multihop else _TTL_SINGLE_HOP
+    far = parameters.internal or parameters.multihop or parameters.ttl_security
+    ttl = _TTL_MOST if far else _TTL_SINGLE_HOP
     if sock.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _DSCP_CS6)
     else:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _DSCP_CS6)
+    if parameters.ttl_security:
+        _refuse_distant_packets(sock)
     if parameters.vrf is not None:
         _bind_to_device(sock, parameters.vrf)
-    if parameters.password is not None:
-        _set_md5_key(sock, parameters.peer_address, parameters.password.reveal())
-    if parameters.source_address is not None:
-        _bind(sock, parameters.source_address, parameters)
+
+
+def _refuse_distant_packets(sock: socket.socket) -> None:
+    """The kernel drops what a router has passed on, the answer to our SYN included."""
+    try:
+        if sock.family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, _TTL_MOST)
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, _TTL_MOST)
+    except OSError as error:
+        raise DialError(f"this kernel cannot do ttlSecurity: {_words(error)}; not connecting without it") from error
 
 
 def _bind_to_device(sock: socket.socket, device: str) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
     except OSError as error:
+        if error.errno == errno.ENODEV:
+            raise DialError(f"VRF {device}: this node has no device of that name") from error
         raise DialError(f"cannot connect within VRF {device}: {_words(error)}") from error
 
 
-def _set_md5_key(sock: socket.socket, peer: Address, secret: str) -> None:
+def set_md5_key(sock: socket.socket, peer: Address, secret: str) -> None:
     """TCP_MD5SIG (RFC 2385): a `sockaddr_storage` of the peer, flags, key length, interface, an 80-octet key."""
     key = secret.encode()
     if not 0 < len(key) <= _LONGEST_MD5_KEY:
@@ -92,9 +117,9 @@ def _bind(sock: socket.socket, source: Address, parameters: PeerParameters) -> N
         raise DialError(f"cannot use source address {source}: {_words(error)}") from error
 
 
-async def _connect(sock: socket.socket, parameters: PeerParameters) -> None:
+async def _connect(sock: socket.socket, peer: Address, parameters: PeerParameters) -> None:
     try:
-        target = _sockaddr(parameters.peer_address, parameters.peer_port, parameters)
+        target = _sockaddr(peer, parameters.peer_port, parameters)
         await asyncio.get_running_loop().sock_connect(sock, target)
     except OSError as error:
         raise DialError(_refusal(error, parameters)) from error
@@ -105,25 +130,34 @@ def _sockaddr(address: Address, port: int, parameters: PeerParameters) -> tuple[
     if address.version == 4:
         return str(address), port
     needs_scope = address.is_link_local and parameters.interface is not None
-    return str(address), port, 0, socket.if_nametoindex(parameters.interface or "") if needs_scope else 0
+    return str(address), port, 0, _index(parameters.interface or "") if needs_scope else 0
+
+
+def _index(interface: str) -> int:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError as error:
+        raise DialError(f"interface {interface}: this node has no such interface") from error
 
 
 def _refusal(error: OSError, parameters: PeerParameters) -> str:
     """Why the connection did not come up, in words."""
+    if isinstance(error, DialError):
+        return str(error)
     match error.errno:
         case errno.ECONNREFUSED:
-            return f"connection refused by {parameters.endpoint}"
+            return f"connection refused by {parameters.remote}"
         case errno.EHOSTUNREACH:
             return f"no route to host {parameters.peer_address}, or it does not answer on its link"
         case errno.ENETUNREACH:
             return f"no route to host {parameters.peer_address}"
         case errno.ETIMEDOUT:
             hint = "; with a password set, a mismatch looks like this" if parameters.password is not None else ""
-            return f"timed out: no answer to SYN from {parameters.endpoint}{hint}"
+            return f"timed out: no answer to SYN from {parameters.remote}{hint}"
         case errno.EADDRNOTAVAIL:
             return f"no local address to reach {parameters.peer_address} from"
         case _:
-            return f"cannot connect to {parameters.endpoint}: {_words(error)}"
+            return f"cannot connect to {parameters.remote}: {_words(error)}"
 
 
 def _words(error: OSError) -> str:
