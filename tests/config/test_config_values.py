@@ -25,9 +25,9 @@ from config_resources import (
 
 from herald.api.bgp_advertisement import ASPrepend
 from herald.api.bgp_peer import GracefulRestart as WrittenGracefulRestart
+from herald.bfd.profile import DEFAULT
 from herald.bgp.community import Community, LargeCommunity
 from herald.config.advertisement import Prepend
-from herald.config.bfd_profile import DEFAULT
 from herald.config.peer import GracefulRestart
 from herald.config.pool import ServiceAllocation
 from herald.config.problem import Severity

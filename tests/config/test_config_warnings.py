@@ -206,7 +206,6 @@ def test_two_identities_on_one_node_are_worth_a_word_and_no_error(spec: dict[str
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        ({"bfd_profile": "default"}, "spec.bfdProfile"),
         ({"graceful_restart": GracefulRestart(enabled=True)}, "spec.gracefulRestart"),
         ({"enable_graceful_restart": True}, "spec.enableGracefulRestart"),
         ({"vrf": "red"}, "spec.vrf"),

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from herald.api.bgp_peer import BGPPeer
-from herald.config.bfd_profile import DEFAULT, BFDProfile
+from herald.bfd.profile import BFDProfile
 from herald.config.compile_advertisements import Targets, bgp_compiler, l2_compiler
 from herald.config.compile_bfd import compile_bfd_profile
 from herald.config.compile_communities import community_compiler
@@ -94,7 +94,7 @@ def compile_config(
         l2_advertisements=l2.values,
         bgp_advertisements=bgp.values,
         peers={peer.name: peer for peer in peers.values},
-        bfd_profiles=_profiles(peers.in_force, around, past),
+        bfd_profiles=_profiles(peers.in_force, around),
         nodes=nodes,
     )
     found = chain(
@@ -166,12 +166,8 @@ def _settle_peers(
     return settle(peers, last_good, (at_present, as_before))
 
 
-def _profiles(
-    peers: Iterable[InForce[BGPPeer, Peer]], around: Surroundings, past: Surroundings
-) -> dict[str, BFDProfile]:
-    profiles = dict(around.bfd_profiles)
-    for entry in peers:
-        name = entry.value.bfd_profile
-        if name is not None and name not in profiles:
-            profiles[name] = past.bfd_profiles.get(name, DEFAULT)
+def _profiles(peers: Iterable[InForce[BGPPeer, Peer]], around: Surroundings) -> dict[str, BFDProfile]:
+    """Those that are there, and those that peers use besides: the built-in one, and what only the past knows."""
+    used = (entry.value.bfd_profile for entry in peers)
+    profiles = {profile.name: profile for profile in used if profile is not None} | dict(around.bfd_profiles)
     return dict(sorted(profiles.items()))

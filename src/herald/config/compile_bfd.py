@@ -1,7 +1,7 @@
 """BFDProfiles → profiles, with the bounds checked and the defaults filled in."""
 
 from herald.api import bfd_profile as api
-from herald.config.bfd_profile import DEFAULT, BFDProfile
+from herald.bfd.profile import DEFAULT, BFDProfile
 from herald.config.findings import Findings
 
 _INTERVAL_MS = (10, 60000)

@@ -4,10 +4,11 @@ from ipaddress import IPv4Address
 
 from herald.api import bgp_peer as api
 from herald.api import duration
+from herald.bfd import profile as bfd_profile
+from herald.bfd.profile import BFDProfile
 from herald.bgp.parameters import Password
 from herald.cluster.meta import NamespacedName, PeerName
 from herald.cluster.secret import BASIC_AUTH, Secret
-from herald.config import bfd_profile
 from herald.config.bgp_timers import resolve_timers
 from herald.config.findings import Findings
 from herald.config.nearest import suggestion
@@ -54,7 +55,7 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
         ebgp_multi_hop=spec.ebgp_multi_hop,
         vrf=spec.vrf,
         password=password,
-        bfd_profile=spec.bfd_profile or None,
+        bfd_profile=_bfd_profile(spec.bfd_profile, around),
         graceful_restart=graceful_restart,
         dual_stack_address_family=spec.dual_stack_address_family,
         disable_mp=spec.disable_mp,
@@ -220,6 +221,10 @@ def _check_bfd_profile(name: str, found: Findings, around: Surroundings) -> None
     found.add("HL077", field, f'peer referencing non existing bfd profile "{name}"{suggestion(name, known)}')
 
 
+def _bfd_profile(name: str, around: Surroundings) -> BFDProfile | None:
+    return around.bfd_profiles.get(name, bfd_profile.DEFAULT) if name else None
+
+
 def _means_built_in(name: str, around: Surroundings) -> bool:
     return name == bfd_profile.DEFAULT.name and not around.is_left_out("BFDProfile", name)
 
@@ -246,7 +251,6 @@ def _whole_seconds(text: str | None, field: str, found: Findings) -> int | None:
 
 def _add_inactive(spec: api.BGPPeerSpec, found: Findings) -> None:
     inactive = {
-        "bfdProfile": (bool(spec.bfd_profile), "no BFD session watches over this peer; its hold time does"),
         "gracefulRestart": (
             spec.graceful_restart is not None and spec.graceful_restart.enabled,
             "the peer drops our routes when a speaker restarts",

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from herald.bfd.profile import BFDProfile
 from herald.cluster.meta import NodeName, PeerName, PoolName
 from herald.cluster.node import Node
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
-from herald.config.bfd_profile import BFDProfile
 from herald.config.peer import Peer
 from herald.config.pool import Pool
 

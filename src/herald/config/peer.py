@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from herald.bfd.profile import BFDProfile
 from herald.bgp.parameters import Password
 from herald.cluster.meta import PeerName
 from herald.cluster.selector import LabelSelector, matches_any
@@ -21,7 +22,7 @@ class Peer:
     """A BGPPeer that compiled. Times in seconds; None means not given.
 
     Exactly one of `peer_asn` and `dynamic_asn`, exactly one of `peer_address` and `interface` is set. `password` is
-    resolved from the manifest or the Secret.
+    resolved from the manifest or the Secret, `bfd_profile` from the BFDProfile of that name or the built-in one.
     """
 
     name: PeerName
@@ -40,7 +41,7 @@ class Peer:
     ebgp_multi_hop: bool
     vrf: str
     password: Password | None
-    bfd_profile: str | None
+    bfd_profile: BFDProfile | None
     graceful_restart: GracefulRestart | None
     dual_stack_address_family: bool
     disable_mp: bool

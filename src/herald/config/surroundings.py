@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from herald.bfd.profile import BFDProfile
 from herald.cluster.meta import NamespacedName
 from herald.cluster.secret import Secret
-from herald.config.bfd_profile import BFDProfile
 from herald.config.compile_communities import Alias
 from herald.config.findings import ObjectKey
 

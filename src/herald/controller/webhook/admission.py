@@ -30,8 +30,8 @@ from herald.api.finding import Fault
 from herald.api.ip_address_pool import IPAddressPool
 from herald.api.l2_advertisement import L2Advertisement
 from herald.api.scheme import Kind
+from herald.bfd import profile as bfd_profile
 from herald.cluster.meta import NamespacedName
-from herald.config import bfd_profile
 from herald.config.compile import compile_config
 from herald.config.findings import ObjectKey
 from herald.config.problem import Problem, Severity
