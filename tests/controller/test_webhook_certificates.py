@@ -25,7 +25,7 @@ from herald.controller.webhook.certificates import (
     issue,
     united,
 )
-from herald.controller.webhook.tls import CertificateError, install
+from herald.controller.webhook.tls import CertificateError, ServedCertificate
 from herald.observe.tls import TlsOptions
 
 NAMES = ("metallb-webhook-service.metallb-system.svc", "127.0.0.1")
@@ -148,15 +148,15 @@ def test_other_keys_of_the_secret_stay() -> None:
 
 def handshake(served: Mapping[str, bytes], trusted: bytes, name: str, now: datetime) -> bool:
     """Whether a client that trusts `trusted` accepts what is served, at whatever time it is."""
-    server = TlsOptions().context()
-    install(server, served[CERT], served[KEY])
+    one = ServedCertificate(TlsOptions())
+    one.install(served[CERT], served[KEY])
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(cadata=trusted.decode())
     # Only chains are judged here: the certificates' times are not today's.
     client.verify_flags |= _NO_CHECK_TIME
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = client.wrap_bio(to_client, to_server, server_hostname=name)
-    theirs = server.wrap_bio(to_server, to_client, server_side=True)
+    theirs = one.context.wrap_bio(to_server, to_client, server_side=True)
     try:
         for _ in range(4):
             for side in (ours, theirs):
@@ -180,14 +180,14 @@ def test_a_client_finds_every_name(name: str) -> None:
 
 
 def test_what_cannot_be_served_is_an_error_without_the_key() -> None:
-    context = TlsOptions().context()
+    one = ServedCertificate(TlsOptions())
     for certificate, key in ((b"", b""), (FRESH[CERT], OTHER[KEY]), (b"x", FRESH[KEY]), (FRESH[CERT], b"x")):
         with pytest.raises(CertificateError, match=r"tls\.crt and tls\.key cannot be served") as caught:
-            install(context, certificate, key)
+            one.install(certificate, key)
         assert "PRIVATE" not in str(caught.value)
 
 
 def test_no_key_is_left_in_a_file() -> None:
     before = set(Path("/proc/self/fd").iterdir())
-    install(TlsOptions().context(), FRESH[CERT], FRESH[KEY])
+    ServedCertificate(TlsOptions()).install(FRESH[CERT], FRESH[KEY])
     assert len(set(Path("/proc/self/fd").iterdir())) == len(before)

@@ -6,11 +6,17 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from webhook_requests import l2, pool, world
 
 from herald.controller.webhook import server
@@ -18,12 +24,35 @@ from herald.controller.webhook.app import application
 from herald.controller.webhook.certificate_files import follow_files
 from herald.controller.webhook.certificates import CA_CERT, CERT, KEY, Step, issue
 from herald.controller.webhook.readiness import Readiness
-from herald.controller.webhook.tls import install
+from herald.controller.webhook.tls import CertificateError, ServedCertificate
 from herald.observe.tls import TlsOptions
 
 NOW = datetime.now(UTC)
+
+
+def rsa_pair() -> dict[str, bytes]:
+    """What another one leaves, MetalLB for example: its keys are RSA."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(hours=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = signed.public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {CA_CERT: pem, CERT: pem, KEY: private}
+
+
 FIRST = issue(Step.RENEW_ALL, {}, ["127.0.0.1"], NOW)
 SECOND = issue(Step.RENEW_ALL, FIRST, ["127.0.0.1"], NOW)
+RSA = rsa_pair()
 PATH = "/validate-metallb-io-v1beta1-ipaddresspool"
 
 
@@ -32,7 +61,7 @@ class Running:
     """A server on loopback."""
 
     port: int
-    context: ssl.SSLContext
+    served: ServedCertificate
     task: asyncio.Task[None]
 
     async def ask(self, ca: bytes) -> httpx2.Response:
@@ -55,25 +84,34 @@ class Running:
 
 @asynccontextmanager
 async def running(idle_s: float = 10.0) -> AsyncIterator[Running]:
-    context = TlsOptions().context()
-    install(context, FIRST[CERT], FIRST[KEY])
+    served = ServedCertificate(TlsOptions())
+    served.install(FIRST[CERT], FIRST[KEY])
     listening = server.bound("127.0.0.1", 0)
     app = application(lambda: world(pool("old", "10.0.0.0/24"), l2("all")))
-    task = asyncio.create_task(server.serve(app, listening, context, idle_s))
+    task = asyncio.create_task(server.serve(app, listening, served.context, idle_s))
     try:
-        yield Running(listening.getsockname()[1], context, task)
+        yield Running(listening.getsockname()[1], served, task)
     finally:
         task.cancel()
         await asyncio.wait([task])
 
 
 async def test_the_next_handshake_after_a_change_sees_the_new_certificate() -> None:
-    async with running() as served:
-        assert (await served.ask(FIRST[CA_CERT])).json()["response"]["allowed"] is False
-        install(served.context, SECOND[CERT], SECOND[KEY])
+    async with running() as one:
+        assert (await one.ask(FIRST[CA_CERT])).json()["response"]["allowed"] is False
+        for data in (SECOND, RSA, FIRST, RSA):
+            one.served.install(data[CERT], data[KEY])
+            assert (await one.ask(data[CA_CERT])).status_code == 200
         with pytest.raises(httpx2.ConnectError, match="certificate verify failed"):
-            await served.ask(FIRST[CA_CERT])
-        assert (await served.ask(SECOND[CA_CERT])).status_code == 200
+            await one.ask(FIRST[CA_CERT])
+
+
+async def test_a_pair_that_does_not_fit_leaves_the_one_before_in_use() -> None:
+    async with running() as one:
+        for certificate, key in ((SECOND[CERT], FIRST[KEY]), (RSA[CERT], FIRST[KEY]), (b"", SECOND[KEY])):
+            with pytest.raises(CertificateError):
+                one.served.install(certificate, key)
+            assert (await one.ask(FIRST[CA_CERT])).status_code == 200
 
 
 async def test_whoever_sends_rubbish_hinders_nobody() -> None:
@@ -108,7 +146,7 @@ async def test_files_are_followed_and_rubbish_in_them_changes_nothing(tmp_path: 
     served: list[bytes] = []
 
     async def put(certificate: bytes, key: bytes) -> None:
-        install(TlsOptions().context(), certificate, key)
+        ServedCertificate(TlsOptions()).install(certificate, key)
         served.append(certificate)
 
     def write(content: dict[str, bytes]) -> None:

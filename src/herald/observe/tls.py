@@ -161,6 +161,42 @@ def _identity(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+def served_by(options: TlsOptions, certificate: bytes, key: bytes) -> ssl.SSLContext:
+    """A context that serves this chain (PEM). Raises ssl.SSLError or ValueError.
+
+    `ssl` reads files only; these two are in memory, so that a read-only file system is no hindrance and no key is on a
+    disk. A context of its own for every certificate: OpenSSL keeps one for each kind of key, so that in a context that
+    is used again an old RSA certificate may go on being served beside the new one; and of a pair that does not fit it
+    would keep the certificate and drop the key.
+    """
+    context = options.context()
+    with _Memory(certificate) as chain, _Memory(key) as private:
+        # A password keeps OpenSSL from asking a terminal for one.
+        context.load_cert_chain(chain.path, private.path, password="")
+    return context
+
+
+class _Memory:
+    """A file without a file system."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._descriptor = -1
+
+    @property
+    def path(self) -> str:
+        return f"/proc/self/fd/{self._descriptor}"
+
+    def __enter__(self) -> "_Memory":
+        self._descriptor = os.memfd_create("herald-tls", os.MFD_CLOEXEC)
+        with os.fdopen(os.dup(self._descriptor), "wb") as file:
+            file.write(self._content)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        os.close(self._descriptor)
+
+
 def self_signed(name: str, options: TlsOptions) -> Callable[[], ssl.SSLContext]:
     """A certificate for `name` that nobody else vouches for; key and certificate are on no disk.
 
@@ -169,13 +205,7 @@ def self_signed(name: str, options: TlsOptions) -> Callable[[], ssl.SSLContext]:
     made = subprocess.run(  # noqa: S603  # our own interpreter and module
         [sys.executable, "-m", "herald.observe.self_signed", name], check=True, capture_output=True, timeout=SIGNING_S
     )
-    descriptor = os.memfd_create("herald-certificate", os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, made.stdout)
-        context = options.context()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+    context = served_by(options, made.stdout, made.stdout)
     return lambda: context
 
 

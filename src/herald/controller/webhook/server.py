@@ -1,7 +1,7 @@
 """Listens on 9443 with TLS, and runs everything that the webhooks need.
 
-The listener opens with the first certificate; later ones are put into the same TLS context, so that no connection is
-lost. HTTP/1.1 only.
+The listener opens with the first certificate; later ones are for later handshakes, so that no connection is lost.
+HTTP/1.1 only.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from herald.controller.webhook.certificate_files import follow_files
 from herald.controller.webhook.options import WebhookOptions
 from herald.controller.webhook.readiness import Readiness
 from herald.controller.webhook.rotation import keep_certificates
-from herald.controller.webhook.tls import install
+from herald.controller.webhook.tls import ServedCertificate
 from herald.controller.webhook.world import World
 from herald.store.kubernetes.client import ApiClient
 
@@ -42,12 +42,12 @@ async def run_webhooks(
 
     Raises OSError at once if the port is taken.
     """
-    context = options.tls.context()
+    served = ServedCertificate(options.tls)
     listening = bound(options.host, options.port)
     first = asyncio.Event()
 
     async def put(certificate: bytes, key: bytes) -> None:
-        install(context, certificate, key)
+        served.install(certificate, key)
         first.set()
 
     told = readiness or Readiness()
@@ -61,7 +61,7 @@ async def run_webhooks(
                 tasks.create_task(follow_files(options.cert_dir, put, told))
             await first.wait()
             _log.info("webhooks enabled", extra={"op": "startup", "action": "webhooks enabled", "port": options.port})
-            await serve(application(world, client), listening, context)
+            await serve(application(world, client), listening, served.context)
 
 
 def bound(host: str, port: int) -> socket.socket:
