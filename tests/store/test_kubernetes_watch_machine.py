@@ -272,6 +272,45 @@ def test_a_long_stream_makes_past_failures_forgotten() -> None:
     assert machine.snapshot().failures == 0
 
 
+def silent_for(machine: WatchMachine, attempts: int) -> float:
+    """After a steady stream nobody answers so many attempts; the instant of the next."""
+    machine.handle(Ended(), STEADY)
+    now = STEADY
+    for _ in range(attempts):
+        machine.handle(Cut("refused"), now)
+        now = machine.deadline() or 0.0
+        machine.wake(now)
+    return now
+
+
+def test_a_server_that_has_just_come_back_is_asked_again_soon_though_it_refuses() -> None:
+    machine = following()
+    now = silent_for(machine, 10)
+    machine.handle(FORBIDDEN, now)
+    assert (machine.deadline() or 0.0) <= now + FIRST_PAUSE_S
+
+
+def test_a_server_that_came_back_without_its_history_is_listed_at_once() -> None:
+    machine = following()
+    now = silent_for(machine, 10)
+    assert told(machine.handle(page(100), now)) == [("follow", "100")]
+    assert told(machine.handle(GONE, now)) == RELIST
+
+
+def test_a_server_that_comes_and_goes_is_asked_ever_more_rarely() -> None:
+    machine = following()
+    now = silent_for(machine, 10)
+    for _ in range(6):
+        machine.handle(FORBIDDEN, now)
+        now = machine.deadline() or 0.0
+        machine.wake(now)
+        machine.handle(Cut("refused"), now)
+        now = machine.deadline() or 0.0
+        machine.wake(now)
+    machine.handle(FORBIDDEN, now)
+    assert (machine.deadline() or 0.0) >= now + LONGEST_PAUSE_S / 2
+
+
 def test_streams_that_end_early_but_bring_something_new_are_resumed_soon() -> None:
     machine, now = following(), 0.0
     for version in range(101, 120):

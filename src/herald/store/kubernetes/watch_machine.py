@@ -13,7 +13,8 @@ version that lies in its future, and say nothing for a long time. One small list
 A version that the server has forgotten is told by HTTP 410 or by an `ERROR` of code 410 in the stream: both lead to a
 new list, whose end shows what was deleted meanwhile. Any other cut is resumed behind the last whole event; what came of
 an event before the cut is dropped. A stream that lived for `STEADY_S` has proven the server: it is resumed at once. One
-that brought something new before it ended is resumed after the shortest pause.
+that brought something new before it ended is resumed after the shortest pause. After a silence, the first refusal is the
+word of a server that is there again, though it may not know its roles or its history yet: pauses begin anew.
 """
 
 import random
@@ -121,6 +122,7 @@ class WatchMachine:
         self._was_away = False
         self._failures = 0
         self._refusals = 0
+        self._is_forgiven = False
         self._opened_at = 0.0
         self._opened_behind: str | None = None
         self._rest = b""
@@ -275,6 +277,7 @@ class WatchMachine:
     def _refused(self, event: Refused, now: float) -> list[Effect]:
         doing = self._doing
         self._settle(now)
+        self._forgive()
         if event.status == GONE:
             self._expired_pages += self._phase is Phase.LISTING
             return self._list_anew(now)
@@ -307,7 +310,13 @@ class WatchMachine:
         is_steady = self._phase is Phase.FOLLOWING and now - self._opened_at > STEADY_S
         if is_steady:
             self._failures = self._refusals = 0
+            self._is_forgiven = False
         return is_steady
+
+    def _forgive(self) -> None:
+        """How long nobody answered says nothing of a server that does. Once: one that comes and goes is spared."""
+        if not self._is_forgiven:
+            self._failures, self._is_forgiven = 0, True
 
     def _resume_later(self, now: float) -> list[Effect]:
         if self._phase is Phase.FOLLOWING and self._version != self._opened_behind:
