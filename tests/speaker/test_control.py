@@ -425,3 +425,14 @@ async def test_a_speaker_that_does_not_speak_for_all_says_nothing(tmp_path: Path
     async with control(store, tmp_path, facts("node-0", "node-1"), told):
         await told.until(lambda: {"default/web", "default/api"} <= told.silences.keys())
         assert set(told.silences.values()) == {None}
+
+
+async def test_when_the_speaker_that_spoke_for_all_is_gone_the_next_one_does(tmp_path: Path) -> None:
+    told, store = Told(), MemoryStore([*BASE, service("web", "192.0.2.1")])
+    async with control(store, tmp_path, facts("node-0", "node-1"), told) as engine:
+        await told.until(lambda: "default/web" in told.silences)
+        assert told.silences["default/web"] is None
+        await engine.say(facts("node-1"))
+        await told.until(lambda: told.silences["default/web"] == "NO_READY_ENDPOINT")
+        await engine.say(facts("node-0", "node-1"))
+        await told.until(lambda: told.silences["default/web"] is None)

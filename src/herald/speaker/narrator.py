@@ -45,7 +45,7 @@ class Narrator:
         self._looked_at: View | None = None
         self._moved: deque[_Moved] = deque()
         self._to_check: dict[NamespacedName, None] = {}
-        self._silent: dict[NamespacedName, Reason] = {}
+        self._silent: dict[NamespacedName, tuple[Reason, bool]] = {}
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
         self._hinted: set[IPAddress] = set()
@@ -187,11 +187,11 @@ class Narrator:
         if reason is None:
             self._publisher.silent(key, None)
             return
-        self._silent[key] = reason
-        if reason != told:
-            # All speakers come to the same; one of them says it where people look. That there is no address (yet) is
-            # the controller's to say, with the reason; every new Service is in that state for a moment.
-            speaks = self._speaks_for_all(view) and reason.code is not Code.NO_ADDRESS
+        # All speakers come to the same; one of them says it where people look, and when that one is gone the next. That
+        # there is no address (yet) is the controller's to say, with the reason; every new Service is without for a moment.
+        speaks = self._speaks_for_all(view) and reason.code is not Code.NO_ADDRESS
+        self._silent[key] = reason, speaks
+        if (reason, speaks) != told:
             level = logging.WARNING if speaks else logging.DEBUG
             text = f"{key} is announced by nobody: {reason.words}"
             extra = {"event": "serviceNotAnnounced", "service": str(key), "reason": reason.log_word, "why": str(reason)}

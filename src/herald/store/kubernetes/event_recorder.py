@@ -1,7 +1,7 @@
 """Events (core/v1), in order, written beside everything else: `kubectl describe` shows them under the object.
 
-Those about objects of the cluster as a whole stand in Herald's namespace. `record` never waits. While the API
-server does not answer they wait; what it refuses is lost, and that is logged once. Verbs: `create` and `patch` on events.
+Those about objects of the cluster as a whole stand in Herald's namespace. `record` never waits. While the API server
+does not answer they wait; what it refuses is lost, and that is logged once. Verbs: `create` and `patch` on events.
 """
 
 import asyncio
