@@ -13,8 +13,8 @@ version that lies in its future, and say nothing for a long time. One small list
 A version that the server has forgotten is told by HTTP 410 or by an `ERROR` of code 410 in the stream: both lead to a
 new list, whose end shows what was deleted meanwhile. Any other cut is resumed behind the last whole event; what came of
 an event before the cut is dropped. A stream that lived for `STEADY_S` has proven the server: it is resumed at once. One
-that brought something new before it ended is resumed after the shortest pause. After a silence, the first refusal is the
-word of a server that is there again, though it may not know its roles or its history yet: pauses begin anew.
+that brought something new before it ended is resumed after the shortest pause. After a silence, the first refusal is
+the word of a server that is there again, though it may not know its roles or its history yet: pauses begin anew.
 """
 
 import random
