@@ -97,6 +97,7 @@ def _numbered(session: Session, address: IPAddress) -> PeerParameters:
         password=peer.password,
         multihop=peer.ebgp_multi_hop,
         families=session.families,
+        bfd=peer.bfd_profile,
     )
 
 
