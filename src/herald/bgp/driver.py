@@ -29,6 +29,8 @@ from herald.bgp.event import (
     Start,
     Stop,
     Up,
+    WayBack,
+    WayLost,
     WritingPaused,
     WritingResumed,
 )
@@ -77,6 +79,14 @@ class Peering:
     def update(self, parameters: PeerParameters) -> None:
         """The peer is configured differently; the session is reset where that needs it."""
         self._handle(ParametersChanged(parameters))
+
+    def way_lost(self, reason: str) -> None:
+        """The peer can certainly not be reached any more."""
+        self._handle(WayLost(reason))
+
+    def way_back(self) -> None:
+        """It may be possible to reach the peer again."""
+        self._handle(WayBack())
 
     def snapshot(self) -> SessionSnapshot:
         return self._session.snapshot()

@@ -106,6 +106,18 @@ class ParametersChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class WayLost:
+    """The peer can certainly not be reached any more: a device or a neighbour is gone; `reason` in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What kept attempts from succeeding may be over: the next one need not wait."""
+
+
+@dataclass(frozen=True, slots=True)
 class BfdDown:
     """BFD, which watches over the session, has lost the peer (RFC 5882 §4.2); `reason` in words."""
 
@@ -129,6 +141,8 @@ Event: TypeAlias = (
     | RoutesChanged
     | RoutesComplete
     | ParametersChanged
+    | WayLost
+    | WayBack
     | BfdDown
     | BfdUp
 )
