@@ -187,8 +187,8 @@ class Narrator:
         if reason is None:
             self._publisher.silent(key, None)
             return
-        # All speakers come to the same; one of them says it where people look, and when that one is gone the next. That
-        # there is no address (yet) is the controller's to say, with the reason; every new Service is without for a moment.
+        # All speakers come to the same; one of them says it where people look, and when that one is gone another does.
+        # That there is no address (yet) is the controller's to say; every new Service is in that state for a moment.
         speaks = self._speaks_for_all(view) and reason.code is not Code.NO_ADDRESS
         self._silent[key] = reason, speaks
         if (reason, speaks) != told:
