@@ -1,3 +1,4 @@
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 import pytest
@@ -8,7 +9,7 @@ from herald.bgp import message
 from herald.bgp.adj_rib_out import AdjRibOut, Egress
 from herald.bgp.community import Community, LargeCommunity
 from herald.bgp.family import Family
-from herald.bgp.message import Framer, MessageType
+from herald.bgp.message import Framer, MessageType, RefreshSubtype, RouteRefresh, Update
 from herald.bgp.nlri import PrefixList
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
@@ -232,6 +233,66 @@ def test_a_refresh_sends_all_routes_again_and_no_end_of_rib():
     rib.families[FOUR].refresh()
     first, second = drain(rib)
     assert (list(first.withdrawn), list(second.nlri)) == ([host(2).prefix], [host(1).prefix])
+
+
+MARKING = replace(EXTERNAL, marks_refresh=True)
+
+
+def everything(rib: AdjRibOut, egress: Egress = MARKING):
+    """All messages that are left, of any kind."""
+    wires = []
+    while rib.pending:
+        wires.extend(rib.take(10_000))
+    framer = Framer()
+    framer.largest = egress.largest
+    return [message.decode(kind, body, egress.wire) for wire in wires for kind, body in framer.feed(wire)]
+
+
+def test_a_refresh_is_marked_for_a_peer_that_wants_it():
+    rib = started(host(1), host(2), egress=MARKING)
+    everything(rib)
+    rib.families[FOUR].refresh()
+    begin, update, end = everything(rib)
+    assert (begin, end) == (RouteRefresh(1, 1, RefreshSubtype.BEGIN), RouteRefresh(1, 1, RefreshSubtype.END))
+    assert set(update.nlri) == {host(1).prefix, host(2).prefix}
+    rib.families[SIX].refresh()
+    assert everything(rib) == [RouteRefresh(2, 1, RefreshSubtype.BEGIN), RouteRefresh(2, 1, RefreshSubtype.END)]
+
+
+def test_a_refresh_asked_for_before_the_end_of_rib_begins_after_it():
+    rib = started(host(1), egress=MARKING)
+    rib.families[FOUR].refresh()
+    kinds = [one.end_of_rib or one if isinstance(one, Update) else one.subtype for one in everything(rib)]
+    assert kinds[1:3] == [FOUR, RefreshSubtype.BEGIN]
+
+
+@pytest.mark.parametrize("egress", [EXTERNAL, MARKING], ids=["unmarked", "marked"])
+def test_a_route_that_goes_in_the_middle_of_a_refresh_is_withdrawn(egress):
+    rib = started(*(host(number) for number in range(3000)), egress=egress)
+    everything(rib)
+    rib.families[FOUR].refresh()
+    while not any(wire[18] == MessageType.UPDATE for wire in rib.take(1)):
+        pass
+    rib.change((), [host(number).prefix for number in range(3000)])
+    router = Router()
+    router.table = {host(number).prefix: ((), ()) for number in range(3000)}
+    router.learn([one for one in everything(rib) if isinstance(one, Update)])
+    assert router.table == {}
+    assert not rib.families[FOUR].sent
+
+
+def test_a_route_that_needs_a_long_message_gets_one_where_that_is_agreed():
+    long = host(1, communities=tuple(Community(number) for number in range(2000)))
+    rib = started(long, host(2), egress=replace(EXTERNAL, largest=message.MAX_EXTENDED_OCTETS))
+    updates = everything(rib, replace(EXTERNAL, largest=message.MAX_EXTENDED_OCTETS))
+    assert [list(one.nlri) for one in updates[:2]] == [[long.prefix], [host(2).prefix]]
+    assert updates[0].attributes.communities == long.communities
+    assert rib.families[FOUR].refused == set()
+
+
+def test_long_messages_are_kept_for_routes_that_need_them():
+    rib = started(*(host(number) for number in range(2000)), egress=replace(EXTERNAL, largest=65535))
+    assert max(len(wire) for _ in range(9) for wire in rib.take(10_000)) <= 4096
 
 
 def test_a_route_whose_attributes_fit_into_no_message_is_refused_and_its_old_form_withdrawn():

@@ -269,3 +269,42 @@ def test_fuzz_a_stream_of_anything_never_holds_more_than_a_message(pieces):
         if isinstance(outcome(lambda: list(framer.feed(piece))), WireError):  # noqa: B023
             return
         assert len(framer._rest) < message.MAX_OCTETS
+
+
+def long_update(octets: int) -> bytes:
+    """An UPDATE of so many octets: withdrawn IPv4 default-free prefixes of one octet each, which is /0."""
+    withdrawn = bytes(octets - message.HEADER_OCTETS - 4)
+    return message.frame(MessageType.UPDATE, message.update_body(withdrawn, b"", b""))
+
+
+@pytest.mark.parametrize("octets", [4097, 65535])
+def test_a_long_message_is_taken_only_where_that_is_agreed(octets):
+    wire = long_update(octets)
+    with pytest.raises(WireError, match=f"a message of {octets} octets") as raised:
+        list(Framer().feed(wire))
+    assert (raised.value.notification.code, raised.value.notification.subcode) == (1, 2)
+    agreed = Framer()
+    agreed.largest = message.MAX_EXTENDED_OCTETS
+    assert [len(body) + message.HEADER_OCTETS for _, body in agreed.feed(wire)] == [octets]
+
+
+def test_an_open_is_never_long():
+    framer = Framer()
+    framer.largest = message.MAX_EXTENDED_OCTETS
+    with pytest.raises(WireError, match="OPEN of 4097 octets"):
+        list(framer.feed(message.frame(MessageType.OPEN, bytes(4097 - message.HEADER_OCTETS))))
+
+
+@pytest.mark.parametrize(
+    ("subtype", "octets", "refused"), [(1, 5, True), (2, 300, True), (0, 9, False), (3, 9, False), (1, 4, False)]
+)
+def test_the_marks_of_a_refresh_have_a_length(subtype, octets, refused):
+    body = bytes((0, 1, subtype, 1)) + bytes(octets - 4)
+    if not refused:
+        assert message.decode(MessageType.ROUTE_REFRESH, body, WireContext()) == RouteRefresh(1, 1, subtype)
+        return
+    with pytest.raises(WireError) as raised:
+        message.decode(MessageType.ROUTE_REFRESH, body, WireContext())
+    note = raised.value.notification
+    assert (note.code, note.subcode) == (7, 1)
+    assert note.data == message.frame(MessageType.ROUTE_REFRESH, body)

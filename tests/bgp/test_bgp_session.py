@@ -359,7 +359,8 @@ def test_after_a_long_outage_the_peer_gets_the_table_of_now():
         walk.wait(60)
         refuse(walk)
     walk.give(RoutesChanged((), (ROUTE.prefix,)))
-    walk.wait(30)
+    while walk.state is not State.CONNECT:
+        walk.wait(1)
     walk.give(LOCAL)
     walk.hear(THEIR_OPEN, Keepalive())
     updates = [entry for entry in sent(walk.wait(0)) if isinstance(entry, Update)]

@@ -14,6 +14,8 @@ from typing import assert_never
 
 from herald.bgp import local_address
 from herald.bgp.event import (
+    BfdDown,
+    BfdUp,
     Close,
     Closed,
     Connect,
@@ -87,6 +89,10 @@ class Peering:
     def way_back(self) -> None:
         """It may be possible to reach the peer again."""
         self._handle(WayBack())
+
+    def tell(self, event: BfdDown | BfdUp) -> None:
+        """What BFD says about the peer."""
+        self._handle(event)
 
     def snapshot(self) -> SessionSnapshot:
         return self._session.snapshot()

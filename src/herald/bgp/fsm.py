@@ -13,6 +13,7 @@ invariant if we did.
 
 from enum import Enum, auto
 
+from herald.bgp.message import MessageType
 from herald.bgp.notification import FsmSubcode
 
 
@@ -42,6 +43,7 @@ class Input(Enum):
     KEEPALIVE = auto()  # 26 KeepAliveMsg
     UPDATE = auto()  # 27 UpdateMsg
     ROUTE_REFRESH = auto()  # RFC 2918
+    BFD_DOWN = auto()  # 8 AutomaticStop, for the reason of RFC 9384
     FSM_ERROR = auto()  # a message that the state does not allow
 
 
@@ -53,6 +55,14 @@ class UnexpectedInputError(Exception):
         self.state = state
         self.happened = happened
 
+
+INPUT_OF = {
+    MessageType.OPEN: Input.OPEN,
+    MessageType.UPDATE: Input.UPDATE,
+    MessageType.NOTIFICATION: Input.NOTIFICATION,
+    MessageType.KEEPALIVE: Input.KEEPALIVE,
+    MessageType.ROUTE_REFRESH: Input.ROUTE_REFRESH,
+}
 
 _S, _I = State, Input
 TRANSITIONS: dict[tuple[State, Input], State] = {
@@ -71,12 +81,14 @@ TRANSITIONS: dict[tuple[State, Input], State] = {
     (_S.OPEN_SENT, _I.OPEN): _S.OPEN_CONFIRM,
     (_S.OPEN_SENT, _I.MESSAGE_ERROR): _S.IDLE,
     (_S.OPEN_SENT, _I.NOTIFICATION): _S.IDLE,
+    (_S.OPEN_SENT, _I.BFD_DOWN): _S.IDLE,
     (_S.OPEN_SENT, _I.FSM_ERROR): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.STOP): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.TCP_FAILS): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.HOLD_EXPIRES): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.MESSAGE_ERROR): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.NOTIFICATION): _S.IDLE,
+    (_S.OPEN_CONFIRM, _I.BFD_DOWN): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.FSM_ERROR): _S.IDLE,
     (_S.OPEN_CONFIRM, _I.KEEPALIVE): _S.ESTABLISHED,
     (_S.ESTABLISHED, _I.STOP): _S.IDLE,
@@ -84,6 +96,7 @@ TRANSITIONS: dict[tuple[State, Input], State] = {
     (_S.ESTABLISHED, _I.HOLD_EXPIRES): _S.IDLE,
     (_S.ESTABLISHED, _I.MESSAGE_ERROR): _S.IDLE,
     (_S.ESTABLISHED, _I.NOTIFICATION): _S.IDLE,
+    (_S.ESTABLISHED, _I.BFD_DOWN): _S.IDLE,
     (_S.ESTABLISHED, _I.FSM_ERROR): _S.IDLE,
     (_S.ESTABLISHED, _I.KEEPALIVE): _S.ESTABLISHED,
     (_S.ESTABLISHED, _I.UPDATE): _S.ESTABLISHED,

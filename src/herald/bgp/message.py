@@ -8,9 +8,9 @@
     NOTIFICATION   code 1 | subcode 1 | data            KEEPALIVE   nothing
     ROUTE-REFRESH  AFI 2 | subtype 1 | SAFI 1
 
-RFC 4271 §4 and §6, RFC 2918 and 7313 (ROUTE-REFRESH), RFC 9072 (parameters longer than 255 octets, received only).
-Herald offers no extended messages, so 4096 octets are the limit, and the buffer of a stream never holds more than one
-message that is not complete.
+RFC 4271 §4 and §6, RFC 2918 and 7313 (ROUTE-REFRESH), RFC 9072 (parameters longer than 255 octets, received only),
+RFC 8654 (messages of up to 65,535 octets, between two that have both offered them; OPEN and KEEPALIVE stay short). The
+buffer of a stream never holds more than one message that is not complete.
 """
 
 import struct
@@ -25,14 +25,24 @@ from herald.bgp.as_path import AS_TRANS
 from herald.bgp.capability import Capability, FourOctetAs
 from herald.bgp.family import Family
 from herald.bgp.nlri import PrefixList
-from herald.bgp.notification import Code, HeaderSubcode, Notification, OpenSubcode, UpdateSubcode, WireError
+from herald.bgp.notification import (
+    Code,
+    HeaderSubcode,
+    Notification,
+    OpenSubcode,
+    RouteRefreshSubcode,
+    UpdateSubcode,
+    WireError,
+)
 from herald.bgp.path_attribute import AttributeProblem, PathAttributes, Severity, WireContext
 
 MARKER = b"\xff" * 16
 HEADER_OCTETS = 19
 MAX_OCTETS = 4096
+MAX_EXTENDED_OCTETS = 65535
 VERSION = 4
 _CAPABILITIES_PARAMETER = 2
+_DATA_KEPT = 1024  # of a message that is too long to be quoted whole
 _EXTENDED_PARAMETERS = 255
 
 
@@ -52,6 +62,7 @@ _LEAST_OCTETS = {
     MessageType.ROUTE_REFRESH: 23,
 }
 _EXACT = {MessageType.KEEPALIVE}
+_NEVER_EXTENDED = {MessageType.OPEN, MessageType.KEEPALIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +115,37 @@ class Keepalive:
     """The sender is there."""
 
 
+class RefreshSubtype(IntEnum):
+    """What a ROUTE-REFRESH says (RFC 7313 §3.2)."""
+
+    REQUEST = 0
+    BEGIN = 1
+    END = 2
+
+
 @dataclass(frozen=True, slots=True)
 class RouteRefresh:
-    """A wish to have all routes of a family again. Numbers, as the family may be one not spoken."""
+    """A wish to have all routes of a family again, or the begin or end of what is sent for such a wish.
+
+    Numbers, as the family may be one not spoken, and the subtype one not known (RFC 7313 §5: to be ignored).
+    """
 
     afi: int
     safi: int
-    subtype: int = 0
+    subtype: int = RefreshSubtype.REQUEST
 
 
 Message: TypeAlias = Open | Update | Notification | Keepalive | RouteRefresh
 
 
 class Framer:
-    """Cuts messages out of a stream. It keeps only the octets of one message that is not complete yet."""
+    """Cuts messages out of a stream. It keeps only the octets of one message that is not complete yet.
+
+    `largest` is the limit of a message's octets; it may be raised between two messages.
+    """
 
     def __init__(self) -> None:
+        self.largest = MAX_OCTETS
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[MessageType, bytes]]:
@@ -130,7 +156,7 @@ class Framer:
         buffer = self._rest + data if self._rest else data
         at, self._rest = 0, b""
         while len(buffer) - at >= HEADER_OCTETS:
-            kind, length = _check_header(buffer, at)
+            kind, length = _check_header(buffer, at, self.largest)
             if len(buffer) - at < length:
                 break
             yield kind, buffer[at + HEADER_OCTETS : at + length]
@@ -161,6 +187,11 @@ def type_of(message: Message) -> MessageType:
             return MessageType.ROUTE_REFRESH
 
 
+def type_of_wire(wire: bytes) -> MessageType:
+    """The type of a whole message of ours."""
+    return MessageType(wire[HEADER_OCTETS - 1])
+
+
 def decode(kind: MessageType, body: bytes, context: WireContext) -> Message:
     """The message of a body that `Framer` cut out. Raises `WireError` where the session must end."""
     match kind:
@@ -181,18 +212,18 @@ def frame(kind: MessageType, body: bytes) -> bytes:
     return MARKER + struct.pack("!HB", HEADER_OCTETS + len(body), kind) + body
 
 
-def _check_header(buffer: bytes, at: int) -> tuple[MessageType, int]:
+def _check_header(buffer: bytes, at: int, largest: int) -> tuple[MessageType, int]:
     if buffer[at : at + 16] != MARKER:
         raise _not_synchronized()
     length, number = struct.unpack_from("!HB", buffer, at + 16)
-    if not HEADER_OCTETS <= length <= MAX_OCTETS:
+    if not HEADER_OCTETS <= length <= largest:
         raise _bad_length(length)
     if number not in _LEAST_OCTETS:
         reason = f"message type {number} is unknown"
         raise WireError(Code.MESSAGE_HEADER_ERROR, HeaderSubcode.BAD_MESSAGE_TYPE, reason, bytes((number,)))
     kind = MessageType(number)
-    least = _LEAST_OCTETS[kind]
-    if length < least or (kind in _EXACT and length != least):
+    least, most = _LEAST_OCTETS[kind], MAX_OCTETS if kind in _NEVER_EXTENDED else largest
+    if not least <= length <= most or (kind in _EXACT and length != least):
         raise _bad_length(length, kind)
     return kind, length
 
@@ -344,4 +375,11 @@ def _decode_route_refresh(body: bytes) -> RouteRefresh:
     if len(body) < 4:
         raise _bad_length(HEADER_OCTETS + len(body), MessageType.ROUTE_REFRESH)
     afi, subtype, safi = struct.unpack_from("!HBB", body)
+    # A request may be longer: it may bring filters (RFC 5291).
+    if subtype in {RefreshSubtype.BEGIN, RefreshSubtype.END} and len(body) != 4:
+        reason = f"a ROUTE-REFRESH of subtype {subtype} has a body of {len(body)} octets, not 4"
+        subcode = RouteRefreshSubcode.INVALID_MESSAGE_LENGTH
+        raise WireError(
+            Code.ROUTE_REFRESH_MESSAGE_ERROR, subcode, reason, frame(MessageType.ROUTE_REFRESH, body)[:_DATA_KEPT]
+        )
     return RouteRefresh(afi, safi, subtype)

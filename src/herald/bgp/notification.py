@@ -107,6 +107,9 @@ class Notification:
     def text(self) -> str:
         """Words for people: `Cease/Administrative Shutdown: "maintenance"`."""
         words = _words(self.code, self.subcode)
+        cause = cause_of(self)
+        if cause is not None and cause_of(cause) is None:  # one inside another is nobody's honest message
+            return f"{words} ({cause.text})"
         shutdown = shutdown_text(self)
         return f'{words}: "{shutdown}"' if shutdown else words
 
@@ -142,6 +145,18 @@ def cease(subcode: CeaseSubcode, text: str = "") -> Notification:
         return Notification(Code.CEASE, subcode)
     octets = text.encode("utf-8", "replace")[:_LONGEST_SHUTDOWN_TEXT].decode("utf-8", "ignore").encode()
     return Notification(Code.CEASE, subcode, bytes((len(octets),)) + octets)
+
+
+def hard_reset(notification: Notification) -> Notification:
+    """A Hard Reset that carries `notification` as its cause (RFC 8538 §3.1): the peer is to keep nothing of ours."""
+    return Notification(Code.CEASE, CeaseSubcode.HARD_RESET, encode(notification))
+
+
+def cause_of(notification: Notification) -> Notification | None:
+    """What a Hard Reset carries as its cause; None for any other notification, or where there is none."""
+    if (notification.code, notification.subcode) != (Code.CEASE, CeaseSubcode.HARD_RESET) or len(notification.data) < 2:
+        return None
+    return decode(notification.data)
 
 
 def shutdown_text(notification: Notification) -> str | None:

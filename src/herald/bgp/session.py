@@ -4,13 +4,17 @@
 what `adj_rib_out` finds. Its rules, where the RFC leaves room or Herald differs on purpose:
 
 * The first attempt is immediate. The wait after a failure starts at 1 s and doubles up to 30 s (or `connect_time`),
-  each shortened by up to a quarter; it starts over after a session that stood for 30 s, so that a peer which takes a
-  session and drops it at once is not hammered.
+  each shortened by up to a quarter. It starts over after a session that stood for 30 s; sessions that come up and fall
+  sooner make it grow up to 2 minutes, since each costs the peer a whole table (RFC 4271 §8.1.1, DampPeerOscillations).
 * An attempt (TCP and the peer's OPEN) has 10 s; RFC 4271's four minutes would only hide the reason from an operator.
 * The hold timer is enforced on what we receive, and any whole message shows that the peer lives.
 * Routes leave in `wake`, not in the call that changed them: changes of one turn of the loop are packed together, and a
   table of any size leaves in slices between which the shell can do other work.
+* When BFD loses the peer the session ends at once; the next attempt is made when BFD sees it again, and at the latest
+  after 5 s or the back-off: a peer that no longer speaks BFD is talked to without.
 * `Down` comes exactly once for each `Up`; `Close` exactly once for each `Connect` that did not fail by itself.
+* A session that ends by our own will and is to come back ends without a NOTIFICATION if the peer then keeps our routes
+  (RFC 4724 §4). One that ends for good does with one, inside a Hard Reset if it must be (RFC 8538 §4).
 """
 
 import random
@@ -20,6 +24,8 @@ from herald.bgp import explanation, fsm, message
 from herald.bgp.adj_rib_out import AdjRibOut
 from herald.bgp.conversation import Conversation
 from herald.bgp.event import (
+    BfdDown,
+    BfdUp,
     Close,
     Closed,
     Connect,
@@ -28,19 +34,24 @@ from herald.bgp.event import (
     Down,
     Effect,
     Event,
+    Leaving,
     ParametersChanged,
     Received,
     RoutesChanged,
+    RoutesComplete,
     Send,
     Start,
     Stop,
     Up,
+    WayBack,
+    WayLost,
     WritingPaused,
     WritingResumed,
 )
 from herald.bgp.family import family_by_number
 from herald.bgp.fsm import Input, State
-from herald.bgp.message import Keepalive, Message, MessageType, Open, RouteRefresh, Update
+from herald.bgp.graceful_restart import Past, Standing
+from herald.bgp.message import Keepalive, Message, MessageType, Open, RefreshSubtype, RouteRefresh, Update
 from herald.bgp.notification import CeaseSubcode, Code, Notification, WireError, cease
 from herald.bgp.parameters import Change, Password, PeerParameters, changed_fields
 from herald.bgp.path_attribute import WireContext
@@ -51,23 +62,22 @@ from herald.bgp.timers import Backoff, Timer, Timers
 ATTEMPT_SECONDS = 10.0
 RETRY_FIRST_SECONDS = 1.0
 RETRY_LONGEST_SECONDS = 30
+FLAP_LONGEST_SECONDS = 120
 STABLE_SECONDS = 30.0
 SEND_HOLD_LEAST_SECONDS = 480.0
+BFD_PATIENCE_SECONDS = 5.0
 SLICE_OCTETS = 16 * 1024
-
-_INPUT_OF = {
-    MessageType.OPEN: Input.OPEN,
-    MessageType.UPDATE: Input.UPDATE,
-    MessageType.NOTIFICATION: Input.NOTIFICATION,
-    MessageType.KEEPALIVE: Input.KEEPALIVE,
-    MessageType.ROUTE_REFRESH: Input.ROUTE_REFRESH,
-}
 
 
 class Session:
-    """The machine of one peer. The shell drops what comes late from a connection that was given up."""
+    """The machine of one peer. The shell drops what comes late from a connection that was given up.
 
-    def __init__(self, parameters: PeerParameters, rng: random.Random) -> None:
+    `host_name` is told to the peer, for people to read in its tables.
+    """
+
+    def __init__(self, parameters: PeerParameters, rng: random.Random, host_name: str = "") -> None:
+        self._host_name = host_name
+        self._past = Past.NOTHING
         self._parameters = parameters
         self._attempted = parameters  # those of the present attempt or session
         self._conversation: Conversation | None = None  # the present one, or the last
@@ -75,6 +85,7 @@ class Session:
         self._rib = AdjRibOut()
         self._state = State.IDLE
         self._backoff = Backoff(RETRY_FIRST_SECONDS)
+        self._waits_for_bfd = False  # until the next attempt
         self._record = Record()
 
     @property
@@ -88,10 +99,10 @@ class Session:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What follows from `event`. An event that comes too late for the present state does nothing."""
         match event:
-            case Start():
-                return self._connect(Input.START, now) if self._idle else []
-            case Stop(reason):
-                return self._stop(cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, reason), reason, now)
+            case Start(past, complete):
+                return self._start(past, now, complete=complete) if self._idle else []
+            case Stop(reason, leaving):
+                return self._stop(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, leaving, reason, now)
             case Connected():
                 return self._connected(event, now)
             case ConnectFailed(reason):
@@ -106,8 +117,20 @@ class Session:
                 return self._writing_resumed(now)
             case RoutesChanged(upserts, withdrawn):
                 self._rib.change(upserts, withdrawn)
+            case RoutesComplete():
+                self._rib.complete(now=True)
             case ParametersChanged(parameters):
                 return self._parameters_changed(parameters, now)
+            case WayLost(reason):
+                return self._way_lost(reason, now)
+            case WayBack():
+                if self._timers.get(Timer.RETRY) is not None:
+                    self._timers.set(Timer.RETRY, now)
+                return []
+            case BfdDown(reason):
+                return self._bfd_down(reason, now)
+            case BfdUp():
+                return self._bfd_up(now)
             case _ as never:
                 assert_never(never)
         self._schedule_flush(now)
@@ -153,9 +176,15 @@ class Session:
         """The conversation, while there is a connection."""
         return self._conversation if self._state in fsm.CONNECTED else None
 
+    def _start(self, past: Past, now: float, *, complete: bool) -> list[Effect]:
+        self._past = past
+        self._rib.complete(now=complete)
+        return self._connect(Input.START, now)
+
     def _connect(self, happened: Input, now: float) -> list[Effect]:
         self._advance(happened, now)
         self._attempted = self._parameters
+        self._waits_for_bfd = False
         self._timers.clear_all()
         self._timers.set(Timer.HOLD, now + ATTEMPT_SECONDS)
         return [Connect(self._attempted)]
@@ -165,8 +194,13 @@ class Session:
             # `Close` would mean the connection that is in use, and the shell has one at a time.
             return [] if self._talking else [Close("no connection was asked for")]
         self._advance(Input.TCP_CONFIRMED, now)
-        self._conversation = Conversation(self._attempted, event)
+        self._conversation = Conversation(self._attempted, event, self._standing, self._host_name)
         return [self._send(self._conversation.offered)]
+
+    @property
+    def _standing(self) -> Standing:
+        """What the peer is told of our past: for a session of which it has heard the end of the table, nothing."""
+        return Standing(restarting=self._past is not Past.NOTHING, forwarding=self._past is not Past.REBOOTED)
 
     # Receiving
 
@@ -186,7 +220,7 @@ class Session:
         conversation = self._talking
         assert conversation is not None
         self._record.messages_in[kind] += 1
-        happened = _INPUT_OF[kind]
+        happened = fsm.INPUT_OF[kind]
         if (self._state, happened) not in fsm.TRANSITIONS:
             note = Notification(Code.FINITE_STATE_MACHINE_ERROR, fsm.CONNECTED[self._state])
             return self._refuse(Input.FSM_ERROR, note, f"{kind.name} is not allowed now", now)
@@ -212,9 +246,9 @@ class Session:
                 self._record.updates_with_errors += bool(received.problems)
                 conversation.count(received)
             case RouteRefresh(afi, safi, subtype):
-                # Subtypes 1 and 2 mark begin and end of a refresh that we never asked for (RFC 7313 §3.2).
+                # The others mark begin and end of a refresh that we never asked for.
                 family = family_by_number(afi, safi)
-                if subtype == 0 and family is not None:
+                if subtype == RefreshSubtype.REQUEST and family is not None:
                     self._rib.families[family].refresh()
                     self._schedule_flush(now)
             case Keepalive() | Notification():
@@ -239,13 +273,15 @@ class Session:
             self._timers.set(Timer.FLUSH, now)
 
     def _flush(self, conversation: Conversation, now: float) -> list[Effect]:
-        updates = self._rib.take(SLICE_OCTETS)
+        messages = self._rib.take(SLICE_OCTETS)
         self._schedule_flush(now)
-        if not updates:
+        if self._rib.converged:
+            self._past = Past.NOTHING
+        if not messages:
             return []
-        self._record.messages_out[MessageType.UPDATE] += len(updates)
+        self._record.messages_out.update(map(message.type_of_wire, messages))
         self._restart_keepalive(conversation, now)
-        return [Send(b"".join(updates))]
+        return [Send(b"".join(messages))]
 
     def _restart_keepalive(self, conversation: Conversation, now: float) -> None:
         agreed = conversation.negotiated
@@ -311,6 +347,24 @@ class Session:
             reason = f"nothing received for {conversation.hold_time or ATTEMPT_SECONDS:g} s"
         return self._refuse(Input.HOLD_EXPIRES, Notification(Code.HOLD_TIMER_EXPIRED), reason, now)
 
+    # What BFD says (RFC 5882 §4.2)
+
+    def _bfd_down(self, reason: str, now: float) -> list[Effect]:
+        """End the session, and give BFD a while to see the peer again before the next attempt."""
+        if self._talking is None:
+            return []
+        effects = self._refuse(Input.BFD_DOWN, cease(CeaseSubcode.BFD_DOWN), reason, now)
+        self._timers.set(Timer.RETRY, max(self._timers.get(Timer.RETRY) or now, now + BFD_PATIENCE_SECONDS))
+        self._waits_for_bfd = True
+        return effects
+
+    def _bfd_up(self, now: float) -> list[Effect]:
+        """What is waited for has come, unless the peer flaps and is given a rest."""
+        retry = self._timers.get(Timer.RETRY)
+        if self._waits_for_bfd and retry is not None and self._record.short_sessions <= 1:
+            self._timers.set(Timer.RETRY, min(retry, now + RETRY_FIRST_SECONDS))
+        return []
+
     # Ending
 
     def _refuse(self, happened: Input, note: Notification, reason: str, now: float) -> list[Effect]:
@@ -323,6 +377,11 @@ class Session:
             reason = explanation.closed_before_open(reason, self._conversation.local_address)
         return self._lost(reason, now)
 
+    def _way_lost(self, reason: str, now: float) -> list[Effect]:
+        if self._state not in fsm.CONNECTED and self._state is not State.CONNECT:
+            return []
+        return [Close(reason), *self._lost(reason, now)]
+
     def _lost(self, reason: str, now: float) -> list[Effect]:
         """The connection is gone, or never came: there is nothing to close."""
         return self._fail(Input.TCP_FAILS, SessionError(Direction.LOCAL, reason, now), now)
@@ -331,8 +390,8 @@ class Session:
         """Leave the present state because of `error`, and try again later."""
         effects = self._leave(happened, error.text, now)
         self._record.failed(error)
-        longest = self._parameters.connect_time or RETRY_LONGEST_SECONDS
-        self._timers.set_jittered(Timer.RETRY, now, self._backoff.next_wait(longest))
+        longest = FLAP_LONGEST_SECONDS if self._record.short_sessions > 1 else RETRY_LONGEST_SECONDS
+        self._timers.set_jittered(Timer.RETRY, now, self._backoff.next_wait(self._parameters.connect_time or longest))
         return effects
 
     def _leave(self, happened: Input, reason: str, now: float) -> list[Effect]:
@@ -340,19 +399,21 @@ class Session:
         effects: list[Effect] = []
         if self._record.established_at is not None:
             effects.append(Down(reason))
-            if now - self._record.established_at >= STABLE_SECONDS:
+            stable = now - self._record.established_at >= STABLE_SECONDS
+            if stable:
                 self._backoff.reset()
-            self._record.down(now)
+            self._record.down(now, stable=stable)
         self._advance(happened, now)
         self._timers.clear_all()
         self._rib.end()
         return effects
 
-    def _stop(self, note: Notification, reason: str, now: float) -> list[Effect]:
+    def _stop(self, subcode: CeaseSubcode, leaving: Leaving, reason: str, now: float) -> list[Effect]:
         """End by our own will: no error, no further attempt."""
-        farewell: list[Effect] = []
-        if self._state in fsm.CONNECTED:
-            farewell.append(self._send(note))
+        conversation, farewell = self._talking, list[Effect]()
+        if conversation is not None:
+            note = conversation.farewell(cease(subcode, reason), leaving)
+            farewell += [self._send(note)] if note is not None else []
         if self._state in fsm.CONNECTED or self._state is State.CONNECT:
             farewell.append(Close(reason))
         self._backoff.reset()
@@ -367,7 +428,9 @@ class Session:
         if not changed or self._idle:
             return []
         reason = f"configuration changed: {', '.join(changed)}"
-        effects = self._stop(cease(CeaseSubcode.ADMINISTRATIVE_RESET, reason), reason, now)
+        same_peer = (before.remote, before.vrf) == (parameters.remote, parameters.vrf)
+        leaving = Leaving.TO_RETURN if same_peer else Leaving.FOR_GOOD
+        effects = self._stop(CeaseSubcode.ADMINISTRATIVE_RESET, leaving, reason, now)
         self._record.pinned_error = None
         return effects + self._connect(Input.START, now)
 
@@ -380,8 +443,8 @@ class Session:
 # The names of the machine's whole vocabulary, for those who run or test one.
 # fmt: off
 __all__ = [
-    "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event", "FamilySnapshot",
-    "ParametersChanged", "Password", "PeerParameters", "Received", "RoutesChanged", "Send", "Session",
-    "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WritingPaused", "WritingResumed",
+    "BfdDown", "BfdUp", "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event", "FamilySnapshot", "Leaving",
+    "ParametersChanged", "Password", "Past", "PeerParameters", "Received", "RoutesChanged", "RoutesComplete", "Send",
+    "Session", "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WayBack", "WayLost", "WritingPaused", "WritingResumed",
 ]
 # fmt: on

@@ -99,8 +99,8 @@ class SessionSnapshot:
 
     `pinned_error` is the first error since the session was last Established: of a hundred failed attempts the one that
     tells most. `ups` and `flaps` count how often it came up and went down, `down_at` is when it last did.
-    `pending_changes` are configured fields that take effect with the next session. `short_sessions` counts those in a row
-    that fell soon after they had come up; from the second one on, the waits between attempts grow longer.
+    `pending_changes` are configured fields that take effect with the next session. `short_sessions` counts those in a
+    row that fell soon after they had come up; from the second one on, the waits between attempts grow longer.
     """
 
     name: str
