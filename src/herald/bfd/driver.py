@@ -67,6 +67,7 @@ class BfdDriver:
         self._by_session: dict[int, _Watch] = {}
         self._listeners: dict[Lane, Listener] = {}
         self._deaf: dict[Lane, str] = {}
+        self._complaints: set[str] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._farewells: set[asyncio.Task[None]] = set()
         self._echoes = EchoPorts(network, self._loop, self._echo_returned, self._may_reflect)
@@ -151,8 +152,12 @@ class BfdDriver:
         try:
             listener = self._network.listen(lane)
         except OSError as error:
+            if str(error) not in self._complaints:
+                self._complaints.add(str(error))
+                _log.warning("no BFD packet can be received: %s", error, extra={"event": "bfdSocket"})
             self._deaf[lane] = str(error)
             return
+        self._complaints.clear()
         self._listeners[lane] = listener
         self._loop.add_reader(listener.fileno(), self._read, lane)
 

@@ -135,7 +135,8 @@ class SessionFact:
 
     `since`: when it was established, or when the last one ended or the peer was configured; seconds since 1970. So
     long as it is the same, `established` has not changed meanwhile. `last_error` outlives the next establishment.
-    `prefixes_sent` is told every few seconds while it changes.
+    `prefixes_sent` is told every few seconds while it changes. `bfd` is the state of the BFD session that watches over
+    it (`Up`, `Down`, `Init`), empty without one.
     """
 
     peer: str
@@ -146,6 +147,7 @@ class SessionFact:
     since: float = 0.0
     last_error: str | None = None
     prefixes_sent: int = 0
+    bfd: str = ""
 
 
 @dataclass(frozen=True, slots=True)

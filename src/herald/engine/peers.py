@@ -1,4 +1,4 @@
-"""The BGP peers of the engine: one `Peering` for each that is wished for, fed with differences."""
+"""The BGP peers of the engine: one `Peering` for each that is wished for, fed with differences, and BFD beside it."""
 
 import asyncio
 import logging
@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from herald.bfd.network import Network
 from herald.bgp.driver import Dial, Peering
+from herald.bgp.family import Address
 from herald.bgp.fsm import State
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.snapshot import SessionSnapshot
+from herald.engine.bfd import News, PeerWatch
 from herald.engine.link import SessionFact
 from herald.engine.wish import Difference
 
@@ -24,8 +27,17 @@ class Peers:
     """All peerings by the peer's name. Tasks it starts belong to the group given in."""
 
     def __init__(
-        self, tasks: asyncio.TaskGroup, *, dial: Dial, rng: random.Random, on_change: Callable[[], None]
+        self,
+        tasks: asyncio.TaskGroup,
+        *,
+        dial: Dial,
+        rng: random.Random,
+        on_change: Callable[[], None],
+        bfd: Network,
+        is_on_link: Callable[[Address], bool],
     ) -> None:
+        """`bfd` opens the sockets of BFD; `is_on_link` says whether an address is in a subnet of this host."""
+        self.bfd = PeerWatch(bfd, random.SystemRandom(), is_on_link=is_on_link, on_change=self._bfd_says)
         self._tasks = tasks
         self._dial = dial
         self._rng = rng
@@ -42,6 +54,7 @@ class Peers:
         for parameters in difference.peers:
             if parameters.name in self._peers:
                 self._peers[parameters.name].peering.update(parameters)
+                self.bfd.follow(parameters)
             else:
                 self._add(parameters)
         for name, change in difference.routes.items():
@@ -62,26 +75,34 @@ class Peers:
 
     def facts(self) -> tuple[SessionFact, ...]:
         """Every session as control is told of it."""
-        return tuple(self._peers[name].fact() for name in sorted(self._peers))
+        return tuple(self._peers[name].fact(self.bfd.state(name)) for name in sorted(self._peers))
 
     async def stop(self, reason: str) -> None:
         """End all sessions, telling the peers why."""
         if self._counting is not None:
             self._counting.cancel()
         peers, self._peers = self._peers, {}
-        await asyncio.gather(*(peer.peering.stop(reason) for peer in peers.values()))
+        await asyncio.gather(self.bfd.stop(), *(peer.peering.stop(reason) for peer in peers.values()))
 
     def _add(self, parameters: PeerParameters) -> None:
         peer = _Peer(parameters, self._dial, self._rng, self._changed)
         self._peers[parameters.name] = self._new[parameters.name] = peer
+        self.bfd.follow(parameters)
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
         _log.info("BGP peer %s configured", parameters.name, extra={"event": "peerAdded", **fields})
 
     def _drop(self, name: str) -> None:
         peer = self._peers.pop(name)
         self._new.pop(name, None)
+        self.bfd.drop(name)
         _log.info("BGP peer %s no longer configured", name, extra={"event": "peerRemoved", "peer": name})
         self._tasks.create_task(peer.peering.stop("peer removed from the configuration"))
+        self._on_change()
+
+    def _bfd_says(self, name: str, news: News) -> None:
+        """Nothing, where the peer was shut down by its operator: BGP carries on (RFC 5882 §3.2)."""
+        if news is not None and name in self._peers:
+            self._peers[name].peering.tell(news)
         self._on_change()
 
     def _changed(self) -> None:
@@ -135,8 +156,8 @@ class _Peer:
             self._established, self._since = established, time.time()
         self._on_change()
 
-    def fact(self) -> SessionFact:
-        """The session as control is told of it."""
+    def fact(self, bfd: str) -> SessionFact:
+        """The session as control is told of it; `bfd` is the state of the session that watches over it."""
         snapshot = self.peering.snapshot()
         error = snapshot.last_error.text if snapshot.last_error else None
         return SessionFact(
@@ -148,4 +169,5 @@ class _Peer:
             self._since,
             error,
             snapshot.advertised,
+            bfd,
         )

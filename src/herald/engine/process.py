@@ -19,7 +19,8 @@ import signal
 import socket
 from typing import Final
 
-from herald.engine import counters, show
+from herald.engine import counters, precedence, show
+from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.link import Apply, Facts, InterfaceFact, Member, Ready, UnansweredHolding
@@ -73,6 +74,7 @@ class _Engine:
             telling = tasks.create_task(self._link.tell_facts())
             _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
             collector.calm()
+            precedence.take()
             reason = await self._leaving
             self._link.leaving()
             for server in servers:
@@ -90,7 +92,14 @@ class _Engine:
             on_leave=self._leave_for,
         )
         changed = self._link.note_change
-        self._peers = Peers(tasks, dial=dial, rng=random.Random(), on_change=changed)  # noqa: S311  # jitter, no secret
+        self._peers = Peers(
+            tasks,
+            dial=dial,
+            rng=random.Random(),  # noqa: S311  # jitter, no secret
+            on_change=changed,
+            bfd=BfdNetwork(asyncio.get_running_loop().time),
+            is_on_link=self._is_on_link,
+        )
         self._layer2 = Layer2Driver(
             open_arp_socket,
             NdpSocket,
@@ -105,7 +114,12 @@ class _Engine:
 
     def _layer2_changed(self) -> None:
         self._usable.changed()
+        self._peers.bfd.look_again()
         self._link.note_change()
+
+    def _is_on_link(self, address: Address) -> bool:
+        known = (one.interface.addresses for one in self._layer2.interfaces())
+        return any(address in own.network for addresses in known for own in addresses if own.version == address.version)
 
     def _join(self) -> Membership:
         if self._options.gossip is not None:

@@ -1,0 +1,112 @@
+"""Which BGP peers are watched over by BFD, on which paths, and who is told what (RFC 5882).
+
+Peers that mean the same two ends share one session, as RFC 5882 §2 demands; where their profiles differ, the one of the
+peer that is first by name counts. Whether a session is single hop or multihop follows FRR, which routers and MetalLB's
+users know: multihop with `ebgpMultiHop`, and for internal peers that are in no subnet of ours.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+
+from herald.bfd.control_packet import State, diagnostic_text
+from herald.bfd.driver import BfdDriver, Watched
+from herald.bfd.network import Network
+from herald.bfd.path import Address, Hops, Path
+from herald.bfd.profile import BFDProfile
+from herald.bfd.reception import Reason
+from herald.bfd.session import Changed
+from herald.bgp.event import BfdDown, BfdUp
+from herald.bgp.parameters import PeerParameters
+
+News = BfdDown | BfdUp | None
+"""What a change means to the BGP session: nothing, where only the word in `show` is another one."""
+
+
+class PeerWatch:
+    """The BFD sessions of the engine's peers."""
+
+    def __init__(
+        self,
+        network: Network,
+        rng: random.Random,
+        *,
+        is_on_link: Callable[[Address], bool],
+        on_change: Callable[[str, News], None],
+    ) -> None:
+        """`on_change` gets the name of each peer that a change concerns."""
+        self._driver = BfdDriver(network, rng, self._changed)
+        self._is_on_link = is_on_link
+        self._on_change = on_change
+        self._wanted: dict[str, tuple[Path, BFDProfile, PeerParameters]] = {}
+
+    def follow(self, parameters: PeerParameters) -> None:
+        """Watch over this peer as it is configured now, or no longer."""
+        name, before = parameters.name, self._wanted.get(parameters.name)
+        path = path_to(parameters, self._is_on_link)
+        if path is None or parameters.bfd is None:
+            self._wanted.pop(name, None)
+        else:
+            self._wanted[name] = (path, parameters.bfd, parameters)
+            self._settle(path)
+        if before is not None and before[0] != path:
+            self._settle(before[0])
+
+    def drop(self, name: str) -> None:
+        """The peer is no longer configured."""
+        before = self._wanted.pop(name, None)
+        if before is not None:
+            self._settle(before[0])
+
+    def look_again(self) -> None:
+        """The addresses of this host are different: who is on a link may be so too."""
+        for _, _, parameters in tuple(self._wanted.values()):
+            if parameters.internal:
+                self.follow(parameters)
+
+    def state(self, name: str) -> str:
+        """The state of the session that watches over a peer, as the RFC writes it; empty without one."""
+        wanted = self._wanted.get(name)
+        return "" if wanted is None else self._driver.state(wanted[0]).text
+
+    def snapshots(self) -> Mapping[tuple[str, ...], Watched]:
+        """All sessions, by the names of the peers they are for."""
+        return {tuple(self._names(path)): watched for path, watched in self._driver.snapshots().items()}
+
+    def dropped(self) -> dict[Reason, int]:
+        """Packets that no session got, by reason."""
+        return self._driver.dropped()
+
+    async def stop(self) -> None:
+        """End all sessions, telling the peers that nothing has failed."""
+        self._wanted = {}
+        await self._driver.stop()
+
+    def _names(self, path: Path) -> list[str]:
+        return sorted(name for name, (wanted, _, _) in self._wanted.items() if wanted == path)
+
+    def _settle(self, path: Path) -> None:
+        """Have a session on this path if somebody wants it."""
+        names = self._names(path)
+        if names:
+            self._driver.watch(path, self._wanted[names[0]][1])
+        else:
+            self._driver.unwatch(path)
+
+    def _changed(self, path: Path, change: Changed) -> None:
+        news: News = None
+        if change.after is State.UP:
+            news = BfdUp()
+        elif change.before is State.UP and not change.by_peers_will:
+            news = BfdDown(diagnostic_text(change.diagnostic))
+        for name in self._names(path):
+            self._on_change(name, news)
+
+
+def path_to(parameters: PeerParameters, is_on_link: Callable[[Address], bool]) -> Path | None:
+    """Between which ends a peer is to be watched over; None while it has no address."""
+    peer = parameters.peer_address
+    if peer is None:
+        return None
+    is_far = parameters.multihop if not parameters.internal else not (peer.is_link_local or is_on_link(peer))
+    hops = Hops.MULTI if is_far and parameters.interface is None else Hops.SINGLE
+    return Path(peer, hops, parameters.source_address, parameters.interface, parameters.vrf)
