@@ -13,6 +13,7 @@ from herald.allocator.convergence import EventType
 from herald.cluster.meta import NamespacedName
 from herald.config.findings import ObjectKey
 from herald.store.kubernetes.client import ApiClient
+from herald.store.kubernetes.refusals import Refusals
 from herald.store.kubernetes.sources import Scope
 from herald.store.kubernetes.store import KubernetesStore, Outage
 from herald.store.kubernetes.watch_events import Cut, Following, Refused, Trouble
@@ -21,6 +22,9 @@ from herald.store.store import Claim, Event, StatusPatch, StoreError, Synced
 SCOPE = Scope.of_controller("metallb-system")
 WEB = ObjectKey("Service", "default", "web")
 CUT, STARTING = Trouble(Cut("refused"), "watch"), Trouble(Refused(503, "ServiceUnavailable", "starting"), "list")
+
+
+BUSY = Trouble(Refused(429, "TooManyRequests", "later"), "list")
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -43,6 +47,18 @@ def test_an_outage_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixtur
     outage.take("Node", CUT)
     outage.take("Node", Following())
     assert logged(caplog) == ["apiServerLost", "apiServerBack"]
+
+
+@pytest.mark.parametrize("trouble", [STARTING, BUSY], ids=["starting", "busy"])
+def test_a_server_that_is_not_well_has_refused_nothing(caplog: pytest.LogCaptureFixture, trouble: Trouble) -> None:
+    caplog.set_level(logging.INFO)
+    refusals = Refusals(logging.getLogger("herald.store"), "pods", "nobody is found")
+    refusals.take(trouble)
+    assert logged(caplog) == []
+    outage = Outage("https://here")
+    for _ in range(2):
+        outage.take("Node", trouble)
+    assert logged(caplog) == ["apiServerLost"]
 
 
 async def test_kinds_out_of_scope_are_taken_for_absent(tmp_path: Path) -> None:

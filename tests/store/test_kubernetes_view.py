@@ -98,6 +98,7 @@ def test_nothing_is_settled_before_each_kind_was_listed() -> None:
         pytest.param(Refused(401, "Unauthorized", "no"), True, id="not authenticated"),
         pytest.param(Refused(500, "InternalError", "etcd"), False, id="a server in trouble has not answered"),
         pytest.param(Refused(503, "ServiceUnavailable", "starting"), False, id="a server that starts has not answered"),
+        pytest.param(Refused(429, "TooManyRequests", "later"), False, id="a server that is busy has not answered"),
         pytest.param(Cut("refused"), False, id="no answer"),
     ],
 )

@@ -425,3 +425,18 @@ def test_whatever_page_comes_it_is_taken_or_asked_for_again(octets: bytes, at: i
     cut = at % len(body)
     machine.handle(PageCame(body[:cut] + octets + body[cut + len(octets) :]), 0.0)
     assert machine.snapshot().phase in (Phase.OPENING, Phase.LISTING, Phase.WAITING)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"metadata": {}, "items": []}, id="a list"),
+        pytest.param({"kind": "Status", "metadata": {}, "status": "Failure"}, id="a status"),
+    ],
+)
+def test_a_list_without_a_version_is_no_list_of_an_api_server_and_takes_nothing_away(body: dict[str, object]) -> None:
+    machine = WatchMachine(random.Random(1))
+    machine.wake(0.0)
+    found = machine.handle(PageCame(json.dumps(body).encode()), 0.0)
+    assert [type(effect) for effect in found] == [Trouble]
+    assert machine.snapshot().phase is Phase.WAITING

@@ -15,7 +15,18 @@ from herald.speaker.status_book import Slot, StatusBook
 from herald.speaker.status_object import Found, StatusKind, labels, selector, subject_of
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
-from herald.store.kubernetes.watch_events import Fact, ListBegun, ListEnded, Present, Put, Refused, Remove, Trouble
+from herald.store.kubernetes.watch_events import (
+    NO_JSON,
+    Fact,
+    Following,
+    ListBegun,
+    ListEnded,
+    Present,
+    Put,
+    Refused,
+    Remove,
+    Trouble,
+)
 
 _log: Final = logging.getLogger("herald.speaker.status")
 
@@ -108,15 +119,17 @@ class OwnObjects:
                     self._book.found(Slot(kind, found[0]), found[1])
             case Remove():
                 self._book.gone(kind, fact.identity.name)
-            case Trouble(cause=Refused() as cause):
+            case Trouble(cause=Refused() as cause) if not cause.is_passing:
                 self._complain(kind, f"{cause.message} ({cause.status} {cause.reason})")
-            case _:
+            case Following():
                 self._troubles.pop(kind, None)
+            case _:
+                pass
 
     def _read(self, kind: StatusKind, name: str, raw: bytes) -> tuple[str, Found] | None:
         try:
             found = read(kind, self._node, self._owner, raw)
-        except msgspec.DecodeError as error:
+        except NO_JSON as error:
             self._complain(kind, f"{name} cannot be read: {error}")
             return None
         if found is None:

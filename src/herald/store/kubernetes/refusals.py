@@ -21,6 +21,8 @@ class Refusals:
     def take(self, fact: Fact) -> None:
         """One thing that the watch says."""
         match fact:
+            case Trouble(cause=Refused() as cause) if cause.is_passing:
+                pass
             case Trouble(cause=Refused() as cause, while_doing=verb) if (verb, cause.status) != self._told:
                 self._told = (verb, cause.status)
                 fields = {"event": "watchRefused", "verb": verb, "resource": self._what, "error": cause.message}

@@ -108,8 +108,8 @@ class Outage:
         match fact:
             case Trouble(cause=Cut(message=message)):
                 self._fail(kind, message)
-            case Trouble(cause=Refused(status=status) as cause) if status >= 500:
-                self._fail(kind, f"{cause.message} ({status} {cause.reason})")
+            case Trouble(cause=Refused() as cause) if cause.is_passing:
+                self._fail(kind, f"{cause.message} ({cause.status} {cause.reason})")
             case Trouble() | Following():
                 self._answer(kind)
 

@@ -137,7 +137,7 @@ class View:
     def _is_unreadable(self, kind: str) -> bool:
         """Whether the server has said so. That it does not answer, or has failed, proves nothing."""
         trouble = self._troubles.get(kind)
-        return trouble is not None and isinstance(trouble.cause, Refused) and trouble.cause.status < 500
+        return trouble is not None and isinstance(trouble.cause, Refused) and not trouble.cause.is_passing
 
     def _get(self, key: ObjectKey) -> ClusterObject | None:
         return self._held.get(key.kind, {}).get(key)

@@ -52,6 +52,11 @@ class Refused:
     reason: str
     message: str
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether the server is not well, or has too much to do: the refusal says nothing of what was asked for."""
+        return self.status in (408, 429) or self.status >= 500
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:

@@ -189,6 +189,9 @@ class WatchMachine:
             found: list[Effect] = [Present(_object.decode(raw).metadata, raw) for raw in page.items or ()]
         except NO_JSON as error:
             return self._garbage(f"a list that cannot be read: {error}", now)
+        if not page.metadata.resource_version:
+            # Every list has one. Were this taken for a list, all that is not in it would be gone.
+            return self._garbage("a list without a resourceVersion", now)
         if self._phase is Phase.PROBING:
             return self._take_probe(page.metadata.resource_version)
         self._continue = page.metadata.continue_
