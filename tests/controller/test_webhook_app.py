@@ -118,6 +118,17 @@ async def test_a_body_that_is_too_long_is_not_read_to_its_end() -> None:
     assert (await post(b"{}", method="GET")).status_code == 405
 
 
+async def test_the_largest_object_that_etcd_takes_may_replace_another_one() -> None:
+    note = {"example.com/note": "x" * (1536 * 1024)}
+    large = pool("prod", "10.0.0.0/24")
+    large["metadata"]["annotations"] = note
+    whole = question()
+    whole["request"] |= {"operation": "UPDATE", "object": large, "oldObject": large}
+    answer = await post(json.dumps(whole).encode())
+    assert answer.status_code == 200
+    assert answer.json()["response"]["uid"] == whole["request"]["uid"]
+
+
 async def test_bodies_that_come_together_are_bounded_together() -> None:
     waiting, go_on = asyncio.Semaphore(0), asyncio.Event()
 

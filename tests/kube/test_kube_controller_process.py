@@ -1,5 +1,6 @@
 """`herald controller` as a pod starts it: MetalLB's flags, probes, metrics and webhooks in one process."""
 
+import base64
 import os
 import socket
 import ssl
@@ -44,8 +45,9 @@ def is_open(port: int) -> bool:
 def test_a_replica_that_does_not_lead_is_ready_and_answers_webhooks(cluster: ApiServer, tmp_path: Path) -> None:
     stand = Stand(cluster, tmp_path)
     cluster.kubectl("apply", "-f", str(BASE / "webhook.yaml"), "-f", str(BASE / "validating-webhooks.yaml"))
-    health = free_port()
-    words = ("--webhook-mode=enabled", f"--webhook-port={free_port()}", f"--health-probe-port={health}")
+    health, port = free_port(), free_port()
+    words = ("--webhook-mode=enabled", f"--webhook-port={port}", f"--health-probe-port={health}")
+    words += ("--cert-extra-names=127.0.0.1",)
     with stand.controller("controller-a") as leader:
         comes_true(lambda: bool(leader.lines("leading")), "a leader")
         with stand.controller("controller-b", *words) as process:
@@ -54,7 +56,11 @@ def test_a_replica_that_does_not_lead_is_ready_and_answers_webhooks(cluster: Api
             assert process.lines("leading") == []
             path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/metallb-webhook-configuration"
             hooks = cluster.request("GET", path)["webhooks"]
-            assert all(hook["clientConfig"].get("caBundle") for hook in hooks)
+            (bundle,) = {hook["clientConfig"]["caBundle"] for hook in hooks}
+            trust = ssl.create_default_context(cadata=base64.b64decode(bundle).decode())
+            for name in ("127.0.0.1", f"metallb-webhook-service.{NAMESPACE}.svc"):
+                with socket.create_connection(("127.0.0.1", port)) as plain:
+                    assert trust.wrap_socket(plain, server_hostname=name).version() == "TLSv1.3"
             assert process.terminate() == 0
 
 

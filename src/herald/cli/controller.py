@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from herald.cli.running import (
     process_options,
     served,
 )
+from herald.cluster.meta import is_dns_subdomain
 
 MEANINGLESS: Final = {
     "pprof_bind_address": "there is no Go profiler here",
@@ -36,6 +38,7 @@ _OF_CLUSTER: Final = (
     "webhook_mode",
     "webhook_secret",
     "cert_service_name",
+    "cert_extra_names",
     "cert_dir",
     "disable_cert_rotation",
 )
@@ -78,6 +81,13 @@ _OF_CLUSTER: Final = (
 @click.option("--webhook-secret", metavar="SECRET", help="Where the certificate is.  [default: metallb-webhook-cert]")
 @click.option("--cert-service-name", metavar="NAME", help="Service of webhooks.  [default: metallb-webhook-service]")
 @click.option(
+    "--cert-extra-names",
+    metavar="NAMES",
+    default="",
+    callback=lambda _context, _option, value: _names(value),
+    help="For an API server that calls webhooks by URL: names and addresses in it, comma-separated.",
+)
+@click.option(
     "--disable-cert-rotation", is_flag=True, help="Others put a certificate into --cert-dir and the caBundle."
 )
 @click.option(
@@ -115,6 +125,23 @@ def controller(config: Path | None, namespace: str | None, lb_class: str | None,
         )
         words += [f"--ignored={text}" for text in _ignored(given, os.environ)]
     become("herald.controller.process", [*words, *served(given)])
+
+
+def _names(value: str) -> str:
+    """The names without blanks. Raises click.BadParameter if one cannot stand in a certificate."""
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    for name in names:
+        if not (is_dns_subdomain(name) or _is_address(name)):
+            raise click.BadParameter(f"{name!r} is neither a DNS name in lower case nor an IP address")
+    return ",".join(names)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _ignored(given: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:

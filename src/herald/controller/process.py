@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--webhook-port", type=int, default=9443, help="port of the webhooks")
     arguments.add_argument("--webhook-secret", default="metallb-webhook-cert", help="Secret with the certificate")
     arguments.add_argument("--cert-service-name", default="metallb-webhook-service", help="Service of the webhooks")
+    arguments.add_argument("--cert-extra-names", default="", help="further names of the webhooks, comma-separated")
     arguments.add_argument("--cert-dir", type=Path, default=Path(), help="certificate, without rotation")
     arguments.add_argument("--disable-cert-rotation", action="store_true", help="others keep the certificate")
     arguments.add_argument("--ignored", action="append", default=[], help="an option that does nothing, and why")

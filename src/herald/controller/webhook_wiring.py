@@ -26,6 +26,7 @@ async def run_webhooks_of(replica: Replica) -> None:
         service=given.cert_service_name,
         cert_dir=given.cert_dir,
         rotate=not given.disable_cert_rotation,
+        extra_names=tuple(filter(None, given.cert_extra_names.split(","))),
         tls=tls,
     )
 

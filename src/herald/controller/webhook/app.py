@@ -25,7 +25,8 @@ from herald.controller.webhook.fresh import refreshed
 from herald.controller.webhook.world import World
 from herald.store.kubernetes.client import ApiClient
 
-LARGEST_REVIEW = 3 * 1024 * 1024
+LARGEST_REVIEW = 8 * 1024 * 1024
+"""A request to the API server may have 3 MiB, what it replaces as much as etcd takes, and both come in one review."""
 LARGEST_CONVERSION = 32 * 1024 * 1024
 """A list of many peers is converted in one request."""
 MOST_OCTETS = 64 * 1024 * 1024
@@ -92,7 +93,9 @@ class _Webhooks:
             return PlainTextResponse(str(refused), refused.status)
         except ConversionError as error:
             return PlainTextResponse(str(error), 400)
-        return Response(conversion.answer(asked), media_type="application/json")
+        # In a thread, as reviews: all peers of a large cluster may come at once.
+        answer = await asyncio.to_thread(conversion.answer, asked)
+        return Response(answer, media_type="application/json")
 
     async def _review(self, asked: AdmissionRequest) -> Review:
         first = await self._look(asked)

@@ -19,7 +19,8 @@ class WebhookOptions:
     """`rotate` False (`--disable-cert-rotation`): the operator puts tls.crt and tls.key into `cert_dir` and writes the
     caBundle; otherwise the certificate is kept in `secret` and handed out from there, and `cert_dir` is not looked at.
 
-    `extra_names` are further names and addresses of the server, for an API server that reaches it by URL.
+    `extra_names` (`--cert-extra-names`) are further names and addresses of the server, for an API server that calls
+    it by URL.
     """
 
     namespace: str = DEFAULT_NAMESPACE
