@@ -18,7 +18,18 @@ from herald.bfd.network import EchoWay, Listener, Network, Transmitter
 from herald.bfd.path import Address, Datagram, Lane, Path
 from herald.bfd.profile import BFDProfile
 from herald.bfd.reception import Meant, Reason, Reception
-from herald.bfd.session import Changed, EchoReceived, Event, ProfileChanged, Received, Send, SendEcho, Session, Shutdown
+from herald.bfd.session import (
+    Cause,
+    Changed,
+    EchoReceived,
+    Event,
+    ProfileChanged,
+    Received,
+    Send,
+    SendEcho,
+    Session,
+    Shutdown,
+)
 from herald.bfd.snapshot import SessionSnapshot
 
 RETRY: Final = 1.0
@@ -286,6 +297,19 @@ class BfdDriver:
                 self._open_sockets()
 
 
+def reason(change: Changed) -> str:
+    """Why a session went down, in words."""
+    match change.cause:
+        case Cause.PEERS_WILL:
+            return "shut down by the peer"
+        case Cause.BEGAN_ANEW:
+            return "the peer has begun anew"
+        case Cause.NONE | Cause.FAILURE | Cause.OUR_WILL:
+            return diagnostic_text(change.diagnostic)
+        case _ as never:
+            assert_never(never)
+
+
 def _release(watch: _Watch) -> None:
     if watch.timer is not None:
         watch.timer.cancel()
@@ -297,7 +321,7 @@ def _write(session: Session, change: Changed) -> None:
     peer = str(session.path.peer)
     extra = {"event": f"bfd{change.after.text}", "peer": peer, "state": change.after.text}
     if change.before is State.UP:
-        extra["reason"] = why = "shut down by the peer" if change.by_peers_will else diagnostic_text(change.diagnostic)
+        extra["reason"] = why = reason(change)
         _log.info("BFD session with %s down: %s", peer, why, extra=extra)
     elif change.after is State.UP:
         _log.info("BFD session with %s up", peer, extra=extra)

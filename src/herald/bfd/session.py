@@ -6,13 +6,14 @@ intervals, `echo` the packets that a session sends to itself. Where the RFC leav
 * The first packet leaves at once, and whenever the state or an interval changes one leaves between the periodic ones.
 * A packet counts from when it came, not from when it was read: who is late to read does not call the peer dead for it.
 * A packet that is sent late does not delay those after it.
-* `AdminDown` of the other end makes the session Down and is told apart from a failure (`Changed.by_peers_will`):
-  RFC 5882 §3.2 wants the client to carry on.
+* Why the session went Down is told (`Cause`). `AdminDown` of the other end is no failure: RFC 5882 §3.2 wants the
+  client to carry on. Nor need it be one where the other end begins anew: its packets come (`Cause.BEGAN_ANEW`).
 * Demand mode of the other end is respected; our own is never asked for.
 """
 
 import random
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final, TypeAlias, assert_never
 
 from herald.bfd import control_packet
@@ -69,14 +70,28 @@ class SendEcho:
     data: bytes
 
 
+class Cause(Enum):
+    """What a change of state means to those who rely on the session."""
+
+    NONE = auto()  # it is up, or on the way there
+    FAILURE = auto()
+    PEERS_WILL = auto()  # the other end was shut down by its operator
+    BEGAN_ANEW = auto()
+    """The other end has made its session anew, without having missed anything. Its packets come from another
+    discriminator, with none of ours and no diagnostic; or it says Down because we had said so, which we have not. FRR
+    does the latter while it replaces a session, as when BGP comes up and tells it the address that it uses. If all is
+    well the session is up again within three packets."""
+    OUR_WILL = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The state is another one. `by_peers_will`: the other end was shut down by its operator, nothing has failed."""
+    """The state is another one."""
 
     before: State
     after: State
     diagnostic: Diagnostic
-    by_peers_will: bool = False
+    cause: Cause = Cause.NONE
 
 
 Effect: TypeAlias = Send | SendEcho | Changed
@@ -152,7 +167,7 @@ class Session:
         if detect_at is not None and now >= detect_at:
             effects += self._expired(now)
         if self._echo.failed(now):
-            effects += self._enter(State.DOWN, Diagnostic.ECHO_FAILED, now)
+            effects += self._enter(State.DOWN, Diagnostic.ECHO_FAILED, Cause.FAILURE, now)
         if self._may_transmit and now >= self._next_tx:
             effects.append(self._periodic(now))
         echo = self._echo.due(now)
@@ -202,7 +217,7 @@ class Session:
     def _received(self, packet: ControlPacket, at: float, now: float) -> list[Effect]:
         """§6.8.6, from where the session is known."""
         self._packets_in += 1
-        was_known, interval_before = self._remote is not None, self._timing.transmit_interval
+        known, interval_before = self._remote, self._timing.transmit_interval
         self._remote = packet
         self._timing.hear(packet)
         if self._state is State.ADMIN_DOWN:
@@ -210,12 +225,13 @@ class Session:
         effects: list[Effect] = []
         following = TRANSITIONS.get((self._state, packet.state))
         if following is not None:
-            by_will = packet.state is State.ADMIN_DOWN
-            effects += self._enter(*following, now, by_peers_will=by_will, tell=not packet.poll)
+            state, diagnostic = following
+            cause = _cause(packet, known) if state is State.DOWN else Cause.NONE
+            effects += self._enter(state, diagnostic, cause, now, tell=not packet.poll)
         effects += self._follow_echo(now)
         self._heard_at = at
         interval = self._timing.transmit_interval
-        if not was_known:  # a passive end begins to talk
+        if known is None:  # a passive end begins to talk
             self._next_tx = min(self._next_tx, now)
         elif interval is not None and interval != interval_before:
             self._next_tx = min(self._next_tx, now + self._spacing(interval))
@@ -235,13 +251,13 @@ class Session:
         self._heard_at = self._remote = None
         self._timing.forget()
         if self._state in (State.INIT, State.UP):
-            return self._enter(State.DOWN, Diagnostic.DETECTION_TIME_EXPIRED, now)
+            return self._enter(State.DOWN, Diagnostic.DETECTION_TIME_EXPIRED, Cause.FAILURE, now)
         return []
 
     # Changing
 
     def _enter(
-        self, state: State, diagnostic: Diagnostic, now: float, *, by_peers_will: bool = False, tell: bool = True
+        self, state: State, diagnostic: Diagnostic, cause: Cause, now: float, *, tell: bool = True
     ) -> list[Effect]:
         """Be in `state`; `tell`: the other end learns of it now and not with the next packet."""
         before, self._state = self._state, state
@@ -255,7 +271,7 @@ class Session:
             self._down_at = now
             self._echo.stop()
         self._timing.want(*self._wanted(), up=state is State.UP, known=self._remote is not None)
-        effects: list[Effect] = [Changed(before, state, diagnostic, by_peers_will)]
+        effects: list[Effect] = [Changed(before, state, diagnostic, cause)]
         if tell and self._may_transmit:
             effects.append(self._between(now))
         return effects
@@ -297,7 +313,7 @@ class Session:
         if self._state is State.ADMIN_DOWN:
             return [self._between(now)] if self._may_transmit else []
         self._heard_at = None
-        return self._enter(State.ADMIN_DOWN, Diagnostic.ADMINISTRATIVELY_DOWN, now)
+        return self._enter(State.ADMIN_DOWN, Diagnostic.ADMINISTRATIVELY_DOWN, Cause.OUR_WILL, now)
 
     # Sending
 
@@ -345,6 +361,15 @@ class Session:
             final=final,
         )
         return Send(control_packet.encode(packet))
+
+
+def _cause(packet: ControlPacket, known: ControlPacket | None) -> Cause:
+    """Why the other end is not up, by a packet that says so after `known`."""
+    if packet.state is State.ADMIN_DOWN:
+        return Cause.PEERS_WILL
+    is_another = known is not None and known.my_discriminator != packet.my_discriminator
+    begins = is_another and packet.your_discriminator == 0 and packet.diagnostic == Diagnostic.NONE
+    return Cause.BEGAN_ANEW if begins or packet.diagnostic == _SIGNALED else Cause.FAILURE
 
 
 def _remote(packet: ControlPacket | None) -> Remote | None:
