@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME…]`: measure and print; a run of all of them also writes benchmarks/RESULTS.md."""
+"""`python -m benchmarks [NAME…]`: measure and print; a run of all of them also writes benchmarks/RESULTS.md.
+
+`--write` puts the sections of a run of some of them into RESULTS.md, in place of those of an earlier run.
+"""
 
 import importlib
 import platform
@@ -12,23 +15,33 @@ SECTIONS = {
     "decisions": "Deciding",
     "peer_table": "A table of routes to a fresh router",
     "speaker": "A speaker at work",
+    "kube": "In a cluster, on a real API server",
 }
+WRITE = "--write"
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
+    names = [word for word in words if word != WRITE]
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(SECTIONS)}", file=sys.stderr)
         return 2
-    sections = []
+    sections = {}
     for name in names or SECTIONS:
-        sections.append(table(SECTIONS[name], importlib.import_module(f"benchmarks.{name}").measure()))
-        print(sections[-1], flush=True)
-    if not names:
-        RESULTS.write_text("\n".join([_head(), *sections]))
+        sections[name] = table(SECTIONS[name], importlib.import_module(f"benchmarks.{name}").measure())
+        print(sections[name], flush=True)
+    if WRITE in words or not names:
+        RESULTS.write_text("\n".join([_head(), *({**_written(), **sections}).values()]))
         print(f"written to {RESULTS}")
     return 0
+
+
+def _written() -> dict[str, str]:
+    """The sections of earlier runs, in the order in which they are printed."""
+    texts = RESULTS.read_text().split("\n## ")[1:] if RESULTS.exists() else []
+    known = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in texts}
+    return {name: known[title] for name, title in SECTIONS.items() if title in known}
 
 
 def _head() -> str:

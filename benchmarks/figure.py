@@ -39,6 +39,22 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
+def beside(
+    what: str, own: Sequence[float], peer: str, other: Sequence[float] | None, unit: str, budget: float | None = None
+) -> list[Figure]:
+    """The p99 of ours and of a peer's of the same run, with the p50 in the note and the ratio of both."""
+    figures = [Figure(f"{what}, p99", percentile(own, 99), unit, budget, (), _spread(own, unit))]
+    if other is not None:
+        ratios = (percentile(own, part) / percentile(other, part) for part in (50, 99))
+        note = f"{_spread(other, unit)}; Herald takes ×{next(ratios):.2f} of the p50, ×{next(ratios):.2f} of the p99"
+        figures.append(Figure(f"… {peer}", percentile(other, 99), unit, None, (), note))
+    return figures
+
+
+def _spread(values: Sequence[float], unit: str) -> str:
+    return f"p50 {percentile(values, 50):.1f} {unit}, worst {max(values):.0f} {unit} of {len(values)}"
+
+
 def table(title: str, figures: Sequence[Figure]) -> str:
     """A section of the results."""
     head = "| What | Measured | Budget | Used | Range | Note |\n|---|---|---|---|---|---|"

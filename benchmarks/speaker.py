@@ -12,9 +12,9 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from ipaddress import IPv4Address
-from pathlib import Path
 
 from benchmarks.figure import Figure, percentile
+from benchmarks.footprint import memory
 from benchmarks.population import FIRST_ADDRESS, manifests, service_manifest
 from herald.lab import process
 from herald.lab.namespace import build
@@ -106,28 +106,7 @@ async def _memory(services: int) -> list[tuple[str, float]]:
     """(process, MiB) of everything the speaker consists of: proportional set size, so shared pages count once."""
     async with speaking(services) as (_, speaker):
         await asyncio.sleep(2)
-        return [(name, _pss(pid)) for pid, name in _members(speaker.pid)]
-
-
-def _members(group: int) -> list[tuple[int, str]]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # the process ended while we looked
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[2]) == group or int(fields[1]) == group:
-                words = (stat.parent / "cmdline").read_text().split("\0")
-                module = next(
-                    (word for word in words if word.startswith("herald.") and "supervisor" not in word), "supervisor"
-                )
-                found.append((int(stat.parent.name), module))
-    return sorted(found)
-
-
-def _pss(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"no Pss line for process {pid}")
+        return memory(speaker.pid)
 
 
 def measure() -> list[Figure]:

@@ -1,0 +1,152 @@
+"""From a Service or an endpoint in the API to the address, the route and the ARP answer; Herald and MetalLB.
+
+The clock begins when the request leaves for the API server, so that what the API server itself needs to take it counts
+as well. Other Services stand there. With unrest, 50 changes per second are made to these and to their EndpointSlices.
+The Services that are made stay until the end of a round, since a deletion may be work for whoever hands out addresses.
+"""
+
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from benchmarks import kube_changes
+from benchmarks.figure import Figure, beside, percentile
+from benchmarks.footprint import memory
+from benchmarks.kube_changes import connected, unrest
+from benchmarks.kube_size import Size
+from benchmarks.kube_stand import Contestant, Stand, standing
+
+UNREST = 50.0
+BUDGET_MS = 100.0
+SETTLING_S = 60.0
+LAST_UNREST_S = 1.0
+
+
+@dataclass
+class Round:
+    """Milliseconds of each Service or endpoint, and the changes per second meanwhile."""
+
+    create: list[float] = field(default_factory=list)
+    address: list[float] = field(default_factory=list)
+    route: list[float] = field(default_factory=list)
+    answer: list[float] = field(default_factory=list)
+    ready: list[float] = field(default_factory=list)
+    rate: float = 0.0
+
+
+@dataclass
+class Found:
+    """Of one contestant. Memory: (process, MiB) of the controller and of the speaker."""
+
+    name: str
+    idle: Round = field(default_factory=Round)
+    busy: Round = field(default_factory=Round)
+    memory: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    writes: Counter[str] = field(default_factory=Counter)
+    """In `quiet_s` without any change."""
+
+
+def run(contestant: Contestant, letter: str, size: Size) -> Found:
+    """All of it on a stand of its own."""
+    found = Found(contestant.name)
+    with standing(contestant, letter) as stand:
+        try:
+            names = _populate(stand, size)
+            found.memory = {name: memory(running.pid) for name, running in stand.running.items()}
+            writes = stand.writes
+            writes.fresh()
+            time.sleep(size.quiet_s)
+            found.writes = writes.fresh()
+            _measure(stand, found.idle, names, 0, size)
+            _measure(stand, found.busy, names, UNREST, size)
+        except Exception:
+            print(stand.last_words())
+            raise
+    return found
+
+
+def figures(herald: Found, peer: Found | None) -> list[Figure]:
+    """Rows of the table: ours, and those of a peer below each."""
+    made = []
+    for own, other, words in (
+        (herald.idle, peer and peer.idle, "idle"),
+        (herald.busy, peer and peer.busy, f"{herald.busy.rate:.0f} changes/s"),
+    ):
+        for what, name, budget in (
+            ("Service created → address in status", "address", BUDGET_MS),
+            ("Service created → route at FRR", "route", None),
+            ("Service created → first ARP answer", "answer", None),
+            ("endpoint ready → route at FRR", "ready", BUDGET_MS),
+        ):
+            theirs: list[float] | None = getattr(other, name) if other else None
+            label = f"{peer.name}, {other.rate:.0f} changes/s" if peer and other and other.rate else peer and peer.name
+            made += beside(f"{what}, {words}", getattr(own, name), label or "", theirs, "ms", budget)
+        median, tail = percentile(own.create, 50), percentile(own.create, 99)
+        made.append(Figure(f"of this the API server's answer, {words}, p99", tail, "ms", note=f"p50 {median:.1f} ms"))
+    return made
+
+
+def _populate(stand: Stand, size: Size) -> list[str]:
+    """The Services that stand there, with addresses and routes, and nothing is left to be done."""
+    names = [f"standing-{number}" for number in range(size.standing)]
+    stand.contestant.controller(stand)
+    stand.contestant.speaker(stand)
+    with connected(stand.client) as connection:
+        for name in names:
+            kube_changes.create_slice(connection, name)
+            kube_changes.create_service(connection, name)
+    stand.status.wait_count(size.standing, 60)
+    stand.routes.wait_count(size.standing, 60)
+    stand.writes.wait_calm(SETTLING_S)
+    return names
+
+
+def _measure(stand: Stand, found: Round, names: list[str], per_second: float, size: Size) -> None:
+    chance = random.Random(1)
+    with connected(stand.client) as connection, unrest(stand.client, names, per_second) as changing:
+        time.sleep(LAST_UNREST_S if per_second else 0)
+        made = [f"new-{number}" for number in range(size.created)]
+        for name in made:
+            time.sleep(size.pace_s * chance.uniform(0.5, 1.5))
+            _create(stand, connection, found, name)
+        _turn(stand, connection, found, size.turned, chance)
+        found.rate = changing.rate if per_second else 0.0
+        for name in made:
+            kube_changes.delete(connection, name)
+            stand.status.wait_gone(name)
+    stand.routes.wait_at_most(len(names), 60)
+    stand.writes.wait_calm(SETTLING_S)
+
+
+def _create(stand: Stand, connection: kube_changes.Connection, found: Round, name: str) -> None:
+    kube_changes.create_slice(connection, name)
+    began = time.monotonic()
+    kube_changes.create_service(connection, name)
+    created = time.monotonic()
+    since, address = stand.status.wait(name)
+    answered = stand.asker.answered(address)
+    routed, _ = stand.routes.wait(address)
+    for values, until in (
+        (found.create, created),
+        (found.address, since),
+        (found.route, routed),
+        (found.answer, answered),
+    ):
+        values.append(1000 * (until - began))
+
+
+def _turn(stand: Stand, connection: kube_changes.Connection, found: Round, times: int, chance: random.Random) -> None:
+    """A Service whose only endpoint goes and comes."""
+    kube_changes.create_slice(connection, "turning")
+    kube_changes.create_service(connection, "turning")
+    _, address = stand.status.wait("turning")
+    for _ in range(times):
+        stand.routes.wait(address)
+        kube_changes.set_ready(connection, "turning", ready=False)
+        stand.routes.wait_gone(address)
+        time.sleep(chance.uniform(0.01, 0.03))
+        began = time.monotonic()
+        kube_changes.set_ready(connection, "turning", ready=True)
+        found.ready.append(1000 * (stand.routes.wait(address)[0] - began))
+    kube_changes.delete(connection, "turning")
