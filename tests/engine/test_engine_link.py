@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from herald.bgp.event import Leaving
 from herald.bgp.route import Route
 from herald.engine.control_link import GRACE, ControlLink
 from herald.engine.link import (
@@ -18,6 +19,7 @@ from herald.engine.link import (
     Apply,
     Assembly,
     Channel,
+    Departing,
     Downward,
     Facts,
     Join,
@@ -79,6 +81,7 @@ class Engine:
     def __init__(self) -> None:
         self.applied: list[tuple[Apply, ...]] = []
         self.left: list[str] = []
+        self.departing: list[Departing] = []
         self.facts = Facts(members=(Member("n1"),))
         self.joined: list[tuple[str, ...]] = []
         self.link = ControlLink(
@@ -87,6 +90,7 @@ class Engine:
             on_apply=self._apply,
             on_join=self.joined.append,
             on_leave=self.left.append,
+            on_departing=self.departing.append,
         )
 
     async def _apply(self, pieces: tuple[Apply, ...]) -> None:
@@ -128,11 +132,13 @@ async def test_control_is_greeted_told_the_facts_and_heard(tmp_path: Path) -> No
         assert await receive(channel) == engine.facts
         await channel.send(Apply(reset=True, holdings=HOLDINGS))
         await channel.send(Join(("192.0.2.1", "2001:db8::1")))
+        await channel.send(Departing(Leaving.FOR_GOOD, "the node is drained"))
         await channel.send(Leave("drained"))
         await until(lambda: bool(engine.left))
         assert engine.joined == [("192.0.2.1", "2001:db8::1")]
         assert engine.applied == [tuple(parts(Apply(reset=True, holdings=HOLDINGS)))]
         assert engine.left == ["drained"]
+        assert engine.departing == [Departing(Leaving.FOR_GOOD, "the node is drained")]
 
 
 async def test_facts_are_told_when_they_change_and_only_then(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from herald.engine.link import Apply, Assembly, Channel, Downward, Facts, Join, Ready, Upward, accepted
+from herald.engine.link import Apply, Assembly, Channel, Departing, Downward, Facts, Join, Ready, Upward, accepted
 
 PATIENCE_S = 20.0
 
@@ -18,6 +18,7 @@ class FakeEngine:
         self._channel: Channel[Upward, Downward] | None = None
         self._applied: asyncio.Queue[Apply] = asyncio.Queue()
         self._joins: asyncio.Queue[Join] = asyncio.Queue()
+        self._departings: asyncio.Queue[Departing] = asyncio.Queue()
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -45,6 +46,10 @@ class FakeEngine:
         """The next `Join`."""
         return await asyncio.wait_for(self._joins.get(), PATIENCE_S)
 
+    async def departing(self) -> Departing:
+        """The next `Departing`."""
+        return await asyncio.wait_for(self._departings.get(), PATIENCE_S)
+
     async def hears_nothing_for(self, seconds: float) -> bool:
         """Whether no `Apply` comes for so long."""
         await asyncio.sleep(seconds)
@@ -58,6 +63,9 @@ class FakeEngine:
         while (message := await channel.receive()) is not None:
             if isinstance(message, Join):
                 self._joins.put_nowait(message)
+                continue
+            if isinstance(message, Departing):
+                self._departings.put_nowait(message)
                 continue
             assert isinstance(message, Apply)
             collected = assembly.add(message)

@@ -24,9 +24,11 @@ from herald.bgp.event import (
     Down,
     Effect,
     Event,
+    Leaving,
     ParametersChanged,
     Received,
     RoutesChanged,
+    RoutesComplete,
     Send,
     Start,
     Stop,
@@ -37,6 +39,7 @@ from herald.bgp.event import (
     WritingResumed,
 )
 from herald.bgp.family import Address, Prefix
+from herald.bgp.graceful_restart import Past
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
 from herald.bgp.session import Session
@@ -60,8 +63,16 @@ class Peering:
     called in the thread of the running loop.
     """
 
-    def __init__(self, parameters: PeerParameters, *, dial: Dial, rng: random.Random, on_change: OnChange) -> None:
-        self._session = Session(parameters, rng)
+    def __init__(
+        self,
+        parameters: PeerParameters,
+        *,
+        dial: Dial,
+        rng: random.Random,
+        on_change: OnChange,
+        host_name: str = "",
+    ) -> None:
+        self._session = Session(parameters, rng, host_name)
         self._dial = dial
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
@@ -70,9 +81,13 @@ class Peering:
         self._connection: _Connection | None = None
         self._connections: set[_Connection] = set()
 
-    def start(self) -> None:
-        """Connect now, and again whenever the session is lost."""
-        self._handle(Start())
+    def start(self, past: Past = Past.NOTHING, *, complete: bool = True) -> None:
+        """Connect now, and again whenever the session is lost. See `Start` for the arguments."""
+        self._handle(Start(past, complete))
+
+    def routes_complete(self) -> None:
+        """All routes that are wished for at present have been told."""
+        self._handle(RoutesComplete())
 
     def apply_routes(self, upserts: tuple[Route, ...], withdrawn: tuple[Prefix, ...]) -> None:
         """Change the wish by some routes. Costs what is given."""
@@ -97,14 +112,16 @@ class Peering:
     def snapshot(self) -> SessionSnapshot:
         return self._session.snapshot()
 
-    async def stop(self, reason: str) -> None:
+    async def stop(self, reason: str, leaving: Leaving = Leaving.FOR_GOOD) -> None:
         """End the session, telling the peer why, and wait until every task and connection is gone.
+
+        The peer is told nothing if we return and it keeps our routes meanwhile.
 
         A peer that does not close its half, or takes no bytes, is cut off after `LINGER_SECONDS`; so is everybody when
         this is cancelled.
         """
         attempt = self._attempt
-        self._handle(Stop(reason))
+        self._handle(Stop(reason, leaving))
         try:
             if attempt is not None:
                 await asyncio.wait([attempt])

@@ -13,6 +13,7 @@ from herald.engine.link import (
     Apply,
     Assembly,
     Channel,
+    Departing,
     Downward,
     Facts,
     Join,
@@ -42,6 +43,7 @@ class ControlLink:
         on_apply: Callable[[tuple[Apply, ...]], Awaitable[None]],
         on_join: Callable[[tuple[str, ...]], None],
         on_leave: Callable[[str], None],
+        on_departing: Callable[[Departing], None],
     ) -> None:
         """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
         self._ready = ready
@@ -49,6 +51,7 @@ class ControlLink:
         self._on_apply = on_apply
         self._on_join = on_join
         self._on_leave = on_leave
+        self._on_departing = on_departing
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
         self._is_leaving = False
@@ -138,6 +141,8 @@ class ControlLink:
             match message:
                 case Leave(reason):
                     self._on_leave(reason)
+                case Departing():
+                    self._on_departing(message)
                 case Join(addresses):
                     self._on_join(addresses)
                 case Apply():

@@ -5,6 +5,7 @@ Control decides, the engine owns the network; this is all they say to each other
     control → engine     Apply    what this node is to announce: a change, or the whole wish
                          Join     where other speakers may be found
                          Leave    withdraw everything in good order and exit
+                         Departing    whether a signal that ends the engine means that its routes are to go
     engine → control     Ready    the engine of this node is there and has no wish from this connection yet
                          Facts    what it sees: live speakers, interfaces, sessions, conflicts, addresses not answered
 
@@ -33,6 +34,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+from herald.bgp.event import Leaving
 from herald.bgp.family import Prefix
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
@@ -82,6 +84,17 @@ class Apply:
 class Leave:
     """Mark this node as left, stop answering, close the sessions with a Cease, exit."""
 
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departing:
+    """How the engine is to leave its peers when a signal ends it: what is known of the time after, and why, in words.
+
+    Until it is told, it takes it that it comes back.
+    """
+
+    leaving: Leaving
     reason: str
 
 
@@ -173,7 +186,7 @@ class Facts:
     holdings: tuple[UnansweredHolding, ...] = ()
 
 
-Downward = Apply | Join | Leave
+Downward = Apply | Departing | Join | Leave
 Upward = Ready | Facts
 
 Sent = TypeVar("Sent")

@@ -9,8 +9,10 @@ from typing import Final
 
 from herald.bfd.network import Network
 from herald.bgp.driver import Dial, Peering
+from herald.bgp.event import Leaving
 from herald.bgp.family import Address
 from herald.bgp.fsm import State
+from herald.bgp.graceful_restart import Past
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine.bfd import News, PeerWatch
@@ -35,8 +37,16 @@ class Peers:
         on_change: Callable[[], None],
         bfd: Network,
         is_on_link: Callable[[Address], bool],
+        past_with: Callable[[PeerParameters], Past] = lambda _: Past.NOTHING,
+        host_name: str = "",
     ) -> None:
-        """`bfd` opens the sockets of BFD; `is_on_link` says whether an address is in a subnet of this host."""
+        """`bfd` opens the sockets of BFD; `is_on_link` says whether an address is in a subnet of this host.
+
+        `past_with` says what a peer of the first wish may have of an earlier process; peers are told `host_name`.
+        """
+        self._past_with = past_with
+        self._host_name = host_name
+        self._is_complete = False
         self.bfd = PeerWatch(bfd, random.SystemRandom(), is_on_link=is_on_link, on_change=self._bfd_says)
         self._tasks = tasks
         self._dial = dial
@@ -63,11 +73,19 @@ class Peers:
         if difference.routes:
             self._count_soon()
 
-    def start_new(self) -> None:
-        """Let the peers added since the last call connect. They wait for it, so that their first routes are all."""
+    def start_new(self, *, complete: bool) -> None:
+        """Let the peers added since the last call connect. They wait for it, so that their first routes are all.
+
+        `complete`: all that is wished for is known now. Before that was so once, no peer is sent an End-of-RIB.
+        """
         new, self._new = self._new, {}
+        was_complete, self._is_complete = self._is_complete, self._is_complete or complete
         for peer in new.values():
-            peer.peering.start()
+            past = Past.NOTHING if was_complete else self._past_with(peer.parameters)
+            peer.peering.start(past, complete=self._is_complete)
+        if complete and not was_complete:
+            for peer in self._peers.values():
+                peer.peering.routes_complete()
 
     def snapshots(self) -> tuple[SessionSnapshot, ...]:
         """Every session, by name of the peer."""
@@ -77,15 +95,15 @@ class Peers:
         """Every session as control is told of it."""
         return tuple(self._peers[name].fact(self.bfd.state(name)) for name in sorted(self._peers))
 
-    async def stop(self, reason: str) -> None:
-        """End all sessions, telling the peers why."""
+    async def stop(self, reason: str, leaving: Leaving) -> None:
+        """End all sessions; peers that are to forget our routes are told why."""
         if self._counting is not None:
             self._counting.cancel()
         peers, self._peers = self._peers, {}
-        await asyncio.gather(self.bfd.stop(), *(peer.peering.stop(reason) for peer in peers.values()))
+        await asyncio.gather(self.bfd.stop(), *(peer.peering.stop(reason, leaving) for peer in peers.values()))
 
     def _add(self, parameters: PeerParameters) -> None:
-        peer = _Peer(parameters, self._dial, self._rng, self._changed)
+        peer = _Peer(parameters, self._dial, self._rng, self._changed, self._host_name)
         self._peers[parameters.name] = self._new[parameters.name] = peer
         self.bfd.follow(parameters)
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
@@ -106,6 +124,9 @@ class Peers:
         self._on_change()
 
     def _changed(self) -> None:
+        for name in self.bfd.waiting:
+            if name in self._peers and self._peers[name].established:
+                self.bfd.begin(name)
         self._on_change()
         self._count_soon()
 
@@ -128,21 +149,27 @@ class _Peer:
     """A peering, what was last said of it in the log, and since when it has been so."""
 
     def __init__(
-        self, parameters: PeerParameters, dial: Dial, rng: random.Random, on_change: Callable[[], None]
+        self,
+        parameters: PeerParameters,
+        dial: Dial,
+        rng: random.Random,
+        on_change: Callable[[], None],
+        host_name: str,
     ) -> None:
+        self.parameters = parameters  # as they were when it was added
         self._on_change = on_change
-        self._established = False
+        self.established = False
         self._since = time.time()
         self._problem: str | None = None
-        self.peering = Peering(parameters, dial=dial, rng=rng, on_change=self._changed)
+        self.peering = Peering(parameters, dial=dial, rng=rng, on_change=self._changed, host_name=host_name)
 
     def _changed(self, snapshot: SessionSnapshot, problem: str | None) -> None:
         established = snapshot.state is State.ESTABLISHED
         fields = {"peer": snapshot.name, "endpoint": snapshot.endpoint}
-        if established and not self._established:
+        if established and not self.established:
             self._problem = None
             _log.info("BGP session with %s established", snapshot.name, extra={"event": "sessionUp", **fields})
-        elif self._established and not established:
+        elif self.established and not established:
             reason = problem or "ended by this speaker"
             fields["reason"] = reason
             _log.info("BGP session with %s down: %s", snapshot.name, reason, extra={"event": "sessionDown", **fields})
@@ -152,8 +179,8 @@ class _Peer:
             _log.warning(
                 "no BGP session with %s: %s", snapshot.name, problem, extra={"event": "sessionFailed", **fields}
             )
-        if established != self._established:
-            self._established, self._since = established, time.time()
+        if established != self.established:
+            self.established, self._since = established, time.time()
         self._on_change()
 
     def fact(self, bfd: str) -> SessionFact:
@@ -162,9 +189,9 @@ class _Peer:
         error = snapshot.last_error.text if snapshot.last_error else None
         return SessionFact(
             snapshot.name,
-            self._established,
+            self.established,
             snapshot.state.value,
-            None if self._established else error,
+            None if self.established else error,
             snapshot.endpoint,
             self._since,
             error,

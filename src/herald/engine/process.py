@@ -8,7 +8,8 @@
 
 What control wished last stays in force while control is gone. The engine ends when it is told to leave, by control, by
 SIGTERM or SIGINT, or because its parent died: first the others learn that this node has left, then ARP is no longer
-answered, then the peers get a Cease, all within `LEAVE_SECONDS`; exit code 0.
+answered, then the sessions end, all within `LEAVE_SECONDS`; exit code 0. Peers get a Cease and forget our routes, or
+keep them because another engine comes in our stead: `herald.speaker.departure` says when.
 """
 
 import asyncio
@@ -19,11 +20,12 @@ import signal
 import socket
 from typing import Final
 
-from herald.engine import counters, precedence, show
+from herald.bgp.event import Leaving
+from herald.engine import counters, host, past, precedence, show
 from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
 from herald.engine.heartbeat import Heartbeat
-from herald.engine.link import Apply, Facts, InterfaceFact, Member, Ready, UnansweredHolding
+from herald.engine.link import Apply, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
@@ -40,6 +42,10 @@ from herald.observe import collector, log
 
 LEAVE_SECONDS: Final = 0.9
 FAREWELL_SECONDS: Final = 0.4
+_WORDS: Final = {
+    Leaving.FOR_GOOD: "are told to forget our routes",
+    Leaving.TO_RETURN: "that offer graceful restart keep our routes",
+}
 
 _log: Final = logging.getLogger("herald.engine")
 
@@ -58,12 +64,13 @@ class _Engine:
         self._exclusion = Exclusion(options.exclude_interfaces)
         self._wish = Wish()
         self._applying = asyncio.Lock()
+        self._departing = Departing(Leaving.TO_RETURN, "the speaker stops")
         self._show_members: show.Answer = lambda: show.members(self._membership.members())
         self._show_gossip: show.Answer = lambda: None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        self._leaving: asyncio.Future[str] = loop.create_future()
+        self._leaving: asyncio.Future[Departing | str] = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave_for, signal.Signals(number).name)
         async with asyncio.TaskGroup() as tasks:
@@ -89,7 +96,8 @@ class _Engine:
             facts=self._facts,
             on_apply=self._apply,
             on_join=lambda addresses: self._membership.join(addresses),
-            on_leave=self._leave_for,
+            on_leave=lambda reason: self._leave_for(Departing(Leaving.FOR_GOOD, reason)),
+            on_departing=self._expect,
         )
         changed = self._link.note_change
         self._peers = Peers(
@@ -99,6 +107,8 @@ class _Engine:
             on_change=changed,
             bfd=BfdNetwork(asyncio.get_running_loop().time),
             is_on_link=self._is_on_link,
+            past_with=past.look(self._options.show_socket).past_with,
+            host_name=self._options.node,
         )
         self._layer2 = Layer2Driver(
             open_arp_socket,
@@ -133,11 +143,24 @@ class _Engine:
             return Alone(self._options.node, self._link.note_change)
         return Heartbeat(self._options.members_dir, self._options.node, self._link.note_change)
 
-    def _leave_for(self, reason: str) -> None:
+    def _leave_for(self, why: Departing | str) -> None:
+        """Told by control how, or by the signal of that name."""
         if not self._leaving.done():
-            self._leaving.set_result(reason)
+            self._leaving.set_result(why)
 
-    async def _leave(self, reason: str) -> None:
+    def _expect(self, departing: Departing) -> None:
+        self._departing = departing
+
+    async def _manner(self, why: Departing | str) -> Departing:
+        """How the peers are left: after the others have been told, for control may still learn something."""
+        if isinstance(why, Departing):
+            return why
+        if await host.is_going_down():
+            return Departing(Leaving.FOR_GOOD, "the host is going down")
+        return self._departing
+
+    async def _leave(self, why: Departing | str) -> None:
+        reason = why.reason if isinstance(why, Departing) else why
         _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
         end = asyncio.get_running_loop().time() + LEAVE_SECONDS
         self._usable.close()
@@ -150,7 +173,11 @@ class _Engine:
         self._layer2.close()
         try:
             async with asyncio.timeout_at(end):
-                await self._peers.stop(reason)
+                manner = await self._manner(why)
+                returns = manner.leaving is Leaving.TO_RETURN
+                extra = {"event": "peersLeft", "returns": returns, "reason": manner.reason}
+                _log.info("BGP peers %s: %s", _WORDS[manner.leaving], manner.reason, extra=extra)
+                await self._peers.stop(f"{self._options.node}: {manner.reason}", manner.leaving)
         except TimeoutError:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
 
@@ -164,7 +191,7 @@ class _Engine:
                 await asyncio.sleep(0)
                 if self._leaving.done():
                     return
-            self._peers.start_new()
+            self._peers.start_new(complete=parts[0].reset)
 
     def _facts(self) -> Facts:
         return Facts(
