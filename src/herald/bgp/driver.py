@@ -97,16 +97,8 @@ class Peering:
         """The peer is configured differently; the session is reset where that needs it."""
         self._handle(ParametersChanged(parameters))
 
-    def way_lost(self, reason: str) -> None:
-        """The peer can certainly not be reached any more."""
-        self._handle(WayLost(reason))
-
-    def way_back(self) -> None:
-        """It may be possible to reach the peer again."""
-        self._handle(WayBack())
-
-    def tell(self, event: BfdDown | BfdUp) -> None:
-        """What BFD says about the peer."""
+    def tell(self, event: BfdDown | BfdUp | WayLost | WayBack) -> None:
+        """What is known from elsewhere about the peer, or about the way to it."""
         self._handle(event)
 
     def snapshot(self) -> SessionSnapshot:

@@ -9,7 +9,7 @@ from typing import Final
 
 from herald.bfd.network import Network
 from herald.bgp.driver import Dial, Peering
-from herald.bgp.event import Leaving
+from herald.bgp.event import Leaving, ParametersChanged
 from herald.bgp.family import Address
 from herald.bgp.fsm import State
 from herald.bgp.graceful_restart import Past
@@ -17,6 +17,8 @@ from herald.bgp.parameters import PeerParameters
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine.bfd import News, PeerWatch
 from herald.engine.link import SessionFact
+from herald.engine.ways import News as WayNews
+from herald.engine.ways import Ways
 from herald.engine.wish import Difference
 
 COUNT_EVERY: Final = 3.0
@@ -48,8 +50,8 @@ class Peers:
         self._host_name = host_name
         self._is_complete = False
         self.bfd = PeerWatch(bfd, random.SystemRandom(), is_on_link=is_on_link, on_change=self._bfd_says)
+        self.ways = Ways(dial, rng, self._way_says)
         self._tasks = tasks
-        self._dial = dial
         self._rng = rng
         self._on_change = on_change
         self._peers: dict[str, _Peer] = {}
@@ -63,8 +65,7 @@ class Peers:
             self._drop(name)
         for parameters in difference.peers:
             if parameters.name in self._peers:
-                self._peers[parameters.name].peering.update(parameters)
-                self.bfd.follow(parameters)
+                self._update(self.ways.follow(parameters))
             else:
                 self._add(parameters)
         for name, change in difference.routes.items():
@@ -99,13 +100,15 @@ class Peers:
         """End all sessions; peers that are to forget our routes are told why."""
         if self._counting is not None:
             self._counting.cancel()
+        self.ways.close()
         peers, self._peers = self._peers, {}
         await asyncio.gather(self.bfd.stop(), *(peer.peering.stop(reason, leaving) for peer in peers.values()))
 
     def _add(self, parameters: PeerParameters) -> None:
-        peer = _Peer(parameters, self._dial, self._rng, self._changed, self._host_name)
+        resolved = self.ways.follow(parameters)
+        peer = _Peer(resolved, self.ways.dial, self._rng, self._changed, self._host_name)
         self._peers[parameters.name] = self._new[parameters.name] = peer
-        self.bfd.follow(parameters)
+        self.bfd.follow(resolved)
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
         _log.info("BGP peer %s configured", parameters.name, extra={"event": "peerAdded", **fields})
 
@@ -113,9 +116,22 @@ class Peers:
         peer = self._peers.pop(name)
         self._new.pop(name, None)
         self.bfd.drop(name)
+        self.ways.drop(name)
         _log.info("BGP peer %s no longer configured", name, extra={"event": "peerRemoved", "peer": name})
         self._tasks.create_task(peer.peering.stop("peer removed from the configuration"))
         self._on_change()
+
+    def _update(self, parameters: PeerParameters) -> None:
+        self._peers[parameters.name].peering.update(parameters)
+        self.bfd.follow(parameters)
+
+    def _way_says(self, name: str, news: WayNews) -> None:
+        if name not in self._peers:
+            return
+        if isinstance(news, ParametersChanged):
+            self._update(news.parameters)
+        else:
+            self._peers[name].peering.tell(news)
 
     def _bfd_says(self, name: str, news: News) -> None:
         """Nothing, where the peer was shut down by its operator: BGP carries on (RFC 5882 §3.2)."""
@@ -127,6 +143,8 @@ class Peers:
         for name in self.bfd.waiting:
             if name in self._peers and self._peers[name].established:
                 self.bfd.begin(name)
+        for name, peer in self._peers.items():
+            self.ways.note_state(name, established=peer.established)
         self._on_change()
         self._count_soon()
 

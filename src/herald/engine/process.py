@@ -38,6 +38,7 @@ from herald.engine.wish import Wish
 from herald.layer2.driver import JudgedInterface, Layer2Driver
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Exclusion, Verdict
+from herald.net.interface import Interface
 from herald.observe import collector, log
 
 LEAVE_SECONDS: Final = 0.9
@@ -118,9 +119,13 @@ class _Engine:
             on_trouble=lambda: self._monitor.resync(),
             rate=self._options.gratuitous_rate,
         )
-        self._monitor = InterfaceMonitor(self._layer2.set_interfaces)
+        self._monitor = InterfaceMonitor(self._interfaces_changed)
         self._membership = self._join()
         self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
+
+    def _interfaces_changed(self, interfaces: tuple[Interface, ...]) -> None:
+        self._layer2.set_interfaces(interfaces)
+        self._peers.ways.set_interfaces(interfaces)
 
     def _layer2_changed(self) -> None:
         self._usable.changed()
@@ -211,7 +216,7 @@ class _Engine:
                 "gossip": self._show_gossip,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
-                "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now()),
+                "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now(), self._peers.ways.links()),
             },
             {
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),

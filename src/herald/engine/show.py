@@ -28,7 +28,9 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     neighbor: {address, interface, vrf, port, peerASN, families: [text], internal, multihop,
                                ttlSecurity, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
                     families: [{family, negotiated, wanted, advertised, pending, received, nextHop,
-                                nextHopLinkLocal, reason}]}]
+                                nextHopLinkLocal, reason}],
+                    discovery: {neighbor, others: [address], reason, sent, received, invalid} or null}]
+                    `discovery`: the neighbour of an unnumbered peer, further routers there, messages; or null
                     `since`: how long in this state; `nextRetry`: how long until the next attempt
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
                     established}]
@@ -53,6 +55,7 @@ from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
 from herald.layer2.responder import HoldingSnapshot
 from herald.net.interface import mac_text
+from herald.router_discovery.discovery import DiscoverySnapshot
 
 LONGEST_QUESTION: Final = 4096
 SLICE: Final = 100
@@ -62,6 +65,7 @@ PATIENCE: Final = 5.0
 
 Document = Any
 Answer = Callable[[], Document]
+Links = Mapping[str, DiscoverySnapshot]
 Pieces = Callable[[], Iterator[str]]
 """Gives a document as text, in pieces that each take a millisecond at most."""
 
@@ -180,9 +184,23 @@ def _holding(one: HoldingSnapshot) -> Document:
     }
 
 
-def bgp_summary(sessions: tuple[SessionSnapshot, ...], now: float) -> Document:
-    """The document of `bgp summary`; `now` in the monotonic seconds of the snapshots."""
-    return [_session(one, now) for one in sessions]
+def bgp_summary(sessions: tuple[SessionSnapshot, ...], now: float, links: Links) -> Document:
+    """The document of `bgp summary`; `now` in the monotonic seconds of the snapshots, `links` by interface."""
+    return [_session(one, now) | {"discovery": _discovery(one.neighbor.interface, links)} for one in sessions]
+
+
+def _discovery(interface: str | None, links: Links) -> Document:
+    one = links.get(interface) if interface is not None else None
+    if one is None:
+        return None
+    return {
+        "neighbor": str(one.neighbour) if one.neighbour else None,
+        "others": [str(other) for other in one.others],
+        "reason": one.reason,
+        "sent": one.sent,
+        "received": one.received,
+        "invalid": one.invalid,
+    }
 
 
 def _session(one: SessionSnapshot, now: float) -> Document:
