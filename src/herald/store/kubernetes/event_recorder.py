@@ -17,6 +17,7 @@ from herald.config.findings import ObjectKey
 from herald.store.kubernetes.client import ApiClient, ApiError
 from herald.store.kubernetes.event_series import Count, Create, Drop, EventSeries, Verdict
 from herald.store.kubernetes.sources import kind_of
+from herald.store.kubernetes.watch_events import is_passing
 from herald.store.store import Event, StoreError
 
 MOST_WAITING: Final = 20_000
@@ -26,8 +27,7 @@ GIVE_WAY_S: Final = 0.25
 """Between two events while statuses are being written in numbers: addresses first, their tidings later."""
 MOST_REFUSALS: Final = 5
 """So often an event may be refused by a server that is not well: it may be well for all others."""
-_NOT_FOUND, _CONFLICT, _SERVER_ERROR = 404, 409, 500
-_PASSING: Final = (401, 408, 429)
+_UNAUTHORISED, _NOT_FOUND, _CONFLICT = 401, 404, 409
 _LONGEST_NAME: Final = 253
 
 _log = logging.getLogger("herald.store.events")
@@ -82,7 +82,7 @@ class EventRecorder:
 
     async def _deliver(self, event: Event, instant: str, uid: str | None) -> None:
         """Until it is written, or refused for good. An outage costs the object none of its burst."""
-        verdict = self._series.judge(event, monotonic())
+        verdict = self._series.judge(event, uid, monotonic())
         name = f"{event.about.name[: _LONGEST_NAME - 17].rstrip('-.')}.{secrets.token_hex(8)}"
         pause_s, refusals = FIRST_RETRY_S, 0
         while True:
@@ -113,7 +113,7 @@ class EventRecorder:
                 except ApiError as error:
                     if error.status != _NOT_FOUND:
                         raise
-                    self._series.lost(event)
+                    self._series.lost(event, uid)
                     await self._create(event, name, instant, uid)
             case Drop(is_first=is_first):
                 if is_first:
@@ -126,7 +126,7 @@ class EventRecorder:
         except ApiError as error:
             if error.status != _CONFLICT:  # an attempt before this one was answered too late
                 raise
-        self._series.created(event, name, monotonic())
+        self._series.created(event, uid, name, monotonic())
 
     def _path(self, event: Event) -> str:
         return f"/api/v1/namespaces/{event.about.namespace or self._namespace}/events"
@@ -164,8 +164,8 @@ class EventRecorder:
 
 
 def _may_pass(error: ApiError) -> bool:
-    """Whether the same request may be accepted later: the server, or what it needs, is not well."""
-    return error.status in _PASSING or error.status >= _SERVER_ERROR
+    """Whether the same request may be accepted later: the server, or our token, will be another one."""
+    return error.status == _UNAUTHORISED or is_passing(error.status)
 
 
 def _timestamp() -> str:

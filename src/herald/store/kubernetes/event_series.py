@@ -1,7 +1,8 @@
 """Which event is a new object, which one raises the count of another, and which is one too many. No I/O, no clock.
 
-What was said before about the same object is counted, not said again. Each object may have a burst of new events, and
-then one now and then: a service that flaps must not fill etcd. What is remembered is bounded.
+What was said before about the same object is counted, not said again. An object that was made anew under the same name
+is another one, with another uid: `kubectl describe` shows it only what bears its own. Each name may have a burst of new
+events, and then one now and then: a service that flaps must not fill etcd. What is remembered is bounded.
 """
 
 from collections import OrderedDict
@@ -64,33 +65,33 @@ class EventSeries:
     """`now` is monotonic seconds."""
 
     def __init__(self) -> None:
-        self._series: OrderedDict[Event, _Series] = OrderedDict()
+        self._series: OrderedDict[tuple[Event, str | None], _Series] = OrderedDict()
         self._buckets: OrderedDict[ObjectKey, _Bucket] = OrderedDict()
 
-    def judge(self, event: Event, now: float) -> Verdict:
-        """What is to be done about the event. Every write costs the object one of its burst."""
+    def judge(self, event: Event, uid: str | None, now: float) -> Verdict:
+        """What is to be done about the event, of an object with this uid. Every write costs one of the burst."""
         bucket = self._bucket(event.about, now)
         if bucket.left < 1:
             is_first, bucket.is_dry = not bucket.is_dry, True
             return Drop(event, is_first)
         bucket.left -= 1
         bucket.is_dry = False
-        series = self._series.get(event)
+        series = self._series.get((event, uid))
         if series is None or now - series.last > SERIES_S:
             return Create(event)
         series.count, series.last = series.count + 1, now
-        self._series.move_to_end(event)
+        self._series.move_to_end((event, uid))
         return Count(event, series.name, series.count)
 
-    def created(self, event: Event, name: str, now: float) -> None:
+    def created(self, event: Event, uid: str | None, name: str, now: float) -> None:
         """The event stands under this name."""
-        self._series[event] = _Series(name, 1, now)
+        self._series[event, uid] = _Series(name, 1, now)
         if len(self._series) > REMEMBERED:
             self._series.popitem(last=False)
 
-    def lost(self, event: Event) -> None:
+    def lost(self, event: Event, uid: str | None) -> None:
         """There is no such event any more."""
-        self._series.pop(event, None)
+        self._series.pop((event, uid), None)
 
     def _bucket(self, about: ObjectKey, now: float) -> _Bucket:
         bucket = self._buckets.setdefault(about, _Bucket(BURST, now))
