@@ -310,3 +310,50 @@ def test_kinds_are_independent(kind: StatusKind) -> None:
     assert book.next(0.0) is None
     book.list(kind, ())
     assert book.next(0.0) == Write(slot, ETH0)
+
+
+def test_who_makes_again_what_is_removed_is_answered_ever_more_slowly() -> None:
+    book, cluster = ready()
+    now, removed = 0.0, []
+    for _ in range(14):
+        cluster.edit(WEB, "l2-foreign", ETH0)
+        cluster.show()
+        while (action := book.next(now)) is None:
+            deadline = book.deadline()
+            assert deadline is not None
+            now = max(now, deadline)
+        assert action == Remove(WEB, "l2-foreign")
+        cluster.perform(action)
+        book.done(action, now)
+        removed.append(now)
+    gaps = [b - a for a, b in pairwise(removed)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == LONGEST_REVERT_S
+
+
+def test_a_hostile_writer_costs_no_more_memory_than_one_who_writes_once() -> None:
+    book, cluster = ready()
+    book.want(WEB, ETH0)
+    now = cluster.settle(0.0)
+    for _ in range(2000):
+        now += 0.5
+        cluster.edit(WEB, "new-default/web", ALL)
+        cluster.show()
+        action = book.next(now)
+        if action is not None:
+            cluster.perform(action)
+            book.done(action, now)
+    assert book.put_off == 1
+
+
+def test_what_was_done_long_ago_is_forgotten() -> None:
+    book, cluster = ready()
+    for slot in (WEB, API):
+        book.want(slot, ETH0)
+        cluster.settle(0.0)
+        book.want(slot, None)
+    now = cluster.settle(SPACING_S)
+    assert cluster.objects == {}
+    assert book.deadline() is None
+    assert now <= SPACING_S + 2 * MEMORY_S
+    assert book.put_off == 0

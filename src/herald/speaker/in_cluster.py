@@ -39,6 +39,7 @@ from herald.store.kubernetes.pods import pod_addresses
 from herald.store.kubernetes.review import Reviewer
 from herald.store.kubernetes.sources import Scope
 from herald.store.kubernetes.store import KubernetesStore
+from herald.store.kubernetes.watch_events import NO_JSON
 from herald.store.store import Changes, Event, StoreError
 
 FIRST_RETRY_S: Final = 1.0
@@ -73,9 +74,11 @@ class ClusterPublisher:
         self._desk = EventDesk(recorder)
         objects = Objects(client)
         superseded = Superseded(client, objects, namespace, node, self._answers_for)
-        self._writer = StatusWriter(self._book, node, namespace, objects, superseded, self._desk.tell)
-        self._own = OwnObjects(client, namespace, node, self._book, self._writer.stir)
         self._counts = StoreCounts()
+        self._writer = StatusWriter(
+            self._book, node, namespace, objects, superseded, self._desk.tell, self._counts.failed
+        )
+        self._own = OwnObjects(client, namespace, node, self._book, self._writer.stir)
         self.metrics = SpeakerMetrics(
             node,
             decider.upkeep.contributions,
@@ -139,7 +142,7 @@ class ClusterPublisher:
             try:
                 found = msgspec.json.decode(await self._client.get(path), type=_Pod)
                 return Owner("v1", "Pod", pod, found.metadata.uid)
-            except (StoreError, msgspec.DecodeError) as error:
+            except (StoreError, *NO_JSON) as error:
                 if str(error) != told:
                     told = str(error)
                     extra = {"event": "podNotFound", "pod": pod, "error": told}

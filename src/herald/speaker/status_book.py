@@ -10,8 +10,6 @@ is known whole. Whoever undoes what is written here is answered ever more slowly
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final, TypeAlias
 
 from herald.speaker.status_object import Essence, Found, StatusKind
@@ -82,8 +80,8 @@ class StatusBook:
         self._due: dict[StatusKind, dict[Slot, None]] = {kind: {} for kind in StatusKind}
         self._unhurried: set[Slot] = set()
         self._recent: dict[Slot, _Recent] = {}
-        self._later: list[tuple[float, int, Slot]] = []
-        self._numbers = count()
+        self._later: dict[Slot, float] = {}
+        self._earliest = float("inf")
 
     def want(self, slot: Slot, essence: Essence | None, *, hurried: bool = True) -> None:
         """There is to be this object; with None, none."""
@@ -178,7 +176,16 @@ class StatusBook:
 
     def deadline(self) -> float | None:
         """When `next` may have something to do that it has not now."""
-        return self._later[0][0] if self._later else None
+        return self._earliest if self._later else None
+
+    @property
+    def put_off(self) -> int:
+        """How many slots are to be looked at later."""
+        return len(self._later)
+
+    def is_complete(self, kind: StatusKind) -> bool:
+        """Whether all that is wanted of the kind has been said."""
+        return kind in self._complete
 
     def done(self, action: Action, now: float) -> None:
         """It is written. The watch will show it soon."""
@@ -187,11 +194,12 @@ class StatusBook:
         recent.failures = 0
         if isinstance(action, Remove):
             self.gone(slot.kind, action.name)
-            return
-        is_revert = recent.essence == action.essence and now - recent.written_at < MEMORY_S
-        recent.reverts = recent.reverts + 1 if is_revert else 0
-        recent.written_at, recent.essence, recent.awaited = now, action.essence, True
-        self._unhurried.discard(slot)
+        if isinstance(action, Write) or slot not in self._wanted:  # otherwise one too many is gone, no more
+            essence = action.essence if isinstance(action, Write) else None
+            is_revert = recent.essence == essence and now - recent.written_at < MEMORY_S
+            recent.reverts = recent.reverts + 1 if is_revert else 0
+            recent.written_at, recent.essence, recent.awaited = now, essence, isinstance(action, Write)
+            self._unhurried.discard(slot)
         self._defer(slot, now + ECHO_S)
         self._mark(slot)
 
@@ -211,19 +219,33 @@ class StatusBook:
                 self._mark(slot)
 
     def _defer(self, slot: Slot, until: float) -> None:
-        heappush(self._later, (until, next(self._numbers), slot))
+        if until < self._later.get(slot, float("inf")):
+            self._later[slot] = until
+            self._earliest = min(self._earliest, until)
 
     def _bring_forward(self, now: float) -> None:
-        while self._later and self._later[0][0] <= now:
-            _, _, slot = heappop(self._later)
-            recent = self._recent.get(slot)
-            if recent is not None and now >= recent.written_at + ECHO_S:
-                recent.awaited = False
-                if recent.failures == 0 and now >= recent.written_at + MEMORY_S:
-                    del self._recent[slot]
-                elif self._action(slot) is None:
-                    self._defer(slot, recent.written_at + MEMORY_S)
+        if now < self._earliest:
+            return
+        for slot in [slot for slot, until in self._later.items() if until <= now]:
+            del self._later[slot]
+            self._look_again(slot, now)
             self._mark(slot)
+        self._earliest = min(self._later.values(), default=float("inf"))
+
+    def _look_again(self, slot: Slot, now: float) -> None:
+        """Believe the watch again, and forget what is long past; until then look again."""
+        recent = self._recent.get(slot)
+        if recent is None:
+            return
+        forget_at = max(recent.written_at + MEMORY_S, recent.retry_at)
+        if now < recent.written_at + ECHO_S:
+            self._defer(slot, recent.written_at + ECHO_S)
+            return
+        recent.awaited = False
+        if now < forget_at:
+            self._defer(slot, forget_at)
+        elif recent.failures == 0 or self._action(slot) is None:
+            del self._recent[slot]
 
     def _not_before(self, slot: Slot) -> float:
         recent = self._recent.get(slot)

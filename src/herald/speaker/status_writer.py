@@ -2,7 +2,9 @@
 
 A burst is given a moment to end, writes are rationed, and what fails is tried again later with what is wanted by then.
 When this node begins to answer for services, the ServiceL2Status objects that other nodes left behind are removed: one
-list for however many services.
+list for however many services. The same is done once after the start, for what an earlier process left undone.
+
+While the API server does not answer, one write in a while finds out whether it does again.
 """
 
 import asyncio
@@ -22,12 +24,15 @@ from herald.speaker.status_object import SessionReport, StatusKind, labels, obje
 from herald.speaker.superseded import Superseded
 from herald.store.kubernetes.client import ApiError
 from herald.store.kubernetes.objects import Objects, Owner
+from herald.store.kubernetes.watch_events import is_passing
 from herald.store.store import Event, StoreError
 
 COLLAPSE_S: Final = 0.1
 PER_SECOND: Final = 20.0
 BURST: Final = 40
 COMPLAIN_EVERY_S: Final = 60.0
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 15.0
 _UNPROCESSABLE: Final = 422
 _PROTOCOLS: Final = {StatusKind.LAYER2: Protocol.LAYER2, StatusKind.BGP: Protocol.BGP}
 
@@ -35,7 +40,7 @@ _log: Final = logging.getLogger("herald.speaker.status")
 
 
 class StatusWriter:
-    """Writes the objects of `node` into `namespace` by `objects`; tells events to `tell`."""
+    """Writes the objects of `node` into `namespace` by `objects`; tells events to `tell` and failures to `failed`."""
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class StatusWriter:
         objects: Objects,
         superseded: Superseded,
         tell: Callable[[Event], None],
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._book = book
         self._node = node
@@ -52,6 +58,9 @@ class StatusWriter:
         self._objects = objects
         self._superseded = superseded
         self._tell = tell
+        self._failed = failed
+        self._pause_s = FIRST_PAUSE_S
+        self._has_swept = False
         self._stirred = asyncio.Event()
         self._ration = Ration(PER_SECOND, BURST)
         self._complained_at: float | None = None
@@ -66,11 +75,30 @@ class StatusWriter:
             await self._wait()
             while (action := self._book.next(monotonic())) is not None:
                 await asyncio.sleep(self._ration.take(monotonic()))
-                await self._perform(action, owner)
-            try:
-                await self._superseded.sweep()
-            except StoreError as error:
-                self._complain(str(error))
+                try:
+                    await self._perform(action, owner)
+                except StoreError as error:
+                    self._book.failed(action, monotonic())
+                    self._complain(str(error))
+                    await self._make_room(action, error)
+                    await self._pause(error)
+            await self._sweep()
+
+    async def _pause(self, error: StoreError) -> None:
+        """After a failure that any other write would have met as well."""
+        if not isinstance(error, ApiError) or is_passing(error.status):
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    async def _sweep(self) -> None:
+        if not self._has_swept and self._book.is_complete(StatusKind.LAYER2):
+            self._has_swept = True
+            for subject in self._book.subjects(StatusKind.LAYER2):
+                self._superseded.expect(subject)
+        try:
+            await self._superseded.sweep()
+        except StoreError as error:
+            self._complain(str(error))
 
     async def _wait(self) -> None:
         times = [time for time in (self._book.deadline(), self._superseded.deadline()) if time is not None]
@@ -84,20 +112,16 @@ class StatusWriter:
         self._stirred.clear()
 
     async def _perform(self, action: Action, owner: Owner | None) -> None:
+        """Raises StoreError."""
         if self._is_overtaken(action):
             return
-        try:
-            match action:
-                case Write():
-                    await self._write(action, owner)
-                case Remove(slot, name):
-                    await self._objects.delete(kind_of(slot.kind), self._namespace, name)
-        except StoreError as error:
-            self._book.failed(action, monotonic())
-            self._complain(str(error))
-            await self._make_room(action, error)
-            return
+        match action:
+            case Write():
+                await self._write(action, owner)
+            case Remove(slot, name):
+                await self._objects.delete(kind_of(slot.kind), self._namespace, name)
         self._book.done(action, monotonic())
+        self._pause_s = FIRST_PAUSE_S
         if self._complained_at is not None:
             self._complained_at = None
             _log.info("statuses are written again", extra={"event": "statusWritten"})
@@ -132,6 +156,7 @@ class StatusWriter:
 
     def _complain(self, why: str) -> None:
         """Once in a while: during an outage every object has a complaint of its own."""
+        self._failed()
         now = monotonic()
         if self._complained_at is None or now - self._complained_at >= COMPLAIN_EVERY_S:
             self._complained_at = now

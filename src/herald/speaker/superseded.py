@@ -11,6 +11,7 @@ from herald.speaker.own_objects import collection, kind_of
 from herald.speaker.status_object import LABEL_NODE, StatusKind, label_value, subject_of
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.objects import Objects
+from herald.store.kubernetes.watch_events import NO_JSON
 from herald.store.store import StoreError
 
 PAGE: Final = 500
@@ -89,7 +90,11 @@ class Superseded:
             }
             if following:
                 params["continue"] = following
-            page = _decoder.decode(await self._client.get(collection(StatusKind.LAYER2, self._namespace), params))
+            path = collection(StatusKind.LAYER2, self._namespace)
+            try:
+                page = _decoder.decode(await self._client.get(path, params))
+            except NO_JSON as error:
+                raise StoreError(f"{path}: the answer cannot be read: {error}") from error
             found += _subjects(page.items)
             following = page.metadata.next
             if not following:

@@ -17,6 +17,11 @@ SILENCE_S = 120.0
 """A server sends bookmarks, but none where nothing at all happens. After this long it is asked anew; that is cheap."""
 
 
+def is_passing(status: int) -> bool:
+    """Whether a server that answers so is not well, or has too much to do, and may accept the same later."""
+    return status in (408, 429) or status >= 500
+
+
 # Events.
 
 
@@ -54,8 +59,8 @@ class Refused:
 
     @property
     def is_passing(self) -> bool:
-        """Whether the server is not well, or has too much to do: the refusal says nothing of what was asked for."""
-        return self.status in (408, 429) or self.status >= 500
+        """Whether the refusal says nothing of what was asked for; see `is_passing`."""
+        return is_passing(self.status)
 
 
 @dataclass(frozen=True, slots=True)
