@@ -91,6 +91,7 @@ class Process:
 
     def __init__(self, stand: Stand, pod: str, words: tuple[str, ...]) -> None:
         self.log = stand.folder / f"{pod}.log"
+        self._begins = self.log.stat().st_size if self.log.exists() else 0
         module = [sys.executable, "-m", "herald.controller.process", f"--kubeconfig={stand.kubeconfig}"]
         given = [f"--namespace={NAMESPACE}", f"--pod-name={pod}", "--port=0", "--health-probe-port=0", *words]
         with self.log.open("ab") as log:
@@ -107,8 +108,9 @@ class Process:
         return self.process.wait(timeout=20)
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """The lines of the log about this event."""
-        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        """The lines of the log about this event: this process's, not those of one before it of the same name."""
+        text = self.log.read_bytes()[self._begins :].decode()
+        lines = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
         return [line for line in lines if line.get("event") == event]
 
 

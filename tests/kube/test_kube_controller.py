@@ -82,6 +82,7 @@ def test_killed_at_any_moment_it_changes_no_address_and_gives_none_twice(cluster
                 cluster.request("DELETE", f"{SERVICES}/{name}")
                 del seen[name]
     with stand.controller() as process:
+        comes_true(lambda: bool(process.lines("leading")), "a leader")
         comes_true(lambda: len(stand.shown()) == 115, "all addresses")
         assert process.terminate() == 0
     assert stand.shown().items() >= seen.items()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from controller_stand import BASE, NAMESPACE, POOLS, SERVICES, Stand, comes_true
 
+from herald.controller.peer_counter import PAUSE_S
 from herald.lab.kubernetes.api_server import ApiServer
 
 SESSIONS = f"{POOLS.rsplit('/', 1)[0]}/bgpsessionstatuses"
@@ -127,33 +128,48 @@ def test_the_command_takes_the_words_and_the_environment_of_metallbs_manifests(
         process.wait()
 
 
+def put_peer(cluster: ApiServer) -> None:
+    spec = {"myASN": 64500, "peerASN": 64501, "peerAddress": "10.0.0.1"}
+    body = {"apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer", "metadata": {"name": "tor"}, "spec": spec}
+    cluster.request("POST", PEERS, body)
+
+
+def say(stand: Stand, node: str, state: str) -> None:
+    """A speaker tells of its session with the peer."""
+    name = f"{node}-tor"
+    body = {"apiVersion": "metallb.io/v1beta1", "kind": "BGPSessionStatus", "metadata": {"name": name}}
+    stand.cluster.request("POST", SESSIONS, body)
+    stand.patch(f"{SESSIONS}/{name}/status", {"status": {"node": node, "peer": "tor", "state": state}})
+
+
+def sessions(cluster: ApiServer) -> object:
+    return cluster.request("GET", f"{PEERS}/tor").get("status", {}).get("sessions")
+
+
+def test_a_peer_that_is_heard_of_after_its_sessions_shows_how_many_are_up(cluster: ApiServer, tmp_path: Path) -> None:
+    stand = Stand(cluster, tmp_path)
+    with stand.controller():
+        say(stand, "n1", "Established")
+        stand.put_service("web")
+        comes_true(lambda: "web" in stand.shown(), "an address")
+        time.sleep(2 * PAUSE_S)
+        put_peer(cluster)
+        comes_true(lambda: sessions(cluster) == "1/1", "the count")
+
+
 def test_a_peer_shows_how_many_of_its_sessions_are_up(cluster: ApiServer, tmp_path: Path) -> None:
     stand = Stand(cluster, tmp_path)
-    spec = {"myASN": 64500, "peerASN": 64501, "peerAddress": "10.0.0.1"}
-    cluster.request(
-        "POST",
-        PEERS,
-        {"apiVersion": "metallb.io/v1beta2", "kind": "BGPPeer", "metadata": {"name": "tor"}, "spec": spec},
-    )
-
-    def say(node: str, state: str) -> None:
-        name = f"{node}-tor"
-        body = {"apiVersion": "metallb.io/v1beta1", "kind": "BGPSessionStatus", "metadata": {"name": name}}
-        cluster.request("POST", SESSIONS, body)
-        stand.patch(f"{SESSIONS}/{name}/status", {"status": {"node": node, "peer": "tor", "state": state}})
-
-    def sessions() -> object:
-        return cluster.request("GET", f"{PEERS}/tor").get("status", {}).get("sessions")
+    put_peer(cluster)
 
     with stand.controller():
-        say("n1", "Established")
-        say("n2", "Down")
-        comes_true(lambda: sessions() == "1/2", "the count")
+        say(stand, "n1", "Established")
+        say(stand, "n2", "Down")
+        comes_true(lambda: sessions(cluster) == "1/2", "the count")
         cluster.request("DELETE", f"{SESSIONS}/n2-tor")
-        comes_true(lambda: sessions() == "1/1", "the count after one is gone")
+        comes_true(lambda: sessions(cluster) == "1/1", "the count after one is gone")
         before = cluster.request("GET", f"{PEERS}/tor")["metadata"]["resourceVersion"]
         stand.put_service("web")
         comes_true(lambda: "web" in stand.shown(), "an address")
-        time.sleep(2)
+        time.sleep(2 * PAUSE_S)
         assert cluster.request("GET", f"{PEERS}/tor")["metadata"]["resourceVersion"] == before
     assert cluster.request("GET", f"{SERVICES}/web")["status"]["loadBalancer"]

@@ -7,6 +7,9 @@ etcd wants a port in every address, so there is one in the name of the socket.
 import http.client
 import socket
 import time
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +69,22 @@ class Etcd:
 
         /health is not of the gateway, and gives its JSON as text.
         """
+        with self._connection() as connection:
+            return exchange(connection, "GET" if body is None else "POST", path, body)
+
+    def put_each(self, values: Iterable[tuple[bytes, bytes]]) -> None:
+        """Write values one after the other, each with a revision of its own. OSError when etcd refuses one."""
+        with self._connection() as connection:
+            for key, value in values:
+                written = {"key": b64encode(key).decode(), "value": b64encode(value).decode()}
+                exchange(connection, "POST", "/v3/kv/put", written)
+
+    @contextmanager
+    def _connection(self) -> Iterator[http.client.HTTPConnection]:
         with socket.socket(socket.AF_UNIX) as made:
             made.settimeout(10)
             made.connect(str(self._socket))
             try:
-                return exchange(over(made), "GET" if body is None else "POST", path, body)
+                yield over(made)
             except RequestRefusedError as error:
                 raise OSError(f"etcd: {error}") from error
