@@ -97,11 +97,6 @@ def main() -> int:
 
 def _webhooks() -> dict[str, Any]:
     document = webhook_configuration(failure_policy="Ignore")
-    for webhook in document["webhooks"]:
-        for rule in webhook["rules"]:
-            # The API server's default. Lists of rules are compared as a whole: without it, `kubectl apply` and GitOps
-            # tools would see a difference for ever.
-            rule["scope"] = "*"
     return {**document, "metadata": {**document["metadata"], "labels": {"app": "metallb"}}}
 
 

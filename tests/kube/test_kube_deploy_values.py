@@ -108,6 +108,16 @@ def test_a_value_does_what_it_says(values: str, words: str) -> None:
     assert words in done(template("--set", values))
 
 
+def test_whatever_the_policy_deletions_wait_for_nobody() -> None:
+    documents = yaml.safe_load_all(done(template("--set", "crds.validationFailurePolicy=Fail")))
+    (found,) = (each for each in documents if each and each["kind"] == "ValidatingWebhookConfiguration")
+    by_policy = {policy: [] for policy in ("Fail", "Ignore")}
+    for hook in found["webhooks"]:
+        by_policy[hook["failurePolicy"]] += [operation for rule in hook["rules"] for operation in rule["operations"]]
+    assert set(by_policy["Fail"]) == {"CREATE", "UPDATE"}
+    assert set(by_policy["Ignore"]) == {"DELETE"}
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     result = template("--set", "speaker.tolerateMasters=true,crd.enabled=true")
     assert result.stderr.count("unknown value") == 2

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from webhook_server import (
     until,
 )
 
+from herald.controller.webhook.readiness import Readiness
+from herald.controller.webhook.rotation import keep_certificates
 from herald.controller.webhook.world import World
 from herald.lab.kubernetes.api_server import ApiServer
 from herald.lab.process import Result
+from herald.store.kubernetes.client import ApiClient
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SHIPPED = ("crds/metallb.io_bgppeers.yaml", "kustomize/base/validating-webhooks.yaml", "kustomize/base/webhook.yaml")
@@ -220,6 +224,27 @@ async def test_two_replicas_agree_on_one_certificate(cluster: ApiServer) -> None
     assert bundles(cluster) == {cluster.request("GET", SECRET_PATH)["data"]["ca.crt"]}
 
 
+async def test_replicas_whose_clocks_are_years_apart_do_not_renew_by_turns(cluster: ApiServer) -> None:
+    prepare(cluster, free_port())
+    seen: set[str] = set()
+
+    async def put(certificate: bytes, key: bytes) -> None:
+        seen.add(cluster.request("GET", SECRET_PATH)["metadata"]["resourceVersion"])
+
+    client = ApiClient.connect(cluster.admin_kubeconfig)
+    clocks = [lambda: datetime.now(UTC), lambda: datetime.now(UTC) + timedelta(days=8000)]
+    keeping = [
+        asyncio.create_task(keep_certificates(client, options(9443), put, Readiness(), clock)) for clock in clocks
+    ]
+    done, _ = await asyncio.wait(keeping, timeout=15)
+    for task in keeping:
+        task.cancel()
+    await asyncio.wait(keeping)
+    await client.close()
+    assert not done
+    assert 2 <= len(seen) <= 4
+
+
 async def _for_a_moment(cluster: ApiServer, wanted: Any) -> None:
     async with running(cluster, wanted):
         await asyncio.sleep(2)
@@ -249,8 +274,28 @@ async def test_without_a_webhook_the_failure_policy_decides_and_the_schema_still
     prepare(cluster, free_port(), policy)
     made = await apply(cluster, POOL)
     assert (made.exit_code == 0) is (policy == "Ignore")
+    if policy == "Fail":
+        assert "ipaddresspoolvalidationwebhook.metallb.io" in made.stderr
     wrong = await apply(cluster, manifest("BGPPeer", "tor", {"myASN": -1, "peerASN": 2, "peerAddress": "a"}, "v1beta2"))
     assert "spec.myASN" in wrong.stderr
+
+
+async def test_without_a_webhook_everything_can_be_deleted_whatever_the_policy(cluster: ApiServer) -> None:
+    port = free_port()
+    prepare(cluster, port, "Fail")
+    peer = {"myASN": 1, "peerASN": 2, "peerAddress": "10.9.0.1", "bfdProfile": "fast"}
+    texts = (
+        POOL,
+        manifest("BFDProfile", "fast", {"receiveInterval": 100}),
+        manifest("BGPPeer", "tor", peer, "v1beta2"),
+        manifest("L2Advertisement", "all", {}),
+        manifest("BGPAdvertisement", "all", {}),
+        manifest("Community", "names", {"communities": [{"name": "blue", "value": "65000:1"}]}),
+    )
+    async with running(cluster, options(port)):
+        assert (await apply(cluster, *texts)).exit_code == 0
+    gone = await kubectl(cluster, "delete", "-f", "-", "--wait=false", stdin="\n---\n".join(texts))
+    assert (gone.exit_code, gone.stdout.count("deleted")) == (0, len(texts)), gone.stderr
 
 
 @pytest.mark.parametrize("words", [("apply",), ("apply", "--server-side")], ids=["client-side", "server-side"])

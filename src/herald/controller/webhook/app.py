@@ -1,6 +1,7 @@
 """The HTTP side: the paths that MetalLB's manifests name, bodies within bounds, one answer per question.
 
     POST /validate-metallb-io-{version}-{kind}    AdmissionReview     `admission`
+    POST /validate-metallb-io-deletion            the same, of every kind
     POST /convert                                 ConversionReview    `conversion`
 
 What is no review at all gets a 4xx. A fault of ours is a 500, which the API server treats by the webhook's
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from herald.controller.webhook import admission_review, conversion
 from herald.controller.webhook.admission import REVIEWED, review
 from herald.controller.webhook.admission_review import AdmissionRequest, Review, ReviewError
+from herald.controller.webhook.configuration import DELETION_PATH
 from herald.controller.webhook.conversion import ConversionError
 from herald.controller.webhook.fresh import refreshed
 from herald.controller.webhook.world import World
@@ -57,10 +59,13 @@ def application(world: Callable[[], World], client: ApiClient | None = None) -> 
     return Starlette(routes=[*kinds, Route("/convert", webhooks.convert, methods=["POST"])])
 
 
-PATHS = tuple(
-    f"/validate-metallb-io-{version}-{kind.lower()}"
-    for kind in REVIEWED
-    for version in (("v1beta1", "v1beta2") if kind == "BGPPeer" else ("v1beta1",))
+PATHS = (
+    *(
+        f"/validate-metallb-io-{version}-{kind.lower()}"
+        for kind in REVIEWED
+        for version in (("v1beta1", "v1beta2") if kind == "BGPPeer" else ("v1beta1",))
+    ),
+    DELETION_PATH,
 )
 """The object itself says what it is; the path is how the API server's configuration names the webhook."""
 
