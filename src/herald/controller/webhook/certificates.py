@@ -56,14 +56,19 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The step, and why."""
+    """The step, and why. `by_clock`: a certificate has not begun or is about to end, and nothing else is wrong."""
 
     step: Step
     why: str = ""
+    by_clock: bool = False
 
 
 class _UnusableError(ValueError):
     """Something in the Secret cannot be used. The message says what."""
+
+
+class _OutOfTimeError(_UnusableError):
+    """By this clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,11 @@ def examine(data: Mapping[str, bytes], names: Sequence[str], now: datetime) -> V
         authority = _authority(data)
         _check_lasts(authority.certificate, now, "the CA")
     except _UnusableError as error:
-        return Verdict(Step.RENEW_ALL, str(error))
+        return Verdict(Step.RENEW_ALL, str(error), isinstance(error, _OutOfTimeError))
     try:
         _check_serving(data, authority, names, now)
     except _UnusableError as error:
-        return Verdict(Step.RENEW_SERVING, str(error))
+        return Verdict(Step.RENEW_SERVING, str(error), isinstance(error, _OutOfTimeError))
     older = _certificates(data.get(CA_CERT, b""), CA_CERT)[1:]
     if older and now - authority.certificate.not_valid_before_utc > OVERLAP + BACKDATED:
         return Verdict(Step.DROP_OLD_CA, f"the CA has been renewed more than {OVERLAP.days} day ago")
@@ -146,9 +151,9 @@ def _check_serving(data: Mapping[str, bytes], authority: _Authority, names: Sequ
 
 def _check_lasts(certificate: x509.Certificate, now: datetime, what: str) -> None:
     if certificate.not_valid_before_utc > now:
-        raise _UnusableError(f"{what} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}")
+        raise _OutOfTimeError(f"{what} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}")
     if certificate.not_valid_after_utc - RENEWED_BEFORE <= now:
-        raise _UnusableError(f"{what} ends on {certificate.not_valid_after_utc:%Y-%m-%d}")
+        raise _OutOfTimeError(f"{what} ends on {certificate.not_valid_after_utc:%Y-%m-%d}")
 
 
 def _names_of(certificate: x509.Certificate) -> set[str]:

@@ -7,7 +7,8 @@ Round after round, at start, whenever the Secret, the webhook configuration or t
     tls.crt, tls.key ──▶ the server
 
 In this order: no certificate is served whose CA has not been handed out. Replicas do not fight: the Secret is written
-with the version that was read, and whoever comes second reads again and finds nothing left to do.
+with the version that was read, and whoever comes second reads again and finds nothing left to do. If their clocks are
+hours apart, each finds the other's certificates out of time: so none renews for that reason twice within `CALM_S`.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import base64
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -35,6 +37,7 @@ PAUSE_S = 1.0
 """Between two rounds, so that somebody who takes the caBundle out again and again costs little."""
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 30.0
 MOST_ATTEMPTS = 10
+CALM_S = 600.0
 
 _log = logging.getLogger("herald.controller.webhook")
 
@@ -75,6 +78,7 @@ class _Keeper:
         self._now = now
         self._served: tuple[bytes, bytes] | None = None
         self._trusted = b""  # the CA of what is served
+        self._calm_until = 0.0
 
     async def run(self, changed: asyncio.Event) -> None:
         retry_s = FIRST_RETRY_S
@@ -91,12 +95,36 @@ class _Keeper:
             await asyncio.sleep(PAUSE_S)
 
     async def _round(self) -> None:
-        data = await _settled(self._client, self._options, self._now, self._trusted)
+        data = await self._settled()
         served = (data[CERT], data[KEY])
         if served != self._served:
             await self._change(served, data[CA_CERT])
         await _inject(self._client, self._options, data[CA_CERT])
         self._readiness.certificates_in_place()
+
+    async def _settled(self) -> Mapping[str, bytes]:
+        """The Secret's content once nothing is left to be done about it. Raises StoreError."""
+        client, options = self._client, self._options
+        for _ in range(MOST_ATTEMPTS):
+            stored = await _read_secret(client, options)
+            data = _content(stored)
+            verdict = examine(data, options.names, self._now())
+            if verdict.step is Step.KEEP or (verdict.by_clock and monotonic() < self._calm_until):
+                return data
+            # The CA may have been taken out while its certificates are served.
+            known = data if data.get(CA_CERT) else {**data, CA_CERT: self._trusted}
+            wanted = issue(verdict.step, known, options.names, self._now())
+            try:
+                await _write_secret(client, options, stored, wanted)
+            except ApiError as error:
+                if error.status != _CONFLICT:
+                    raise
+                continue  # Another replica was first: look at what it wrote.
+            if verdict.by_clock:
+                self._calm_until = monotonic() + CALM_S
+            text = "webhook certificate: %s"
+            _log.info(text, verdict.step.value, extra={"op": "certRotation", "reason": verdict.why})
+        raise StoreError(f"Secret {options.namespace}/{options.secret} is changed by somebody else all the time")
 
     async def _change(self, served: tuple[bytes, bytes], bundle: bytes) -> None:
         """Serve another certificate, both being trusted meanwhile."""
@@ -106,33 +134,6 @@ class _Keeper:
         await self._install(*served)
         self._served, self._trusted = served, bundle
         _log.info("webhook certificate is served", extra={"op": "certRotation", "secret": self._options.secret})
-
-
-async def _settled(
-    client: ApiClient, options: WebhookOptions, now: Callable[[], datetime], trusted: bytes
-) -> Mapping[str, bytes]:
-    """The Secret's content once nothing is left to be done about it. Raises StoreError.
-
-    `trusted` stands for a CA that somebody took out of the Secret while its certificates are served.
-    """
-    for _ in range(MOST_ATTEMPTS):
-        stored = await _read_secret(client, options)
-        data = _content(stored)
-        verdict = examine(data, options.names, now())
-        if verdict.step is Step.KEEP:
-            return data
-        known = data if data.get(CA_CERT) else {**data, CA_CERT: trusted}
-        wanted = issue(verdict.step, known, options.names, now())
-        try:
-            await _write_secret(client, options, stored, wanted)
-        except ApiError as error:
-            if error.status != _CONFLICT:
-                raise
-            continue  # Another replica was first: look at what it wrote.
-        _log.info(
-            "webhook certificate: %s", verdict.step.value, extra={"op": "certRotation", "reason": verdict.why or ""}
-        )
-    raise StoreError(f"Secret {options.namespace}/{options.secret} is changed by somebody else all the time")
 
 
 _CONFLICT, _NOT_FOUND, _UNPROCESSABLE = 409, 404, 422
