@@ -67,6 +67,15 @@ def test_the_configuration_is_valid_until_a_pool_is_not() -> None:
     assert state.dated(found, "2026-01-01T00:00:00Z")["conditions"][0]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
 
 
+def test_a_condition_keeps_its_time_until_it_holds_otherwise() -> None:
+    valid = state.wanted([])
+    before = state.dated(valid, "2026-01-01T00:00:00Z")["conditions"]
+    assert state.dated(valid, "2026-02-02T00:00:00Z", before)["conditions"] == before
+    invalid = state.wanted([problem("HL200", POOL, "spec.addresses[0]", "no range")])
+    (changed,) = state.dated(invalid, "2026-02-02T00:00:00Z", before)["conditions"]
+    assert changed["lastTransitionTime"] == "2026-02-02T00:00:00Z"
+
+
 def session(peer: str, up: bool) -> BGPSessionStatus:
     return BGPSessionStatus(
         metadata=ObjectMeta(name="x"), status=BGPSessionStatusStatus(peer=peer, state="Established" if up else "Down")

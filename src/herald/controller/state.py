@@ -30,6 +30,14 @@ def wanted(problems: Iterable[Problem]) -> Mapping[str, Any]:
     return {"result": "Invalid" if errors else "Valid", "errorSummary": message, "conditions": [condition]}
 
 
-def dated(status: Mapping[str, Any], instant: str) -> Mapping[str, Any]:
-    """The status as it is written at `instant`, RFC 3339."""
-    return {**status, "conditions": [{**each, "lastTransitionTime": instant} for each in status["conditions"]]}
+def dated(status: Mapping[str, Any], instant: str, before: Iterable[Mapping[str, Any]] = ()) -> Mapping[str, Any]:
+    """The status as it is written at `instant`, RFC 3339. `before`: the conditions that stand there.
+
+    A condition that holds as it did before keeps its time, also if its message is another one.
+    """
+    since = {(each.get("type"), each.get("status")): each.get("lastTransitionTime") for each in before}
+    conditions = [
+        {**each, "lastTransitionTime": since.get((each["type"], each["status"])) or instant}
+        for each in status["conditions"]
+    ]
+    return {**status, "conditions": conditions}

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ LONGEST_RETRY_S: Final = 30.0
 _NOT_FOUND: Final = 404
 
 _log = logging.getLogger("herald.controller")
+T = TypeVar("T")
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -83,12 +84,16 @@ class StateKeeper:
                     await self._stirred.wait()
 
     async def _bring_about(self) -> None:
-        if self._wanted is None or await self._present() == self._wanted:
+        if self._wanted is None:
+            return
+        found = await self._read()
+        conditions = found.get("conditions", []) if found is not None else []
+        if found is not None and {"errorSummary": "", **found, "conditions": _timeless(conditions)} == self._wanted:
             return
         if self._pod is not None and self._owner is None:
             path = f"/api/v1/namespaces/{self._namespace}/pods/{self._pod}"
-            found = msgspec.json.decode(await self._client.get(path), type=_Pod)
-            self._owner = Owner("v1", "Pod", self._pod, found.metadata.uid)
+            uid = _decoded(await self._client.get(path), _Pod).metadata.uid
+            self._owner = Owner("v1", "Pod", self._pod, uid)
         instant = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         await self._objects.apply(
             self._kind,
@@ -96,21 +101,28 @@ class StateKeeper:
             state.NAME,
             labels=state.LABELS,
             owner=self._owner,
-            status=state.dated(self._wanted, instant),
+            status=state.dated(self._wanted, instant, conditions),
         )
 
-    async def _present(self) -> Mapping[str, Any] | None:
-        """What the object says, without times; None if there is none."""
+    async def _read(self) -> Mapping[str, Any] | None:
+        """The object's status; None if there is no object."""
         root, plural = self._kind.path.rsplit("/", 1)
         path = f"{root}/namespaces/{self._namespace}/{plural}/{state.NAME}"
         try:
-            found = msgspec.json.decode(await self._client.get(path), type=_Found).status
+            return _decoded(await self._client.get(path), _Found).status
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
             raise
-        conditions = [
-            {name: value for name, value in each.items() if name != "lastTransitionTime"}
-            for each in found.get("conditions", [])
-        ]
-        return {"errorSummary": "", **found, "conditions": conditions}
+
+
+def _timeless(conditions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in each.items() if name != "lastTransitionTime"} for each in conditions]
+
+
+def _decoded(content: bytes, kind: type[T]) -> T:
+    """What the API server says; raises StoreError if it is none of its words (a proxy's page, for example)."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"the answer cannot be read: {error}") from error
