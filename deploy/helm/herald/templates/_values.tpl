@@ -106,12 +106,22 @@ speaker.memberlist.enabled=false with speaker.nodeSelector: without memberlist e
 {{- if and .Values.tls.cipherSuites (ne .Values.tls.minVersion "VersionTLS12") }}
 tls.cipherSuites: TLS 1.3 has no choice of cipher suites. Set tls.minVersion to VersionTLS12, or remove the suites
 {{- end }}
+{{- $curves := list }}
+{{- range splitList "," (toString .Values.tls.curvePreferences) }}{{ with trim . }}{{ $curves = append $curves . }}{{ end }}{{ end }}
+{{- range $curves }}
+{{- if not (has . (list "23" "24" "25" "29")) }}
+tls.curvePreferences={{ $.Values.tls.curvePreferences }}: {{ . }} is none of 23, 24, 25 and 29. Set it to one of them, or to ""
+{{- end }}
+{{- end }}
+{{- if and (gt (len $curves) 1) (lt (len (uniq $curves)) 4) }}
+tls.curvePreferences={{ .Values.tls.curvePreferences }}: Python's TLS holds to one curve or to all of them. Set it to one, or to ""
+{{- end }}
 {{- if and .Values.networkpolicies.defaultDeny (not .Values.networkpolicies.enabled) }}
 networkpolicies.defaultDeny=true: it would cut the controller off. Set networkpolicies.enabled to true as well
 {{- end }}
 {{- range $component := list "controller" "speaker" }}
 {{- $values := index $.Values $component }}
-{{- if and $values.livenessProbe.enabled $values.readinessProbe.enabled (ne (int $values.livenessProbe.port) (int $values.readinessProbe.port)) }}
+{{- if and $values.readinessProbe.enabled (ne (int $values.livenessProbe.port) (int $values.readinessProbe.port)) }}
 {{ $component }}.readinessProbe.port={{ $values.readinessProbe.port }}: one port answers both probes. Set it to that of livenessProbe, {{ $values.livenessProbe.port }}
 {{- end }}
 {{- if eq (int $values.livenessProbe.port) (int $prometheus.metricsPort) }}
