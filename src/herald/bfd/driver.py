@@ -46,9 +46,10 @@ OnChange = Callable[[Path, Changed], None]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A session, and `problem`: what keeps it from working here, in words."""
+    """A session, where its packets come in, and `problem`: what keeps it from working here, in words."""
 
     session: SessionSnapshot
+    way: EchoWay | None
     problem: str | None
 
 
@@ -128,7 +129,10 @@ class BfdDriver:
 
     def snapshots(self) -> dict[Path, Watched]:
         """All sessions."""
-        return {path: Watched(watch.session.snapshot(), self._problem(watch)) for path, watch in self._watches.items()}
+        return {
+            path: Watched(watch.session.snapshot(), watch.way, self._problem(watch))
+            for path, watch in self._watches.items()
+        }
 
     def state(self, path: Path) -> State:
         """The state of a session that is kept."""

@@ -19,7 +19,6 @@ from herald.speaker import run_directory
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE_S = 5.0
 SOCKET_VARIABLE = "HERALD_SOCKET"
-NOT_ACTIVE = "BFD is not active in this version: bfdProfile is checked and kept, and has no effect yet."
 
 
 def where_options(command: F) -> F:
@@ -105,17 +104,17 @@ def routes(path: Path | None, node_name: str | None, output: Format) -> None:
 @show.command()
 @where_options
 def bfd(path: Path | None, node_name: str | None, output: Format) -> None:
-    """BFD sessions. None in this version.
+    """BFD sessions: how they stand, how often packets are sent, and after how long a peer is taken to be gone.
 
     \b
-    Example:
+    Examples:
       herald show bfd
+      herald show bfd -o json | jq '.data.sessions[] | select(.state != "Up")'
     """
-    from herald.report.table import Note
+    from herald.cli.show_tables import bfd as table
 
-    del path, node_name
-    answer = {"show": "bfd", "active": False, "note": NOT_ACTIVE, "data": []}
-    print_answer(output, lambda: (Note(NOT_ACTIVE),), lambda: answer)
+    answer = ask("bfd", path, node_name)
+    print_answer(output, lambda: table(answer["data"]), lambda: answer)
 
 
 @show.command()

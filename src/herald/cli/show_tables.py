@@ -53,6 +53,41 @@ def _route(each: Document) -> tuple[Cell, ...]:
     )
 
 
+def bfd(answer: Document) -> Iterable[Piece]:
+    """One row per session; times are what holds now, not what is configured."""
+    header = (
+        "PEER", "ADDRESS", "HOPS", "STATE", "SINCE", "SENDS EVERY", "DOWN AFTER", "ECHO", "PACKETS IN/OUT", "FLAPS",
+        "LAST DOWN",
+    )  # fmt: skip
+    rows = tuple(_bfd_session(each) for each in answer["sessions"])
+    yield Table("BFD sessions", header, rows, "none: no BGPPeer of this node has a bfdProfile")
+    for name in answer["waiting"]:
+        yield Note(f"{name}: begins when its BGP session is up", Tone.FAINT)
+    problems = ((each["peers"], each["problem"]) for each in answer["sessions"] if each["problem"])
+    for names, problem in problems:
+        yield Note(f"{', '.join(names)}: {problem}", Tone.WARNING)
+
+
+def _bfd_session(each: Document) -> tuple[Cell, ...]:
+    up, echo = each["state"] == "Up", each["echo"]
+    trip = echo["roundTrip"]
+    looped = "looped" if trip is None else f"looped, {trip:.2f} ms"
+    every, detection = each["sendingEvery"], each["detectionTime"]
+    return row(
+        ", ".join(each["peers"]),
+        each["address"],
+        "multi" if each["multihop"] else "single",
+        Cell(each["state"], Tone.GOOD if up else Tone.BAD),
+        duration(each["since"]),
+        "-" if every is None else f"{every:g} ms",
+        f"{detection:g} ms" if detection else "-",
+        looped if echo["looped"] else "not looped" if echo["running"] else "-",
+        f"{each['packetsIn']}/{each['packetsOut']}",
+        str(each["downs"]),
+        each["downDiagnostic"] if each["downs"] else "-",
+    )
+
+
 def layer2(answer: Document) -> Iterable[Piece]:
     """The addresses answered for, and whoever else claims one of them."""
     rows = tuple(_holding(each) for each in answer["holdings"])

@@ -1,6 +1,7 @@
 """What the engine has counted, for metrics: the answer to `counters` of the show socket, in slices.
 
     {"bgp": [{peer, endpoint, established, wanted, advertised, ups, flaps, messagesIn, messagesOut}],
+     "bfd": [{address, up, packetsIn, packetsOut, echoesIn, echoesOut, ups, downs}], "bfdDropped": {reason: packets},
      "conflicts": n, "dropped": {reason: frames}, "sendFailures": n,
      "process": {rss, fds, cpuSeconds, startedAt},
      "layer2": {ip: [requests, answers, gratuitous]}}
@@ -16,6 +17,8 @@ from typing import Final
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 from herald.bgp.snapshot import SessionSnapshot
+from herald.engine import bfd_document
+from herald.engine.bfd import PeerWatch
 from herald.layer2.driver import AddressCounts, Layer2Driver
 from herald.observe import process_stats
 
@@ -23,10 +26,11 @@ SLICE: Final = 250
 """Addresses between two returns to the loop: well below a millisecond."""
 
 
-def pieces(sessions: tuple[SessionSnapshot, ...], layer2: Layer2Driver) -> Iterator[str]:
+def pieces(sessions: tuple[SessionSnapshot, ...], bfd: PeerWatch, layer2: Layer2Driver) -> Iterator[str]:
     """The document as text; the loop may do other work between two pieces."""
     head = {
         "bgp": [_session(one) for one in sessions],
+        **bfd_document.counted(bfd),
         "conflicts": len(layer2.conflicts()),
         "dropped": {reason.value: count for reason, count in layer2.dropped().items()},
         "sendFailures": layer2.send_failures,

@@ -21,6 +21,7 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     groups: {interface: [solicited-node group]}, dropped: {reason: frames},
                     gratuitous: {pending, framesSent}, sendFailures}
     counters       see `herald.engine.counters`
+    bfd            see `herald.engine.bfd_document`
     bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, routerID, holdTime, keepaliveTime,
                     nextRetry, lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
                     updatesWithErrors, messagesIn, messagesOut,

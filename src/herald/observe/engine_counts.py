@@ -30,10 +30,25 @@ class SessionCounts(msgspec.Struct, frozen=True, rename="camel"):
     messages_out: dict[str, int]
 
 
+class BfdCounts(msgspec.Struct, frozen=True, rename="camel"):
+    """One BFD session. Echoes are our own: sent, and come back."""
+
+    address: str
+    up: bool
+    packets_in: int
+    packets_out: int
+    echoes_in: int
+    echoes_out: int
+    ups: int
+    downs: int
+
+
 class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     """The document. `layer2`: requests, answers and gratuitous frames of each held address."""
 
     bgp: tuple[SessionCounts, ...]
+    bfd: tuple[BfdCounts, ...]
+    bfd_dropped: dict[str, int]
     conflicts: int
     dropped: dict[str, int]
     send_failures: int

@@ -14,7 +14,7 @@ from herald.announcement.ledger import Contribution
 from herald.announcement.reason import Protocol, Reason
 from herald.cluster.meta import NamespacedName
 from herald.net.ip_family import IPAddress
-from herald.observe.engine_counts import EngineCounts, SessionCounts
+from herald.observe.engine_counts import BfdCounts, EngineCounts, SessionCounts
 from herald.observe.exposition import Family, Format, Kind, Page, Sample, Samples, single, write
 from herald.observe.store_metrics import StoreCounts, processes
 
@@ -77,6 +77,23 @@ FAMILIES_OF_SESSION: Final[Mapping[Family, _Read]] = {
     FLAPS: lambda one: one.flaps,
 }
 """Each family of a session and how it is read."""
+
+BFD_UP: Final = Family("metallb_bfd_session_up", Kind.GAUGE, "1 while BFD sees the peer.", _PEER)
+BFD_DROPPED: Final = Family(
+    "herald_bfd_packets_dropped_total", Kind.COUNTER, "BFD packets that no session got, by reason.", ("reason",)
+)
+_ReadBfd = Callable[[BfdCounts], float]
+FAMILIES_OF_BFD: Final[Mapping[Family, _ReadBfd]] = {
+    BFD_UP: lambda one: one.up,
+    _messages("metallb_bfd_control_packet_input", "BFD control packets received."): lambda one: one.packets_in,
+    _messages("metallb_bfd_control_packet_output", "BFD control packets sent."): lambda one: one.packets_out,
+    _messages("metallb_bfd_echo_packet_input", "BFD echoes that came back."): lambda one: one.echoes_in,
+    _messages("metallb_bfd_echo_packet_output", "BFD echoes sent."): lambda one: one.echoes_out,
+    _messages("metallb_bfd_session_up_events", "How often BFD began to see the peer."): lambda one: one.ups,
+    _messages("metallb_bfd_session_down_events", "How often BFD lost the peer."): lambda one: one.downs,
+    _messages("metallb_bfd_zebra_notifications", "Changes told to BGP."): lambda one: one.ups + one.downs,
+}
+"""Each family of a BFD session and how it is read."""
 
 ENGINE_UP: Final = Family("herald_engine_up", Kind.GAUGE, "1 if the engine of this node answers.")
 CONFLICTS: Final = Family(
@@ -158,6 +175,8 @@ class SpeakerMetrics:
         if engine is not None:
             yield from _layer2(engine)
             yield from _bgp(engine.bgp)
+            yield from _bfd(engine.bfd)
+            yield BFD_DROPPED, [Sample((reason,), count) for reason, count in engine.bfd_dropped.items()]
         yield from self._store.page()
         yield from processes({} if engine is None else {"engine": engine.stats}, "speaker")
 
@@ -196,3 +215,15 @@ def _bgp(sessions: tuple[SessionCounts, ...]) -> Iterator[tuple[Family, Samples]
             else:
                 values[one.endpoint] = now + values.get(one.endpoint, 0)
         yield family, [Sample((endpoint,), value) for endpoint, value in values.items()]
+
+
+def _bfd(sessions: tuple[BfdCounts, ...]) -> Iterator[tuple[Family, Samples]]:
+    for family, read in FAMILIES_OF_BFD.items():
+        values: dict[str, float] = {}
+        for one in sessions:  # one address may be watched on two interfaces or in two VRFs
+            now = read(one)
+            if family is BFD_UP:
+                values[one.address] = min(now, values.get(one.address, now))
+            else:
+                values[one.address] = now + values.get(one.address, 0)
+        yield family, [Sample((address,), value) for address, value in values.items()]

@@ -4,6 +4,7 @@ on the Service        nodeAssigned         this node began to announce it, by on
                       announceFailed       this node won its address and has no interface to answer on
                       notAnnounced         nobody announces it, and why; one speaker says so for all
 in Herald's namespace BGPSessionUp/Down    about the BGPPeer
+                      BFDSessionUp/Down    the same
                       LeaderChanged        about the ServiceL2Status of the node that took over
 """
 
@@ -13,6 +14,8 @@ from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.findings import ObjectKey
 from herald.speaker.status_object import SessionReport, StatusKind, object_name
 from herald.store.store import Event, service_key
+
+_BFD_UP = "Up"
 
 
 def node_assigned(service: NamespacedName, node: NodeName, protocol: Protocol) -> Event:
@@ -59,4 +62,16 @@ def session_event(namespace: str, node: NodeName, before: SessionReport | None, 
         return Event(about, EventType.WARNING, "BGPSessionDown", f"{where} is down: {why}")
     if now.state in ("Down", "NotPossible") and (before is None or before.state != now.state):
         return Event(about, EventType.WARNING, "BGPSessionFailed", f"no {where}: {now.last_error}")
+    return None
+
+
+def bfd_event(namespace: str, node: NodeName, before: SessionReport | None, now: SessionReport) -> Event | None:
+    """What has happened to the BFD session that watches over a session; None if it is nothing to tell."""
+    about = ObjectKey("BGPPeer", namespace, now.peer)
+    was_up, is_up = before is not None and before.bfd == _BFD_UP, now.bfd == _BFD_UP
+    where = f"BFD session of {node} with {now.peer}" + (f" ({now.address})" if now.address else "")
+    if is_up and not was_up:
+        return Event(about, EventType.NORMAL, "BFDSessionUp", f"{where} is up")
+    if was_up and not is_up and now.bfd:
+        return Event(about, EventType.WARNING, "BFDSessionDown", f"{where} is in state {now.bfd}")
     return None

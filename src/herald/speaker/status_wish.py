@@ -113,7 +113,7 @@ def _report(name: str, endpoint: str, fact: SessionFact | None) -> SessionReport
     if fact is None:
         return SessionReport(name, endpoint, "Connecting")
     since = datetime.fromtimestamp(fact.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if fact.since else ""
-    return SessionReport(name, endpoint, _state(fact), since, fact.last_error or "", fact.prefixes_sent)
+    return SessionReport(name, endpoint, _state(fact), since, fact.last_error or "", fact.prefixes_sent, fact.bfd)
 
 
 def _state(fact: SessionFact) -> SessionState:
@@ -126,4 +126,4 @@ def is_news(before: object, after: SessionReport) -> bool:
     """Whether more is different than a number or a text."""
     if not isinstance(before, SessionReport):
         return True
-    return (before.state, before.since, before.address) != (after.state, after.since, after.address)
+    return any(getattr(before, field) != getattr(after, field) for field in ("state", "since", "address", "bfd"))

@@ -17,7 +17,7 @@ from typing import Any, assert_never
 import click
 
 from herald.cli.show import SOCKET_VARIABLE, ask
-from herald.cli.vtysh import documents, grammar, text
+from herald.cli.vtysh import bfd, documents, grammar, text
 from herald.cli.vtysh.grammar import Command, NotUnderstoodError, Verb
 from herald.cli.vtysh.state import Entry, Neighbor, State, state
 from herald.speaker import run_directory
@@ -69,11 +69,12 @@ def vtysh(
         click.echo(NOT_INTERACTIVE, err=True)
         sys.exit(1)
     read = partial(_of_cluster, kubeconfig, namespace)
+    read_bfd: Callable[[], list[dict[str, Any]]] = list  # of the speakers' timers the API server knows nothing
     if kubeconfig is None and (path or node_name or not _is_without_speaker()):
-        read = partial(_of_speaker, path, node_name)
+        read, read_bfd = partial(_of_speaker, path, node_name), partial(_bfd_sessions, path, node_name)
     for line in lines or [line.strip() for line in sys.stdin]:
         try:
-            answer = _answer(grammar.parse(line), line, read)
+            answer = _answer(grammar.parse(line), line, read, read_bfd)
         except NotUnderstoodError as error:
             click.echo(str(error))
             sys.exit(1)
@@ -81,7 +82,9 @@ def vtysh(
             click.echo(answer)
 
 
-def _answer(command: Command, line: str, read: Callable[[], State]) -> str:
+def _answer(
+    command: Command, line: str, read: Callable[[], State], read_bfd: Callable[[], list[dict[str, Any]]]
+) -> str:
     """What is printed. Raises NotUnderstoodError."""
     match command.verb:
         case Verb.NOTHING:
@@ -90,12 +93,8 @@ def _answer(command: Command, line: str, read: Callable[[], State]) -> str:
             return text.version()
         case Verb.RUNNING_CONFIG:
             return text.running_config()
-        case Verb.BFD_PEERS:
-            return "[]" if command.json else "BFD Peers:"
-        case Verb.BFD_BRIEF:
-            return "[]" if command.json else text.bfd_brief()
-        case Verb.BFD_PEER:
-            raise NotUnderstoodError(f"% Unable to find 'peer {command.argument}'")
+        case Verb.BFD_PEERS | Verb.BFD_BRIEF | Verb.BFD_COUNTERS | Verb.BFD_PEER:
+            return _bfd(command, read_bfd())
         case Verb.SUMMARY | Verb.TABLE | Verb.ENTRY | Verb.NEIGHBORS | Verb.ADVERTISED:
             return _bgp(command, line, read())
         case _ as never:
@@ -132,6 +131,28 @@ def _of_cluster(kubeconfig: Path | None, namespace: str) -> State:
 def _of_speaker(path: Path | None, node_name: str | None) -> State:
     summary = ask("bgp summary", path, node_name)
     return state(summary["node"], summary["data"], ask("bgp routes", path, node_name)["data"])
+
+
+def _bfd_sessions(path: Path | None, node_name: str | None) -> list[dict[str, Any]]:
+    sessions: list[dict[str, Any]] = ask("bfd", path, node_name)["data"]["sessions"]
+    return sorted(sessions, key=lambda one: (ip_address(one["address"]).version, int(ip_address(one["address"]))))
+
+
+def _bfd(command: Command, sessions: list[dict[str, Any]]) -> str:
+    match command.verb:
+        case Verb.BFD_COUNTERS:
+            return _dump([*map(bfd.counters_document, sessions)]) if command.json else bfd.counters(sessions)
+        case Verb.BFD_PEER:
+            assert command.argument is not None
+            wanted = str(ip_address(command.argument))
+            found = next((one for one in sessions if one["address"] == wanted), None)
+            if found is None:
+                raise NotUnderstoodError(f"% Unable to find 'peer {command.argument}'")
+            return _dump(bfd.document(found)) if command.json else bfd.peer(found)
+        case Verb.BFD_BRIEF if not command.json:
+            return bfd.brief(sessions)
+        case _:
+            return _dump([*map(bfd.document, sessions)]) if command.json else bfd.peers(sessions)
 
 
 def _bgp(command: Command, line: str, known: State) -> str:
@@ -195,5 +216,5 @@ def _named(address: str, known: State) -> tuple[Neighbor, ...]:
     return tuple(one for one in known.neighbors if one.address == wanted)
 
 
-def _dump(document: dict[str, Any]) -> str:
+def _dump(document: object) -> str:
     return json.dumps(document, indent=2)

@@ -21,6 +21,7 @@ class Verb(Enum):
     ADVERTISED = "advertised"
     BFD_PEERS = "bfd peers"
     BFD_BRIEF = "bfd brief"
+    BFD_COUNTERS = "bfd counters"
     BFD_PEER = "bfd peer"
     VERSION = "version"
     RUNNING_CONFIG = "running-config"
@@ -78,7 +79,7 @@ def _tree() -> _Node:
         _add(root, f"{start} neighbors ADDRESS advertised-routes", Verb.ADVERTISED, version)
     for vrf in vrfs:
         _add(root, f"show bfd{vrf} peers", Verb.BFD_PEERS)
-        _add(root, f"show bfd{vrf} peers counters", Verb.BFD_PEERS)
+        _add(root, f"show bfd{vrf} peers counters", Verb.BFD_COUNTERS)
         _add(root, f"show bfd{vrf} peers brief", Verb.BFD_BRIEF)
         _add(root, f"show bfd{vrf} peer ADDRESS", Verb.BFD_PEER)
     _add(root, "show version", Verb.VERSION, json=False)

@@ -241,13 +241,6 @@ def _connection(one: Neighbor) -> Iterator[str]:
         yield f"Next connect timer due in {document['nextRetry']:.0f} seconds"
 
 
-def bfd_brief() -> str:
-    """`show bfd peers brief` without a peer."""
-    names, rule = ("SessionId", "LocalAddress", "PeerAddress", "Status"), "="
-    line = "{:<9}  {:<40} {:<40}{:<15}"
-    return "\n".join(["Session count: 0", line.format(*names), line.format(rule * 9, rule * 12, rule * 11, rule * 6)])
-
-
 def version() -> str:
     """`show version`."""
     return f"Herald {__version__}, answering in the layout of FRRouting 8.4; `herald show` tells more."
