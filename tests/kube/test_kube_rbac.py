@@ -31,6 +31,7 @@ from herald.controller.webhook.readiness import Readiness
 from herald.controller.webhook.rotation import keep_certificates
 from herald.lab.kubernetes.client import RequestRefusedError
 from herald.observe.metrics_server import CannotReviewError
+from herald.observe.store_metrics import StoreCounts
 from herald.speaker.decider import Decider, Options
 from herald.speaker.in_cluster import ClusterPublisher
 from herald.speaker.own_objects import OwnObjects
@@ -218,7 +219,7 @@ async def follow_own_objects(place: Place) -> None:
 async def find_its_own_pod(place: Place) -> None:
     """All that a speaker writes belongs to its pod."""
     decider = Decider(Options(NodeName("n1"), NAMESPACE))
-    await ClusterPublisher(decider, _recorder(place), place.client, POD["metadata"]["name"], None).run()
+    await ClusterPublisher(decider, _recorder(place), place.client, StoreCounts(), POD["metadata"]["name"], None).run()
 
 
 async def find_other_speakers(place: Place) -> None:

@@ -129,3 +129,24 @@ async def test_everything_else_is_written_as_it_is_and_nothing_without_a_writer(
     with pytest.raises(StoreError, match="only reads"):
         await KubernetesStore(client, SCOPE).record_event(event)
     await client.close()
+
+
+async def test_a_server_that_has_no_news_was_heard_of_all_the_same(tmp_path: Path) -> None:
+    listed = Answer(200, {"metadata": {"resourceVersion": "5"}, "items": []})
+    bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "6"}}}
+    quiet = Answer(chunks=(json.dumps(bookmark).encode() + b"\n",) * 5, end="hang")
+    async with scripted(listed, quiet) as server:
+        client = ApiClient.connect(kubeconfig(tmp_path, server.url))
+        store = KubernetesStore(client, Scope("metallb-system", kinds=frozenset({"Node"})))
+        assert store.contacts() == {}
+        watch = store.watch(("Node",))
+        assert await anext(watch) == Synced(())
+        first, news = store.contacts()["Node"], asyncio.ensure_future(anext(watch))
+        await until(server.stirred, lambda: len(server.requests) == 2)
+        await asyncio.wait({news}, timeout=0.3)
+        assert not news.done()
+        assert store.contacts()["Node"] > first
+        news.cancel()
+        await asyncio.wait({news})
+        await watch.aclose()
+        await client.close()

@@ -109,7 +109,7 @@ class Replica:
         self._lease = LeaseElection(client, options.namespace, identity)
         self._writer = ClusterWriter(client, self._events, manager=FIELD_MANAGER, may_write=self._lease.leads)
         self._store = KubernetesStore(client, Scope.of_controller(options.namespace), self._writer)
-        self._counts = StoreCounts()
+        self._counts = StoreCounts(contacts=self._store.contacts)
         self.feed = Feed(self._store, READ, self._heard)
         self._assigner: Assigner | None = None
         self._state = StateKeeper(client, options.namespace, given.pod_name or None)

@@ -24,7 +24,9 @@ UPDATE_ERRORS: Final = Family(
     "metallb_k8s_client_update_errors_total", Kind.COUNTER, "Attempts to do what an object asks for that failed."
 )
 CONFIG_LOADED: Final = Family(
-    "metallb_k8s_client_config_loaded_bool", Kind.GAUGE, "1 once a configuration has been in force."
+    "metallb_k8s_client_config_loaded_bool",
+    Kind.GAUGE,
+    "1 once everything has been read and a configuration was made of it.",
 )
 CONFIG_STALE: Final = Family(
     "metallb_k8s_client_config_stale_bool",
@@ -92,7 +94,7 @@ class StoreCounts:
 
     def configured(self, problems: Iterable[Problem]) -> None:
         """A configuration is in force; these are all the problems there are now."""
-        self.loaded = True
+        self.loaded = self.loaded or self.complete
         self._problems = tuple(problem for problem in problems if problem.kind not in _NO_CONFIGURATION)
 
     def page(self) -> Iterator[tuple[Family, Samples]]:

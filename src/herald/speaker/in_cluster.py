@@ -35,6 +35,7 @@ from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.credentials import CredentialsError
 from herald.store.kubernetes.event_recorder import EventRecorder
 from herald.store.kubernetes.objects import Objects, Owner
+from herald.store.kubernetes.pod_deletion import pod_deletion
 from herald.store.kubernetes.pods import pod_addresses
 from herald.store.kubernetes.review import Reviewer
 from herald.store.kubernetes.sources import Scope
@@ -63,7 +64,13 @@ class ClusterPublisher:
     """See `herald.speaker.publisher.Publisher`. `pod`: the name of this pod, if it is one."""
 
     def __init__(
-        self, decider: Decider, recorder: EventRecorder, client: ApiClient, pod: str | None, show_socket: Path | None
+        self,
+        decider: Decider,
+        recorder: EventRecorder,
+        client: ApiClient,
+        counts: StoreCounts,
+        pod: str | None,
+        show_socket: Path | None,
     ) -> None:
         node, namespace = decider.options.node, decider.options.namespace
         self._decider = decider
@@ -74,7 +81,7 @@ class ClusterPublisher:
         self._desk = EventDesk(recorder)
         objects = Objects(client)
         superseded = Superseded(client, objects, namespace, node, self._answers_for)
-        self._counts = StoreCounts()
+        self._counts = counts
         self._writer = StatusWriter(
             self._book, node, namespace, objects, superseded, self._desk.tell, self._counts.failed
         )
@@ -168,10 +175,13 @@ async def run(given: argparse.Namespace, options: Options, wanted: ServingOption
         publishers: list[ClusterPublisher] = []
 
         def publish(decider: Decider) -> ClusterPublisher:
-            publishers.append(ClusterPublisher(decider, recorder, client, given.pod_name, given.show_socket))
+            counts = StoreCounts(contacts=store.contacts)
+            publisher = ClusterPublisher(decider, recorder, client, counts, given.pod_name, given.show_socket)
+            publishers.append(publisher)
             return publishers[0]
 
-        control = Control(store, given.link, options, publish, addresses)
+        deletion = partial(pod_deletion, client, options.namespace, given.pod_name) if given.pod_name else None
+        control = Control(store, given.link, options, publish, addresses, deletion)
         async with serving.serving(
             wanted,
             name="speaker",

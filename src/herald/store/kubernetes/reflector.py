@@ -27,7 +27,10 @@ from herald.store.pace import Pace
 
 
 class Reflector:
-    """One path with its selectors. `tell` takes what is found, fact by fact, in order."""
+    """One path with its selectors. `tell` takes what is found, fact by fact, in order.
+
+    `heard` is called whenever the server has said anything at all, be it that there is no news.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Reflector:
         selectors: Mapping[str, str],
         machine: WatchMachine,
         tell: Callable[[Fact], None],
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._path = path
         self._selectors = selectors
         self._machine = machine
         self._tell = tell
+        self._heard = heard
         self._pace = Pace()
 
     async def run(self) -> None:
@@ -76,7 +81,9 @@ class Reflector:
 
     async def _fetch(self, request: Fetch) -> Event:
         try:
-            return PageCame(await self._client.get(self._path, {**self._selectors, **request.params}))
+            page = await self._client.get(self._path, {**self._selectors, **request.params})
+            self._heard()
+            return PageCame(page)
         except StoreError as error:
             return _failure(error)
 
@@ -91,11 +98,13 @@ class Reflector:
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> list[Effect]:
         effects = self._machine.handle(Opened(), monotonic())
+        self._heard()
         while True:
             await self._perform(effects)
             chunk = await anext(chunks, None)
             if chunk is None:
                 return self._machine.handle(Ended(), monotonic())
+            self._heard()
             effects = self._machine.handle(Chunk(chunk), monotonic())
             if not self._machine.is_following:
                 return effects
@@ -109,15 +118,21 @@ class Reflection:
         self._tasks: list[asyncio.Task[None]] = []
         self._stirred = asyncio.Event()
 
-    def start(self, path: str, selectors: Mapping[str, str], tell: Callable[[Fact], None]) -> None:
-        """Follow one more path."""
+    def start(
+        self,
+        path: str,
+        selectors: Mapping[str, str],
+        tell: Callable[[Fact], None],
+        heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Follow one more path; see `Reflector`."""
 
         def stir(fact: Fact) -> None:
             tell(fact)
             self._stirred.set()
 
         machine = WatchMachine(random.Random())  # noqa: S311 (spreads load, guards nothing)
-        task = asyncio.create_task(Reflector(self._client, path, selectors, machine, stir).run(), name=path)
+        task = asyncio.create_task(Reflector(self._client, path, selectors, machine, stir, heard).run(), name=path)
         task.add_done_callback(lambda _: self._stirred.set())
         self._tasks.append(task)
 

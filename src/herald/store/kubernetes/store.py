@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 
 from herald.cluster.meta import NamespacedName
 from herald.config.findings import ObjectKey
@@ -32,6 +32,7 @@ class KubernetesStore:
         self._writer = writer
         self._view = View({})
         self._outage = Outage(client.url)
+        self._contacts: dict[str, float] = {}
 
     async def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
         """See `Store.watch`. Nothing is yielded before every kind was listed, or refused by the API server.
@@ -42,7 +43,8 @@ class KubernetesStore:
         view = self._view = View(wanted, with_status=self._scope.with_status)
         reflection = Reflection(self._client)
         for kind, source in wanted.items():
-            reflection.start(source.path, source.selectors, partial(self._tell, view, kind))
+            tell = partial(self._tell, view, kind)
+            reflection.start(source.path, source.selectors, tell, partial(self._hear, kind))
         try:
             while not view.is_settled:
                 await reflection.news()
@@ -86,6 +88,13 @@ class KubernetesStore:
         if self._writer is None:
             raise StoreError("this process only reads from the API server")
         return self._writer
+
+    def contacts(self) -> Mapping[str, float]:
+        """When the API server was last heard of, by kind: seconds since 1970. A bookmark without news counts."""
+        return self._contacts
+
+    def _hear(self, kind: str) -> None:
+        self._contacts[kind] = time()
 
     def _tell(self, view: View, kind: str, fact: Fact) -> None:
         self._outage.take(kind, fact)
