@@ -1,5 +1,7 @@
 """deploy/ as helm and kustomize render it, and what stands in it twice."""
 
+import re
+
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -17,6 +19,8 @@ from deploy_rendering import (
 )
 
 from herald.cli import manifests
+from herald.observe import controller_metrics, speaker_metrics, store_metrics
+from herald.observe.exposition import Family
 
 MONITOR = ("--set", "prometheus.serviceAccount=prometheus", "--set", "prometheus.namespace=monitoring")
 
@@ -150,6 +154,22 @@ def _alerts(*options: str) -> list[dict[str, str]]:
 
 def test_all_of_metallbs_alerts_are_there() -> None:
     assert tuple(alert["alert"] for alert in _alerts()) == ALERTS
+
+
+def test_alerts_ask_for_metrics_that_exist() -> None:
+    names = {
+        family.name
+        for family in (
+            *vars(controller_metrics).values(),
+            *vars(store_metrics).values(),
+            *vars(speaker_metrics).values(),
+        )
+        if isinstance(family, Family)
+    }
+    for alert in _alerts():
+        asked = set(re.findall(r"\b(?:metallb|herald)_[a-z0-9_]+", alert["expr"]))
+        assert asked, alert["alert"]
+        assert asked <= names, alert["alert"]
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
