@@ -372,3 +372,30 @@ async def test_no_other_file_is_read_again_for_one_change(tmp_path: Path) -> Non
         await seen.until(lambda: _port(seen.objects[ObjectKey("Service", "default", "s5")]) == 82)
         ports = {_port(item) for item in seen.objects.values()}
         assert ports == {80, 82}
+
+
+async def test_records_that_cannot_be_kept_end_nothing_and_are_kept_once_they_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "pool.yaml").write_text(pool("prod"))
+    notes = tmp_path / ".herald" / "first-seen.jsonl"
+    notes.mkdir(parents=True)  # nobody can append to it, root neither
+    store = DirectoryStore(tmp_path, Access.KEEP)
+    async with aclosing(store.watch(KINDS)) as watch:
+        mirror = Mirror(watch)
+        await mirror.step()
+        assert PROD in mirror.objects
+        (tmp_path / "web.yaml").write_text(service("web"))
+        await mirror.until(lambda: WEB in mirror.objects)
+        (tmp_path / "web.yaml").unlink()
+        await mirror.until(lambda: WEB not in mirror.objects)
+        assert [record.__dict__["event"] for record in caplog.records] == ["recordsNotKept"]
+        notes.rmdir()
+        following = asyncio.ensure_future(mirror.step())
+        for _ in range(2000):
+            if notes.is_file() and "prod" in notes.read_text():
+                break
+            await asyncio.sleep(0.01)
+        assert "prod" in notes.read_text()
+        await following
+        assert mirror.objects[PROD].metadata.creation_timestamp is not None

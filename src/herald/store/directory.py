@@ -6,8 +6,9 @@ forgets the status of what is really gone.
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -26,6 +27,9 @@ from herald.store.store import KINDS, Changes, Claim, Event, StatusPatch, StoreE
 
 SWEEP_S = 60.0
 FORGET_AFTER_S = 1.0
+RETRY_S = 5.0
+
+_log = logging.getLogger("herald.store")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +51,8 @@ class DirectoryStore:
         self._heard = heard
         self._picture = Picture(KINDS)
         self._orphans: frozenset[ObjectKey] = frozenset()
+        self._retry_at = -math.inf
+        self._told = ""
 
     async def watch(self, kinds: Collection[str]) -> AsyncGenerator[Changes, None]:
         """See `Store.watch`. A folder that is not there yet is waited for."""
@@ -55,7 +61,7 @@ class DirectoryStore:
         async with FileEvents(self._layout.directory, self._layout.folders, self._layout.concerns) as events:
             await folder.sweep()
             await folder.take_all()
-            await self._note_first_sight()
+            await self._keep(self._note_first_sight)
             self._orphans = frozenset(key for key in self._orphans if not self._picture.holds(key))
             pace = Pace()
             for _ in self._picture.prepare():
@@ -72,9 +78,9 @@ class DirectoryStore:
                     swept = monotonic()
                 await folder.look(changed or ())
                 await folder.take_over()
-                await self._note_first_sight()
+                await self._keep(self._note_first_sight)
                 if monotonic() >= self._forget_at(begun):
-                    await self._forget_what_is_gone()
+                    await self._keep(self._forget_what_is_gone)
                 batch = self._picture.batch()
                 if batch is not None:
                     self._heard(batch)
@@ -106,6 +112,21 @@ class DirectoryStore:
         """See `Store.record_event`."""
         await _perform(event_log.append, self._layout.events, event_log.encode(event, datetime.now(UTC)))
 
+    async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this about the records. While they cannot be written (a full disk) it is tried again now and then."""
+        if monotonic() < self._retry_at:
+            return
+        try:
+            await work()
+        except StoreError as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                extra = {"event": "recordsNotKept", "error": str(error)}
+                _log.warning("what is seen in the folder cannot be recorded, trying again: %s", error, extra=extra)
+            self._retry_at = monotonic() + RETRY_S
+        else:
+            self._retry_at = -math.inf
+
     async def _note_first_sight(self) -> None:
         undated = self._picture.undated
         if undated and self._access is Access.KEEP:
@@ -119,7 +140,7 @@ class DirectoryStore:
         """When to forget what is gone. Never while a file cannot be read: the object may be in it."""
         if self._access is Access.READ or not self._picture.is_complete or not self._gone():
             return math.inf
-        return begun + FORGET_AFTER_S
+        return max(begun + FORGET_AFTER_S, self._retry_at)
 
     async def _forget_what_is_gone(self) -> None:
         for key in sorted(self._gone()):
@@ -133,6 +154,7 @@ class DirectoryStore:
     async def _note(self, notes: Mapping[ObjectKey, str | None]) -> None:
         await _perform(durable.append, self._layout.first_seen, first_seen.encode(notes.items()))
         self._picture.put_since(notes)
+        self._told = ""
 
 
 async def _perform(write: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
