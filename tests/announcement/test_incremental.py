@@ -1,6 +1,7 @@
 """The wish kept up to date equals the wish worked out whole, whatever the path; and the changes add up to it."""
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 from announcement_facts import ABC, bgp, config, l2, node, peer, pool, selectors, service, slice_of
@@ -343,12 +344,14 @@ def test_why_not_answers_for_services_that_were_never_announced() -> None:
 
 
 def test_a_session_that_cannot_be_opened_has_a_reason_and_no_routes() -> None:
-    conf = config(pool("p", "10.0.0.0/24"), bgp(nodes=["node-a"]), peer("r1", vrf="red"), nodes=ONE_NODE)
+    conf = config(
+        pool("p", "10.0.0.0/24"), bgp(nodes=["node-a"]), peer("r1", router_id=ip_address("fd00::1")), nodes=ONE_NODE
+    )
     upkeep = ready_upkeep(conf, assume_ready=True)
     upkeep.put_service(service("web", "10.0.0.1"))
     found = upkeep.desired()
     assert (found.peers, found.routes) == ((), {})
-    assert [(name, reason.code) for name, reason in found.not_opened] == [("r1", Code.VRF_NOT_SUPPORTED)]
+    assert [(name, reason.code) for name, reason in found.not_opened] == [("r1", Code.SESSION_NOT_POSSIBLE)]
 
 
 def test_a_node_that_the_membership_lacks_counts_itself_in() -> None:

@@ -10,6 +10,7 @@ from herald.announcement.reason import Code, Reason
 from herald.announcement.sessions import parameters, sessions_of
 from herald.bgp.family import BOTH_FAMILIES, Family
 from herald.bgp.parameters import PeerParameters
+from herald.config.peer import GracefulRestart
 
 V4, V6 = frozenset({Family.IPV4_UNICAST}), frozenset({Family.IPV6_UNICAST})
 EDGE = selectors(("role", "edge"), ("role", "gateway"))
@@ -77,6 +78,8 @@ def asked(**more: Any) -> PeerParameters | Reason:
     [
         ({}, {"hold_time": 90, "keepalive_time": None, "local_asn": 64500, "peer_asn": 64501, "families": V4}),
         ({"hold_time_s": 0.5, "keepalive_time_s": 0.2}, {"hold_time": 0, "keepalive_time": 0}),
+        ({"graceful_restart": GracefulRestart(60)}, {"restart_time": 60}),
+        ({"graceful_restart": None}, {"restart_time": None}),
         ({"hold_time_s": 90.0, "keepalive_time_s": 30.0}, {"hold_time": 90, "keepalive_time": 30}),
         ({"local_asn": 65000}, {"local_asn": 65000}),
         ({"peer_asn": None, "dynamic_asn": "external"}, {"peer_asn": None, "dynamic_asn": "external"}),
@@ -87,6 +90,12 @@ def asked(**more: Any) -> PeerParameters | Reason:
         ),
         ({"router_id": ip_address("10.0.0.9")}, {"router_id": ip_address("10.0.0.9")}),
         ({"dual_stack_address_family": True}, {"families": BOTH_FAMILIES}),
+        ({"vrf": "red"}, {"vrf": "red"}),
+        ({"ttl_security": True}, {"ttl_security": True, "multihop": False}),
+        (
+            {"address": None, "interface": "eth7", "ebgp_multi_hop": True},
+            {"peer_address": None, "interface": "eth7", "families": BOTH_FAMILIES, "multihop": False, "vrf": None},
+        ),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
 )
@@ -99,12 +108,10 @@ def test_the_engine_is_asked_for_what_the_peer_says(given: dict[str, Any], expec
 @pytest.mark.parametrize(
     ("given", "code", "word"),
     [
-        ({"vrf": "red"}, Code.VRF_NOT_SUPPORTED, "red"),
-        ({"address": None, "interface": "eth7"}, Code.UNNUMBERED_NOT_SUPPORTED, "eth7"),
         ({"router_id": ip_address("fd00::1")}, Code.SESSION_NOT_POSSIBLE, "fd00::1"),
         ({"source_address": ip_address("fd00::1")}, Code.SESSION_NOT_POSSIBLE, "fd00::1"),
     ],
-    ids=["vrf", "unnumbered", "v6 router ID", "source of the other family"],
+    ids=["v6 router ID", "source of the other family"],
 )
 def test_what_cannot_be_opened_says_why(given: dict[str, Any], code: Code, word: str) -> None:
     found = asked(**given)

@@ -20,6 +20,7 @@ OURS_ALONE = {"bgpsessionstatuses.metallb.io"}
 ADDITIONS = {
     "bgppeers.metallb.io: spec.conversion",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.gracefulRestart",
+    f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.ttlSecurity",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
     *(f"bgppeers.metallb.io: spec.versions[{version}].{STATUS}.properties" for version in ("v1beta1", "v1beta2")),
     *(f"bgppeers.metallb.io: spec.versions[{version}].additionalPrinterColumns" for version in ("v1beta1", "v1beta2")),

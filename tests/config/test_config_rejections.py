@@ -292,6 +292,13 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
         "spec.passwordSecret.name",
         "password not specified in the secret",
     ),
+    "GTSM beyond routers": (
+        [peer("bad", ttl_security=True, ebgp_multi_hop=True)],
+        "HL339",
+        "bad",
+        "spec.ttlSecurity",
+        "exclude each other",
+    ),
     "password too long": ([peer("bad", password=LONG)], "HL338", "bad", "spec.password", "81 octets"),
     "R13": ([peer("bad", bfd_profile="fast")], "HL077", "bad", "spec.bfdProfile", "non existing bfd profile"),
     "C1 value": (

@@ -222,6 +222,7 @@ def test_a_peer_keeps_everything_that_was_written() -> None:
         ({"router_id": "fd00::1"}, "router_id", "HL336"),
         ({"router_id": "0.0.0.0"}, "router_id", "HL336"),
         ({"source_address": "fd00::1"}, "source_address", "HL337"),
+        ({"source_address": "10.0.0.1", "peer_address": "", "interface": "eth1"}, "source_address", "HL337"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_a_warning(spec: dict[str, Any], field: str, rule: str) -> None:
@@ -299,3 +300,12 @@ def test_the_configuration_is_sorted_by_name() -> None:
     assert [list(config.pools), list(config.peers), list(config.nodes)] == [["a", "b", "c"]] * 3
     assert [each.name for each in config.l2_advertisements] == ["a", "b", "c"]
     assert [each.name for each in config.bgp_advertisements] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("time", ["0s", "500ms", "4096s", "2h", "-5s"])
+def test_a_restart_time_that_no_peer_can_be_told_is_an_error(time: str) -> None:
+    found = compiled(peer("r", graceful_restart=WrittenGracefulRestart(enabled=True, restart_time=time)))
+    assert found.config.peers == {}
+    (problem,) = found.problems
+    assert (problem.rule, problem.field) == ("HL333", "spec.gracefulRestart.restartTime")
+    assert f"restartTime {time} is not 1s to 4095s" in problem.message

@@ -18,7 +18,6 @@ from config_resources import (
 )
 
 from herald.api.bgp_advertisement import ASPrepend
-from herald.api.bgp_peer import GracefulRestart
 from herald.config.problem import Severity
 
 NODES = [node("node-a", rack="1"), node("node-b", rack="2")]
@@ -206,10 +205,6 @@ def test_two_identities_on_one_node_are_worth_a_word_and_no_error(spec: dict[str
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        ({"graceful_restart": GracefulRestart(enabled=True)}, "spec.gracefulRestart"),
-        ({"enable_graceful_restart": True}, "spec.enableGracefulRestart"),
-        ({"vrf": "red"}, "spec.vrf"),
-        ({"peer_address": "", "interface": "eth1"}, "spec.interface"),
         ({"disable_mp": True}, "spec.disableMP"),
     ],
 )

@@ -21,12 +21,14 @@ WEB = NamespacedName("default", "web")
 P = pool("main", "10.0.0.0/24")
 READY = service("web", "node-1")
 EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
+DRAIN = "herald.metallb.io/drain"
 LOCAL = "externalTrafficPolicy: Local"
 CUT_OFF = "{conditions: [{type: NetworkUnavailable, status: 'True'}]}"
 
 
-def only(name: str, labels: str = "", status: str = "{}") -> str:
-    return f"{{apiVersion: v1, kind: Node, metadata: {{name: {name}, labels: {{{labels}}}}}, status: {status}}}"
+def only(name: str, labels: str = "", status: str = "{}", notes: str = "") -> str:
+    metadata = f"{{name: {name}, labels: {{{labels}}}, annotations: {{{notes}}}}}"
+    return f"{{apiVersion: v1, kind: Node, metadata: {metadata}, status: {status}}}"
 
 
 # Why nobody announces the Service: the manifests, the options, and what the verdict names besides the reason.
@@ -60,6 +62,7 @@ SILENT: dict[Code, tuple[tuple[str, ...], dict[str, Any], str]] = {
         "node-1, node-2, node-3",
     ),
     Code.NODE_EXCLUDED_BY_LABEL: ((P, READY, l2("l")), {"cluster": only("cp-1", f'{EXCLUDE}: ""')}, "cp-1"),
+    Code.NODE_DRAINED: ((P, READY, l2("l")), {"cluster": only("w-1", notes=f'{DRAIN}: ""')}, "w-1"),
     Code.NETWORK_UNAVAILABLE: ((P, READY, l2("l")), {"cluster": only("w-1", status=CUT_OFF)}, "w-1"),
     Code.SPEAKER_NOT_LIVE: ((P, READY, l2("l")), {"members": ""}, "node-1, node-2, node-3"),
     Code.NO_CANDIDATE: (
@@ -81,16 +84,6 @@ IN_PART: dict[Code, tuple[tuple[str, ...], Callable[[Plan], Explanation], str]] 
         (P, READY.replace("LoadBalancer", "NodePort")),
         lambda plan: explain_service(plan, WEB),
         "of type NodePort, not LoadBalancer",
-    ),
-    Code.VRF_NOT_SUPPORTED: (
-        (P, READY, bgp("b"), peer("r", "10.9.0.1", "vrf: red")),
-        lambda plan: explain_peer(plan, PeerName("r")),
-        "VRFNotSupported: spec.vrf red",
-    ),
-    Code.UNNUMBERED_NOT_SUPPORTED: (
-        (P, READY, bgp("b"), peer("r", "10.9.0.1").replace("peerAddress: 10.9.0.1", "interface: eth7")),
-        lambda plan: explain_peer(plan, PeerName("r")),
-        "UnnumberedNotSupported: spec.interface eth7",
     ),
     Code.NOT_ELECTED: (
         (P, READY, l2("l")),

@@ -157,6 +157,7 @@ def test_a_pool_is_explained(texts: tuple[str, ...], name: str, code: int, words
 
 
 R1 = peer("r1", "10.9.0.1")
+UNNUMBERED = R1.replace("peerAddress: 10.9.0.1", "interface: eth7")
 EDGE = "nodeSelectors: [{matchLabels: {node-role: edge}}]"
 
 
@@ -167,10 +168,11 @@ EDGE = "nodeSelectors: [{matchLabels: {node-role: edge}}]"
         ((P, WEB, bgp("b", EDGE), R1), "r1", 2, "no route from node-3"),
         ((P, WEB, R1), "r1", 1, "it hears no route"),
         ((P, peer("r1", "10.9.0.1", "nodeSelectors: [{matchLabels: {a: b}}]")), "r1", 1, "no node keeps a session"),
-        ((P, WEB, bgp("b"), peer("r1", "10.9.0.1", "vrf: red")), "r1", 1, "VRFNotSupported"),
+        ((P, WEB, bgp("b"), peer("r1", "10.9.0.1", "vrf: red")), "r1", 0, "3 routes from node-1, node-2, node-3"),
+        ((P, WEB, bgp("b"), UNNUMBERED), "r1", 0, "3 routes from node-1, node-2, node-3"),
         ((P, peer("router-1", "10.9.0.1")), "router-2", 1, 'did you mean "router-1"?'),
     ],
-    ids=["good", "one node silent", "no advertisement", "no node", "VRF", "unknown"],
+    ids=["good", "one node silent", "no advertisement", "no node", "VRF", "unnumbered", "unknown"],
 )
 def test_a_peer_is_explained(texts: tuple[str, ...], name: str, code: int, words: str) -> None:
     found, message = verdict(explain_peer(planned(*texts), PeerName(name)))

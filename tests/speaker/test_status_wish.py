@@ -163,7 +163,7 @@ def test_a_session_is_reported_as_the_engine_sees_it(facts: dict[str, SessionFac
 
 
 def test_a_session_that_cannot_be_opened_says_why_and_one_with_two_names_is_reported_under_both() -> None:
-    why = because(Code.VRF_NOT_SUPPORTED, Protocol.BGP, vrf="red")
+    why = because(Code.SESSION_NOT_POSSIBLE, Protocol.BGP, why="spec.routerID fd00::1 is an IPv6 address")
     (refused,) = session_reports([session("red")], [], {"red": why}, {})
     assert (refused.state, refused.last_error) == ("NotPossible", why.words)
     assert [one.peer for one in session_reports([session("tor", "other")], [TOR], {}, {})] == ["other", "tor"]

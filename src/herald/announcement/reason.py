@@ -38,6 +38,7 @@ class Code(Enum):
     NO_READY_ENDPOINT = "NoReadyEndpoint"
     NO_ENDPOINT_ON_NODE = "NoEndpointOnNode"
     NODE_EXCLUDED_BY_LABEL = "NodeExcludedByLabel"
+    NODE_DRAINED = "NodeDrained"
     NETWORK_UNAVAILABLE = "NetworkUnavailable"
     SPEAKER_NOT_LIVE = "SpeakerNotLive"
     INTERFACE_MISSING = "InterfaceMissing"
@@ -48,8 +49,6 @@ class Code(Enum):
     NO_PEER_FOR_ADVERTISEMENT = "NoPeerForAdvertisement"
     NO_PEER_OF_FAMILY = "NoPeerOfFamily"
     # A session that is wished for and cannot be opened.
-    VRF_NOT_SUPPORTED = "VRFNotSupported"
-    UNNUMBERED_NOT_SUPPORTED = "UnnumberedNotSupported"
     SESSION_NOT_POSSIBLE = "SessionNotPossible"
 
 
@@ -101,6 +100,11 @@ TABLE: dict[Code, _Words] = {
         "notOwner",
         "nodeLabeledExcludeBalancers",
     ),
+    Code.NODE_DRAINED: _row(
+        "{node}: drained (annotation herald.metallb.io/drain); `herald drain --undo` ends that",
+        "notOwner",
+        "nodeDrained",
+    ),
     Code.NETWORK_UNAVAILABLE: _row(
         "{node}: condition NetworkUnavailable is True", "notOwner", "nodeNetworkUnavailable"
     ),
@@ -118,10 +122,6 @@ TABLE: dict[Code, _Words] = {
     Code.NO_PEER_OF_FAMILY: _row(
         "no session of {node} carries {family}; set dualStackAddressFamily on a BGPPeer, or add a peer of that family",
         "noPeers",
-    ),
-    Code.VRF_NOT_SUPPORTED: _row("spec.vrf {vrf}: sessions inside a VRF are not active in this version", "noSession"),
-    Code.UNNUMBERED_NOT_SUPPORTED: _row(
-        "spec.interface {interface}: unnumbered sessions are not active in this version", "noSession"
     ),
     Code.SESSION_NOT_POSSIBLE: _row("{why}", "noSession"),
 }

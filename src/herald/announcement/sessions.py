@@ -15,7 +15,6 @@ from herald.bgp.family import BOTH_FAMILIES, Family
 from herald.bgp.parameters import PeerParameters
 from herald.cluster.meta import PeerName
 from herald.config.peer import Peer
-from herald.net.ip_family import IPAddress
 
 DEFAULT_HOLD_TIME_S = 90
 
@@ -61,16 +60,12 @@ def families_of(peer: Peer) -> frozenset[Family]:
 
 
 def parameters(session: Session) -> PeerParameters | Reason:
-    """What the engine needs to open the session, or why this version cannot."""
+    """What the engine needs to open the session, or why it cannot be opened."""
     peer = session.peer
-    if peer.vrf:
-        return because(Code.VRF_NOT_SUPPORTED, Protocol.BGP, vrf=peer.vrf)
-    if peer.peer_address is None:
-        return because(Code.UNNUMBERED_NOT_SUPPORTED, Protocol.BGP, interface=peer.interface)
     if isinstance(peer.router_id, IPv6Address):
         return _impossible(f"spec.routerID {peer.router_id} is an IPv6 address; BGP identifiers are written as IPv4")
     try:
-        return _numbered(session, peer.peer_address)
+        return _parameters(session)
     except ValueError as error:
         return _impossible(str(error))
 
@@ -79,12 +74,14 @@ def _impossible(why: str) -> Reason:
     return because(Code.SESSION_NOT_POSSIBLE, Protocol.BGP, why=why)
 
 
-def _numbered(session: Session, address: IPAddress) -> PeerParameters:
+def _parameters(session: Session) -> PeerParameters:
     peer = session.peer
     assert not isinstance(peer.router_id, IPv6Address)
     return PeerParameters(
         name=peer.name,
-        peer_address=address,
+        peer_address=peer.peer_address,
+        interface=peer.interface,
+        vrf=peer.vrf or None,
         peer_port=peer.peer_port,
         local_asn=session.own_asn,
         peer_asn=peer.peer_asn,
@@ -95,9 +92,11 @@ def _numbered(session: Session, address: IPAddress) -> PeerParameters:
         router_id=peer.router_id,
         source_address=peer.source_address,
         password=peer.password,
-        multihop=peer.ebgp_multi_hop,
+        multihop=peer.ebgp_multi_hop and peer.interface is None,  # whoever is found behind it is on the link
+        ttl_security=peer.ttl_security,
         families=session.families,
         bfd=peer.bfd_profile,
+        restart_time=None if peer.graceful_restart is None else peer.graceful_restart.restart_time_s,
     )
 
 

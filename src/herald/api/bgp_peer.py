@@ -144,6 +144,14 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     graceful_restart: Annotated[
         GracefulRestart | None, described("Graceful restart with a time of its own. An addition of Herald's.")
     ] = None
+    ttl_security: Annotated[
+        bool,
+        default(False),
+        described(
+            "Takes only packets of the peer that no router has passed on, and sends such (GTSM, RFC 5082). Excludes"
+            " ebgpMultiHop. An addition of Herald's."
+        ),
+    ] = False
 
     def __repr__(self) -> str:
         fields = ((name, getattr(self, name)) for name in self.__struct_fields__)

@@ -6,6 +6,7 @@ from herald.api import bgp_peer as api
 from herald.api import duration
 from herald.bfd import profile as bfd_profile
 from herald.bfd.profile import BFDProfile
+from herald.bgp.graceful_restart import LONGEST_RESTART_TIME
 from herald.bgp.parameters import Password
 from herald.cluster.meta import NamespacedName, PeerName
 from herald.cluster.secret import BASIC_AUTH, Secret
@@ -53,6 +54,7 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
         keepalive_time_s=keepalive_s,
         connect_time_s=connect_time_s,
         ebgp_multi_hop=spec.ebgp_multi_hop,
+        ttl_security=spec.ttl_security,
         vrf=spec.vrf,
         password=password,
         bfd_profile=_bfd_profile(spec.bfd_profile, around),
@@ -84,6 +86,13 @@ def _check_identity(spec: api.BGPPeerSpec, found: Findings) -> None:
             f"invalid ebgp-multihop parameter set for an ibgp peer: peerASN and myASN are both {spec.my_asn}; "
             "leave ebgpMultiHop out, or correct the ASN",
         )
+    if spec.ttl_security and spec.ebgp_multi_hop:
+        found.add(
+            "HL339",
+            "spec.ttlSecurity",
+            "ttlSecurity and ebgpMultiHop exclude each other: the one takes packets only that no router has passed on, "
+            "the other is for a peer beyond routers; keep one of them",
+        )
     if not spec.peer_address and not spec.interface:
         found.add("HL332", "spec.peerAddress", "peer has no Address or Interface specified; set peerAddress")
     if spec.peer_address and spec.interface:
@@ -106,13 +115,14 @@ def _address(text: str, field: str, meaning: str, found: Findings) -> IPAddress 
 
 
 def _usable_source(source: IPAddress | None, peer: IPAddress | None, found: Findings) -> IPAddress | None:
-    if source is None or peer is None or source.version == peer.version:
+    if source is None or (peer is not None and source.version == peer.version):
         return source
-    found.add(
-        "HL337",
-        "spec.sourceAddress",
-        f"{source} is not of the family of the peer's address {peer}: it is not used; the kernel chooses the source",
+    why = (
+        f"{source} is not of the family of the peer's address {peer}: it is not used; the kernel chooses the source"
+        if peer is not None
+        else f"{source} is not used: a session by interface runs between link-local addresses"
     )
+    found.add("HL337", "spec.sourceAddress", why)
     return None
 
 
@@ -236,7 +246,16 @@ def _graceful_restart(spec: api.BGPPeerSpec, found: Findings) -> GracefulRestart
     seconds = _whole_seconds(wanted.restart_time, "gracefulRestart.restartTime", found)
     if not wanted.enabled:
         return None
-    return GracefulRestart() if seconds is None else GracefulRestart(seconds)
+    if seconds is None:
+        return GracefulRestart()
+    if not 1 <= seconds <= LONGEST_RESTART_TIME:
+        found.add(
+            "HL333",
+            "spec.gracefulRestart.restartTime",
+            f"invalid BGPPeer timers: restartTime {wanted.restart_time} is not 1s to {LONGEST_RESTART_TIME}s (RFC 4724)",
+        )
+        return None
+    return GracefulRestart(seconds)
 
 
 def _whole_seconds(text: str | None, field: str, found: Findings) -> int | None:
@@ -251,16 +270,6 @@ def _whole_seconds(text: str | None, field: str, found: Findings) -> int | None:
 
 def _add_inactive(spec: api.BGPPeerSpec, found: Findings) -> None:
     inactive = {
-        "gracefulRestart": (
-            spec.graceful_restart is not None and spec.graceful_restart.enabled,
-            "the peer drops our routes when a speaker restarts",
-        ),
-        "enableGracefulRestart": (
-            bool(spec.enable_graceful_restart),
-            "the peer drops our routes when a speaker restarts",
-        ),
-        "vrf": (bool(spec.vrf), "no session is opened yet"),
-        "interface": (bool(spec.interface), "unnumbered peering comes later; no session is opened yet"),
         "disableMP": (spec.disable_mp, "deprecated in MetalLB as well, where it has no effect either"),
     }
     for field, (given, consequence) in inactive.items():

@@ -12,7 +12,7 @@ from herald.net.ip_family import IPAddress
 
 @dataclass(frozen=True, slots=True)
 class GracefulRestart:
-    """`gracefulRestart`, or `enableGracefulRestart` with the default time. Accepted; not active in this version."""
+    """`gracefulRestart`, or `enableGracefulRestart` with the default time; 1 to 4095 seconds."""
 
     restart_time_s: int = 120
 
@@ -46,6 +46,7 @@ class Peer:
     dual_stack_address_family: bool
     disable_mp: bool
     node_selectors: tuple[LabelSelector, ...] = ()
+    ttl_security: bool = False
     created: str | None = None
 
     def selects(self, node_labels: Mapping[str, str]) -> bool:

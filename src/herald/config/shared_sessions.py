@@ -25,6 +25,7 @@ _SPELLINGS = {
     "connect_time_s": "connectTime",
     "source_address": "sourceAddress",
     "ebgp_multi_hop": "ebgpMultiHop",
+    "ttl_security": "ttlSecurity",
     "bfd_profile": "bfdProfile",
     "graceful_restart": "gracefulRestart",
     "dual_stack_address_family": "dualStackAddressFamily",
