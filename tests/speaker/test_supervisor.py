@@ -89,11 +89,11 @@ class Speaker:
         self._output = directory / "output"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, engine: str, control: str) -> None:
+    def start(self, engine: str, control: str, output: Path | None = None) -> None:
         scripts = [engine.format(name="engine", log=str(self._log)), control.format(name="control", log=str(self._log))]
-        with self._output.open("wb") as output:
+        with (output or self._output).open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", RUNNING, *scripts], stdout=output, start_new_session=True
+                [sys.executable, "-c", RUNNING, *scripts], stdout=file, start_new_session=True
             )
 
     def end(self) -> None:
@@ -158,6 +158,12 @@ def test_control_is_started_again_for_ever_and_the_engine_does_not_notice(speake
     speaker.start(STAYS, DIES)
     until(lambda: len(speaker.lines("control")) > 8)
     assert len(speaker.lines("engine")) == 1
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(speaker: Speaker) -> None:
+    speaker.start(STAYS, DIES, Path("/dev/full"))
+    until(lambda: len(speaker.lines("control")) > 3)
+    assert speaker.lines("engine") == [f"engine {speaker.pid('engine')}"]
 
 
 def test_an_engine_that_dies_again_and_again_ends_the_speaker_with_1(speaker: Speaker) -> None:

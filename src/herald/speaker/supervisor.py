@@ -222,9 +222,10 @@ def _say(level: str, event: str, message: str, **fields: object) -> None:
     """One line in the shape of `herald.observe.log`, without its imports."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     line = {"ts": now, "level": level, "caller": "supervisor.py", "event": event, "msg": message, **fields}
-    # One write for text and newline: the children write to the same file, and with PYTHONUNBUFFERED `print` makes two.
-    sys.stdout.write(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+    # One write for text and newline: the children write to the same file.
+    # A disk that is full or a reader that is gone must not end what is announced.
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), (json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n").encode())
 
 
 def listen(directory: Path) -> tuple[socket.socket, Path]:
