@@ -184,7 +184,6 @@ def test_an_api_server_that_was_away_finds_everything_as_it_was_and_news_are_ser
         comes_true(lambda: len(stand.shown()) == 10, "addresses")
         before = stand.shown()
         cluster.kill_api_server()
-        time.sleep(12)  # longer than a leader leads without an answer
         comes_true(lambda: bool(process.lines("leadLost")), "a lead that is given up")
         cluster.start_api_server()
         stand.put_service("late")
