@@ -9,11 +9,11 @@ from report_manifests import bgp, l2, peer, planned, pool, service
 from herald.announcement.incremental import Upkeep
 from herald.announcement.reason import Code, Protocol
 from herald.announcement.view import View
-from herald.cluster.meta import NamespacedName, NodeName, PeerName
+from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.collect import collect
 from herald.config.compile import compile_config
 from herald.report.explain import Explanation, State
-from herald.report.explain_config import explain_node, explain_peer
+from herald.report.explain_config import explain_node
 from herald.report.explain_service import explain_service
 from herald.report.plan import Plan
 
