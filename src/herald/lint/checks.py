@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from herald.config.problem import Problem
-from herald.lint import advertisements, nodes, peers, pools, selectors, services, sharing
+from herald.lint import advertisements, namespaces, nodes, peers, pools, selectors, services, sharing
 from herald.lint.facts import Facts, LintInputs
 
 Check: TypeAlias = Callable[[Facts], Iterator[Problem]]
@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     pools.public_and_open,  # HL094
     pools.host_bits_set,  # HL095
     services.deprecated_annotation,  # HL103
+    namespaces.refuses_speakers,  # HL105
     advertisements.conflicting_for_a_service,  # HL106
     services.single_endpoint,  # HL107
 )

@@ -18,7 +18,7 @@ from herald.cluster.endpoints import EndpointSlice
 from herald.cluster.meta import NamespacedName, NodeName, PeerName, PoolName
 from herald.cluster.service import Service
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
-from herald.config.compile import Compiled
+from herald.config.compile import DEFAULT_NAMESPACE, Compiled
 from herald.config.config import Config
 from herald.config.findings import ObjectKey
 from herald.config.peer import Peer
@@ -37,6 +37,7 @@ class LintInputs:
     members: frozenset[NodeName] | None = None
     load_balancer_class: str | None = None
     ignore_exclude_lb: bool = False
+    namespace: str = DEFAULT_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
             circumstances.members,
             circumstances.load_balancer_class,
             circumstances.ignore_exclude_lb,
+            circumstances.namespace,
         )
     )
     problems = sorted({*already, *compiled.problems, *linted}, key=lambda problem: problem.order)
