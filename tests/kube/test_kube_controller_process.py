@@ -14,9 +14,12 @@ from pathlib import Path
 from controller_stand import BASE, NAMESPACE, POOLS, SERVICES, Stand, comes_true
 
 from herald.controller.peer_counter import PAUSE_S
+from herald.controller.silent_nodes import GRACE_S
+from herald.lab.kubernetes import nodes
 from herald.lab.kubernetes.api_server import ApiServer
 
-SESSIONS = f"{POOLS.rsplit('/', 1)[0]}/bgpsessionstatuses"
+OURS = POOLS.rsplit("/", 1)[0]
+SESSIONS = f"{OURS}/bgpsessionstatuses"
 PEERS = f"/apis/metallb.io/v1beta2/namespaces/{NAMESPACE}/bgppeers"
 
 
@@ -173,3 +176,60 @@ def test_a_peer_shows_how_many_of_its_sessions_are_up(cluster: ApiServer, tmp_pa
         time.sleep(2 * PAUSE_S)
         assert cluster.request("GET", f"{PEERS}/tor")["metadata"]["resourceVersion"] == before
     assert cluster.request("GET", f"{SERVICES}/web")["status"]["loadBalancer"]
+
+
+def put_node(cluster: ApiServer, name: str) -> None:
+    """A node, and the pod of its speaker, both well."""
+    nodes.create(cluster, name)
+    labels = {"component": "speaker"}
+    containers = [{"name": "speaker", "image": "herald"}]
+    spec = {"nodeName": name, "serviceAccountName": "speaker", "containers": containers}
+    pod = {"metadata": {"name": f"speaker-{name}", "labels": labels}, "spec": spec}
+    cluster.request("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", pod)
+
+
+def put_announcement(stand: Stand, kind: str, node: str) -> None:
+    """What a speaker says of a service."""
+    plural = {"ServiceBGPStatus": "servicebgpstatuses", "ServiceL2Status": "servicel2statuses"}[kind]
+    body = {"apiVersion": "metallb.io/v1beta1", "kind": kind, "metadata": {"name": node, "labels": on(node)}}
+    stand.cluster.request("POST", f"{OURS}/{plural}", body)
+
+
+def on(node: str) -> dict[str, str]:
+    return {"metallb.io/node": node}
+
+
+def names(cluster: ApiServer, plural: str) -> list[str]:
+    return [item["metadata"]["name"] for item in cluster.request("GET", f"{OURS}/{plural}")["items"]]
+
+
+def test_what_a_dead_node_said_is_not_believed_and_its_speaker_may_say_it_again(
+    cluster: ApiServer, tmp_path: Path
+) -> None:
+    stand = Stand(cluster, tmp_path)
+    put_peer(cluster)
+    for node in ("n1", "n2"):
+        put_node(cluster, node)
+        say(stand, node, "Established")
+        stand.patch(f"{SESSIONS}/{node}-tor", {"metadata": {"labels": on(node)}})
+        for kind in ("ServiceBGPStatus", "ServiceL2Status"):
+            put_announcement(stand, kind, node)
+
+    with stand.controller() as controller:
+        comes_true(lambda: sessions(cluster) == "2/2", "the count")
+        nodes.set_ready(cluster, "n2", ready=False)
+        comes_true(lambda: sessions(cluster) == "1/2", "the count without the dead node", within=GRACE_S + 20)
+        dead = cluster.request("GET", f"{SESSIONS}/n2-tor")["status"]
+        assert (dead["state"], dead["lastError"]) == (
+            "Unknown",
+            "Established is what the speaker said last; node n2 is not ready",
+        )
+        comes_true(lambda: names(cluster, "servicel2statuses") == ["n1"], "n1 alone")
+        assert names(cluster, "servicebgpstatuses") == ["n1"]
+
+        # The node is thought to be dead, and its speaker speaks all the same.
+        stand.patch(f"{SESSIONS}/n2-tor/status", {"status": {"state": "Established", "lastError": None}})
+        comes_true(lambda: sessions(cluster) == "2/2", "the count with the one that speaks")
+        time.sleep(3 * PAUSE_S)
+        assert sessions(cluster) == "2/2"
+        assert len(controller.lines("nodeSilent")) == 1

@@ -25,6 +25,7 @@ from herald.controller import group_secret
 from herald.controller.feed import Feed
 from herald.controller.in_cluster import READ
 from herald.controller.peer_counter import PeerCounter
+from herald.controller.silent_statuses import SilentStatuses
 from herald.controller.state_keeper import StateKeeper
 from herald.controller.webhook.options import CONFIGURATION, CONVERTED_CRD, SECRET, WebhookOptions
 from herald.controller.webhook.readiness import Readiness
@@ -191,6 +192,24 @@ async def count_sessions(place: Place) -> None:
         tasks.create_task(PeerCounter(place.client, feed, NAMESPACE).run())
 
 
+async def forget_what_a_silent_node_said(place: Place) -> None:
+    """The pod of its speaker is still there, its Node is not."""
+    request = place.granted.server.request
+    metadata = {"name": "dead-peer", "labels": {"metallb.io/node": "dead"}}
+    session = {"apiVersion": "metallb.io/v1beta1", "kind": "BGPSessionStatus", "metadata": metadata}
+    with suppress(RequestRefusedError):  # it is there
+        request("POST", f"{OURS}/bgpsessionstatuses", session)
+    status = {"status": {"node": "dead", "peer": "peer", "state": "Established"}}
+    path = f"{OURS}/bgpsessionstatuses/dead-peer/status"
+    request("PATCH", path, status, content_type="application/merge-patch+json")
+    with suppress(RequestRefusedError):
+        spec: dict[str, Any] = {"containers": [{"name": "speaker", "image": "herald"}]}
+        spec |= {"nodeName": "dead", "serviceAccountName": "speaker"}
+        pod = {"metadata": {"name": "speaker-dead", "labels": {"component": "speaker"}}, "spec": spec}
+        request("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", pod)
+    await SilentStatuses(place.client, NAMESPACE, grace_s=0.0).run()
+
+
 async def answer_vtysh(place: Place) -> None:
     """In the controller's pod, where no speaker is."""
     await _tried(place, cluster.read(place.client, NAMESPACE))
@@ -255,6 +274,7 @@ async def keep_the_webhooks_certificate(place: Place) -> None:
 
 
 FOLLOW = ("list", "watch")
+DELETE_ALL = ("deletecollection",)
 REVIEWS = ("tokenreviews", "subjectaccessreviews")
 USES = (
     Use("controller", read_as_controller, ("services", "namespaces", "nodes", *CUSTOM), FOLLOW),
@@ -270,6 +290,9 @@ USES = (
     Use("controller", keep_the_configuration_state, ("pods",), ("get",)),
     Use("controller", count_sessions, ("bgpsessionstatuses",), FOLLOW),
     Use("controller", count_sessions, ("bgppeers/status",), ("patch",)),
+    Use("controller", forget_what_a_silent_node_said, ("pods",), FOLLOW),
+    Use("controller", forget_what_a_silent_node_said, ("bgpsessionstatuses/status",), ("patch",)),
+    Use("controller", forget_what_a_silent_node_said, ("servicel2statuses", "servicebgpstatuses"), DELETE_ALL),
     Use("controller", answer_vtysh, ("servicebgpstatuses",), ("list",)),
     Use("controller", make_the_groups_secret, ("secrets",), ("create",)),
     Use("controller", make_the_groups_secret, ("secrets",), ("get",), (MEMBERLIST,)),

@@ -1,5 +1,7 @@
 """BGPSessionStatus `metallb.io/v1beta1`: how the BGP session of one node with one peer stands. Written by speakers.
 
+Where the speaker cannot say any more how its sessions stand, for its node is dead, the controller says `Unknown`.
+
 An addition of Herald's. Nothing in it changes while the session stands as it does: the time of the last change says
 for how long that has been so.
 """
@@ -12,7 +14,7 @@ from herald.api.schema import described
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.wire import wire_name
 
-SessionState: TypeAlias = Literal["Established", "Connecting", "Down", "NotPossible"]
+SessionState: TypeAlias = Literal["Established", "Connecting", "Down", "NotPossible", "Unknown"]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -30,7 +32,7 @@ class BGPSessionStatusStatus(msgspec.Struct, frozen=True, kw_only=True, rename=w
         SessionState | None,
         described(
             "Established; Connecting: not yet up, and nothing went wrong so far; Down: lastError says why;"
-            " NotPossible: this version cannot open it."
+            " NotPossible: this version cannot open it; Unknown: the controller has not heard of the node's speaker."
         ),
     ] = None
     since: Annotated[

@@ -2,6 +2,7 @@
 
     every replica:  Feed ─▶ webhooks     probes     metrics     LeaseElection
     the leader:     Feed ─▶ Controller ─▶ statuses, events     StateKeeper     PeerCounter     the group's Secret
+                    SilentStatuses: what speakers said that have fallen silent
 
 Whoever loses the Lease stops writing before another may begin. Whoever gets it has everything listed anew before it
 gives anything: the one before may have written what the own watches have not told yet.
@@ -22,6 +23,7 @@ from herald.controller.assigner import Assigner, Options
 from herald.controller.feed import Feed
 from herald.controller.loop import WATCHED, Controller, Hearing, Performance
 from herald.controller.peer_counter import PeerCounter
+from herald.controller.silent_statuses import SilentStatuses
 from herald.controller.state_keeper import StateKeeper
 from herald.observe import serving
 from herald.observe.controller_metrics import ControllerMetrics
@@ -137,6 +139,7 @@ class Replica:
                 tasks.create_task(Controller(self.feed, self._assigner, performance, hearing).run())
                 tasks.create_task(self._state.run())
                 tasks.create_task(PeerCounter(self.client, self.feed, namespace).run())
+                tasks.create_task(SilentStatuses(self.client, namespace).run())
                 if given.ml_secret_name:
                     wanted = group_secret.keep_trying(self.client, namespace, given.ml_secret_name, given.deployment)
                     tasks.create_task(wanted)

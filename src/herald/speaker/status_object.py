@@ -14,21 +14,20 @@ that a write which is repeated cannot make a second object, and objects under ot
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 from typing import Final, TypeAlias, assert_never
 
 from herald.api.bgp_session_status import SessionState
+from herald.api.status_label import LABEL_NODE as LABEL_NODE
+from herald.api.status_label import digest, shortened
+from herald.api.status_label import label_value as label_value
 from herald.cluster.meta import NodeName
 
-LABEL_NODE: Final = "metallb.io/node"
 LABEL_PEER: Final = "metallb.io/peer"
 LABEL_SERVICE: Final = "metallb.io/service-name"
 LABEL_NAMESPACE: Final = "metallb.io/service-namespace"
 LABEL_COMPONENT: Final = "metallb.io/component-type"
 LABEL_NODE_NAME: Final = "metallb.io/node-name"
-LONGEST_LABEL: Final = 63
 LONGEST_NAME: Final = 253
-_DIGEST_DIGITS: Final = 10
 _DIGITS_OF_PAIR: Final = 8
 """Enough where the rest of the name is the same only for few: `a` with `b-c` and `a-b` with `c`."""
 _DIGITS_OF_SERVICE: Final = 16
@@ -122,28 +121,13 @@ def object_name(kind: StatusKind, node: NodeName, subject: str) -> str:
     """The name under which the object is made."""
     match kind:
         case StatusKind.CONFIGURATION:
-            return _shortened(f"speaker-{node}", LONGEST_NAME)
+            return shortened(f"speaker-{node}", LONGEST_NAME)
         case StatusKind.SESSION:
-            digest = _digest(f"{node} {subject}", _DIGITS_OF_PAIR)
-            return f"{_shortened(f'{node}-{subject}', LONGEST_NAME - len(digest) - 1)}-{digest}"
+            mark = digest(f"{node} {subject}", _DIGITS_OF_PAIR)
+            return f"{shortened(f'{node}-{subject}', LONGEST_NAME - len(mark) - 1)}-{mark}"
         case StatusKind.LAYER2:
-            return f"l2-{_digest(f'{node} {subject}', _DIGITS_OF_SERVICE)}"
+            return f"l2-{digest(f'{node} {subject}', _DIGITS_OF_SERVICE)}"
         case StatusKind.BGP:
-            return f"bgp-{_digest(f'{node} {subject}', _DIGITS_OF_SERVICE)}"
+            return f"bgp-{digest(f'{node} {subject}', _DIGITS_OF_SERVICE)}"
         case _ as never:
             assert_never(never)
-
-
-def label_value(text: str) -> str:
-    """`text` itself where a label can hold it; otherwise its beginning and a digest of all of it."""
-    return _shortened(text, LONGEST_LABEL)
-
-
-def _digest(text: str, digits: int = _DIGEST_DIGITS) -> str:
-    return sha256(text.encode()).hexdigest()[:digits]
-
-
-def _shortened(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    return f"{text[: longest - _DIGEST_DIGITS - 1].rstrip('-.')}-{_digest(text)}"

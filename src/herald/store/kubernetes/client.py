@@ -126,6 +126,10 @@ class ApiClient:
             if error.status != httpx2.codes.NOT_FOUND:
                 raise
 
+    async def delete_all(self, path: str, selectors: Params) -> bytes:
+        """DELETE all objects of a collection that `selectors` select; gives a list of them, as they were."""
+        return await self._request("DELETE", path, selectors)
+
     @asynccontextmanager
     async def stream(
         self, path: str, params: Params | None = None, *, silence_s: float = SILENCE_TIMEOUT_S
