@@ -11,7 +11,7 @@ from herald.announcement.view import View
 from herald.bgp.community import Community, LargeCommunity, parse_community
 from herald.cluster.endpoints import SERVICE_NAME_LABEL, Endpoint, EndpointConditions, EndpointSlice
 from herald.cluster.meta import NodeName, ObjectMeta, PeerName, PoolName
-from herald.cluster.node import EXCLUDE_LABEL, Node, NodeCondition, NodeStatus
+from herald.cluster.node import DRAIN_ANNOTATION, EXCLUDE_LABEL, Node, NodeCondition, NodeStatus
 from herald.cluster.selector import LabelSelector
 from herald.cluster.service import LoadBalancerIngress, LoadBalancerStatus, Service, ServiceSpec, ServiceStatus
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement, Prepend
@@ -28,10 +28,14 @@ def ips(*texts: str) -> Addresses:
     return tuple(ip_address(text) for text in texts)
 
 
-def node(name: str, *, excluded: bool = False, network: str | None = None, **labels: str) -> Node:
+def node(
+    name: str, *, excluded: bool = False, network: str | None = None, drain: str | None = None, **labels: str
+) -> Node:
     marks = {"kubernetes.io/hostname": name, **labels, **({EXCLUDE_LABEL: ""} if excluded else {})}
     conditions = (NodeCondition(type="NetworkUnavailable", status=network),) if network else ()
-    return Node(metadata=ObjectMeta(name=name, labels=marks), status=NodeStatus(conditions=conditions))
+    notes = {} if drain is None else {DRAIN_ANNOTATION: drain}
+    meta = ObjectMeta(name=name, labels=marks, annotations=notes)
+    return Node(metadata=meta, status=NodeStatus(conditions=conditions))
 
 
 def pool(name: str, *ranges: str) -> Pool:

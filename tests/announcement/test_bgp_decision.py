@@ -3,14 +3,15 @@
 from typing import Any
 
 import pytest
-from announcement_facts import ABC, bgp, config, decided, ips, node, peer, pool, ready, selectors, service, slice_of
+from announcement_facts import ABC, bgp, config, decided, ips, l2, node, peer, pool, ready, selectors, service, slice_of
 
-from herald.announcement.decide import Decision
+from herald.announcement.decide import Decision, decide
 from herald.announcement.on_node import why_not
 from herald.announcement.readiness import NONE, Readiness, readiness
 from herald.announcement.reason import Code, Protocol
 from herald.announcement.routes import communities_of
 from herald.announcement.view import View
+from herald.bgp.community import GRACEFUL_SHUTDOWN, Community
 from herald.bgp.route import Route
 from herald.cluster.meta import NodeName
 from herald.config.advertisement import BGPAdvertisement, Prepend
@@ -48,6 +49,7 @@ ORDER: dict[str, tuple[list[Any], dict[str, Any], Readiness, Any, Code | None]] 
     ),
     "4 network unavailable": ([bgp()], {"local": True}, NONE, BAD_NODE, Code.NETWORK_UNAVAILABLE),
     "5 excluded by label": ([bgp()], {"local": True}, NONE, EXCLUDED, Code.NODE_EXCLUDED_BY_LABEL),
+    "5 drained": ([bgp()], {"local": True}, NONE, node("node-a", drain="30s"), Code.NODE_DRAINED),
     "6 local, nothing here": ([bgp()], {"local": True}, NONE, node("node-a"), Code.NO_ENDPOINT_ON_NODE),
     "6 local, only elsewhere": ([bgp()], {"local": True}, ready("node-b"), node("node-a"), Code.NO_ENDPOINT_ON_NODE),
     "7 cluster, nothing anywhere": ([bgp()], {}, NONE, node("node-a"), Code.NO_READY_ENDPOINT),
@@ -96,6 +98,25 @@ def test_a_node_on_its_own_comes_to_the_same_reason(name: str) -> None:
         assert why_not(service(**spec), ips("10.0.0.1"), endpoints, view, here, Protocol.BGP) == whole.bgp.reason_of(
             here
         )
+
+
+def test_a_node_that_departs_sends_its_routes_as_everybodys_last_choice() -> None:
+    advertisement = bgp(local_pref=300, communities=["64500:1"])
+    conf = config(POOL, advertisement, R1, nodes=(node("node-a", drain=""), node("node-b")))
+    view = View(conf, departing=frozenset({HERE}))
+    found = decide(service(), ips("10.0.0.1"), ANYWHERE, view)
+    ((_, (leaving,)),) = found.bgp.announcing[HERE]
+    assert (leaving.local_pref, leaving.communities) == (0, (Community(64500 << 16 | 1), GRACEFUL_SHUTDOWN))
+    ((_, (staying,)),) = found.bgp.announcing[NodeName("node-b")]
+    assert (staying.local_pref, staying.communities) == (300, (Community(64500 << 16 | 1),))
+    assert view.seen_from(NodeName("node-c")).landscape.departing == {HERE}
+
+
+def test_a_node_that_departs_leaves_layer2_at_once() -> None:
+    conf = config(POOL, l2(), nodes=(node("node-a", drain=""), node("node-b")))
+    found = decide(service(), ips("10.0.0.1"), ANYWHERE, View(conf, departing=frozenset({HERE})))
+    assert found.layer2.owner == "node-b"
+    assert found.layer2.excluded[HERE].code is Code.NODE_DRAINED
 
 
 def test_exclusion_can_be_ignored() -> None:

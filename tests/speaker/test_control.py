@@ -15,9 +15,10 @@ from herald.api.bgp_advertisement import BGPAdvertisement, BGPAdvertisementSpec
 from herald.api.bgp_peer import BGPPeer, BGPPeerSpec
 from herald.api.ip_address_pool import IPAddressPool, IPAddressPoolSpec
 from herald.api.l2_advertisement import L2Advertisement, L2AdvertisementSpec
+from herald.bgp.event import Leaving
 from herald.cluster.endpoints import Endpoint, EndpointSlice
 from herald.cluster.meta import NamespacedName, NodeName, ObjectMeta
-from herald.cluster.node import Node
+from herald.cluster.node import DRAIN_ANNOTATION, EXCLUDE_LABEL, Node
 from herald.cluster.service import (
     LoadBalancerIngress,
     LoadBalancerStatus,
@@ -27,9 +28,9 @@ from herald.cluster.service import (
     ServiceStatus,
 )
 from herald.config.findings import ObjectKey
-from herald.engine.link import Facts, InterfaceFact, Join, Member, UnansweredHolding
+from herald.engine.link import Departing, Facts, InterfaceFact, Join, Member, PeerRoutes, UnansweredHolding
 from herald.net.ip_family import parse_address
-from herald.speaker.control import Addresses, Control
+from herald.speaker.control import Addresses, Control, Deletion
 from herald.speaker.decider import Decider, Options
 from herald.speaker.publisher import Nobody, Publisher
 from herald.store.memory import MemoryStore
@@ -84,11 +85,12 @@ async def control(
     known: Facts,
     publisher: Publisher | None = None,
     addresses: Addresses | None = None,
+    deletion: Deletion | None = None,
 ) -> AsyncIterator[FakeEngine]:
     engine = FakeEngine(folder / "engine.sock", known)
     await engine.start()
     told = publisher or Nobody()
-    made = Control(store, folder / "engine.sock", Options(NodeName("node-1")), lambda _: told, addresses)
+    made = Control(store, folder / "engine.sock", Options(NodeName("node-1")), lambda _: told, addresses, deletion)
     running = asyncio.ensure_future(made.run())
     try:
         yield engine
@@ -436,3 +438,72 @@ async def test_when_the_speaker_that_spoke_for_all_is_gone_the_next_one_does(tmp
         await told.until(lambda: told.silences["default/web"] == "NO_READY_ENDPOINT")
         await engine.say(facts("node-0", "node-1"))
         await told.until(lambda: told.silences["default/web"] is None)
+
+
+def drained(wish: str) -> Node:
+    return Node(metadata=ObjectMeta(name="node-1", annotations={DRAIN_ANNOTATION: wish}))
+
+
+ANNOUNCED: tuple[ClusterObject, ...] = (*BASE, PEER, BGP, service("web", "192.0.2.7"), endpoints("web", "node-1"))
+
+
+async def test_a_drained_node_hands_over_marks_its_routes_and_withdraws_them_later(tmp_path: Path) -> None:
+    store = MemoryStore(ANNOUNCED)
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        assert held(await engine.applied()) == ["192.0.2.7"]
+        store.put(drained("300ms"))
+        marked = await engine.applied()
+        assert marked.holdings_dropped == (parse_address("192.0.2.7"),)
+        ((route,),) = [routes.upserts for routes in marked.routes]
+        assert (route.local_pref, [one.text for one in route.communities]) == (0, ["65535:0"])
+        gone = await engine.applied()
+        assert gone.routes == (PeerRoutes("tor", withdrawn=(route.prefix,)),)
+        assert gone.peers_dropped == ()
+        store.put(NODES[0])
+        back = await engine.applied()
+        assert held(back) == ["192.0.2.7"]
+        assert [one.communities for routes in back.routes for one in routes.upserts] == [()]
+
+
+async def test_a_drain_that_is_taken_back_in_time_takes_the_mark_off(tmp_path: Path) -> None:
+    store = MemoryStore(ANNOUNCED)
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        store.put(drained("1h"))
+        assert [one.local_pref for routes in (await engine.applied()).routes for one in routes.upserts] == [0]
+        store.put(NODES[0])
+        back = await engine.applied()
+        assert [one.local_pref for routes in back.routes for one in routes.upserts] == [None]
+        assert held(back) == ["192.0.2.7"]
+
+
+async def test_a_speaker_that_starts_on_a_drained_node_announces_nothing(tmp_path: Path) -> None:
+    store = MemoryStore([*ANNOUNCED, drained("1h")])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        whole = await engine.applied()
+        assert (whole.reset, held(whole)) == (True, [])
+        assert [peer.name for peer in whole.peers] == ["tor"]
+        assert all(routes.upserts == () for routes in whole.routes)
+
+
+async def test_the_engine_is_told_what_its_end_would_mean(tmp_path: Path) -> None:
+    news: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def deletion() -> AsyncGenerator[bool, None]:
+        while True:
+            yield await news.get()
+
+    store = MemoryStore(ANNOUNCED)
+    async with control(store, tmp_path, facts("node-1"), deletion=deletion) as engine:
+        assert await engine.departing() == Departing(Leaving.TO_RETURN, "the speaker stops")
+        news.put_nowait(False)
+        assert (await engine.departing()).leaving is Leaving.FOR_GOOD
+        news.put_nowait(True)
+        assert await engine.departing() == Departing(Leaving.TO_RETURN, "the speaker is replaced")
+        store.put(drained(""))
+        assert await engine.departing() == Departing(Leaving.FOR_GOOD, "the node is drained")
+        await engine.stop()
+        await engine.start()
+        assert await engine.departing() == Departing(Leaving.FOR_GOOD, "the node is drained")
+        store.put(Node(metadata=meta("node-1", "", **{EXCLUDE_LABEL: ""})))
+        assert await engine.departing() == Departing(Leaving.FOR_GOOD, "the node is out of service")

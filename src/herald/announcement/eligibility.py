@@ -30,13 +30,15 @@ class Landscape:
     """The nodes of the cluster and what is known of them, the same for every service.
 
     `members` are the nodes with a live speaker; None means that every node has one. `interfaces` names the usable
-    interfaces of each node of which they are known; about the others nothing is assumed to be missing.
+    interfaces of each node of which they are known; about the others nothing is assumed to be missing. `departing` are
+    drained nodes that still send their routes, marked as about to go, so that routers turn to others first (RFC 8326).
     """
 
     nodes: Mapping[NodeName, Node]
     members: frozenset[NodeName] | None = None
     ignore_exclude_lb: bool = False
     interfaces: Mapping[NodeName, frozenset[str]] = field(default_factory=dict)
+    departing: frozenset[NodeName] = frozenset()
 
     @property
     def everyone(self) -> tuple[NodeName, ...]:
@@ -57,6 +59,8 @@ class Landscape:
             return because(Code.NETWORK_UNAVAILABLE, protocol, node=node)
         if facts.is_excluded and not self.ignore_exclude_lb:
             return because(Code.NODE_EXCLUDED_BY_LABEL, protocol, node=node)
+        if facts.drain is not None and not (protocol is BGP and node in self.departing):
+            return because(Code.NODE_DRAINED, protocol, node=node)
         return None
 
 

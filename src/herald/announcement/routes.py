@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 from herald.announcement.sessions import Session
-from herald.bgp.community import AnyCommunity
+from herald.bgp.community import GRACEFUL_SHUTDOWN, AnyCommunity
 from herald.bgp.family import family_of
 from herald.bgp.route import Route, RouteAttributes
 from herald.config.advertisement import BGPAdvertisement
@@ -66,6 +66,24 @@ class Pattern:
     """The routes that any address gets towards one session: attributes by aggregation length, by IP version."""
 
     lengths: Mapping[int, Mapping[int, RouteAttributes]]
+
+
+def departing(wanted: Pattern) -> Pattern:
+    """The same routes as the last choice of everybody who hears them (RFC 8326 §4): the router has another one first.
+
+    The community says so to external peers, which act on it if they are configured to; internal ones obey LOCAL_PREF.
+    """
+    return Pattern(
+        {
+            version: {length: _as_last_choice(attributes) for length, attributes in by_length.items()}
+            for version, by_length in wanted.lengths.items()
+        }
+    )
+
+
+def _as_last_choice(attributes: RouteAttributes) -> RouteAttributes:
+    communities = tuple(sorted({*attributes.communities, GRACEFUL_SHUTDOWN}, key=_sort_key))
+    return attributes._replace(local_pref=0, communities=communities)
 
 
 def pattern(advertisements: Iterable[BGPAdvertisement], session: Session) -> Pattern:

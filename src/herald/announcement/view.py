@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from herald.announcement.eligibility import BGPReach, L2Reach, Landscape
 from herald.announcement.gate import Addresses, PoolIndex
-from herald.announcement.routes import Pattern, pattern
+from herald.announcement.routes import Pattern, departing, pattern
 from herald.announcement.sessions import Session, sessions_of
 from herald.cluster.meta import NodeName, PoolName
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
@@ -22,7 +22,7 @@ Patterns = tuple[tuple[Session, Pattern], ...]
 
 
 class View:
-    """`config` and the circumstances in which it applies; see `Landscape` for `members` and `interfaces`."""
+    """`config` and the circumstances in which it applies; `Landscape` tells of the others."""
 
     def __init__(
         self,
@@ -31,9 +31,10 @@ class View:
         members: frozenset[NodeName] | None = None,
         ignore_exclude_lb: bool = False,
         interfaces: Mapping[NodeName, frozenset[str]] | None = None,
+        departing: frozenset[NodeName] = frozenset(),
     ) -> None:
         self.config = config
-        self.landscape = Landscape(config.nodes, members, ignore_exclude_lb, interfaces or {})
+        self.landscape = Landscape(config.nodes, members, ignore_exclude_lb, interfaces or {}, departing)
         self._pools = PoolIndex(config.pools.values())
         self._l2_of = _by_pool(config.l2_advertisements)
         self._bgp_of = _by_pool(config.bgp_advertisements)
@@ -53,6 +54,7 @@ class View:
             members=(landscape.members or frozenset()) | {node},
             ignore_exclude_lb=landscape.ignore_exclude_lb,
             interfaces=landscape.interfaces,
+            departing=landscape.departing,
         )
 
     def pool_of(self, addresses: Addresses) -> Pool | None:
@@ -93,7 +95,10 @@ class View:
         """
         found = self._patterns.get((reach, node))
         if found is None:
-            found = self._patterns[reach, node] = self._find_patterns(reach.on(node), self.sessions(node))
+            found = self._find_patterns(reach.on(node), self.sessions(node))
+            if node in self.landscape.departing:
+                found = tuple((session, departing(wanted)) for session, wanted in found)
+            self._patterns[reach, node] = found
         return found
 
     def _find_patterns(self, advertisements: tuple[BGPAdvertisement, ...], sessions: tuple[Session, ...]) -> Patterns:

@@ -18,11 +18,13 @@ from time import monotonic
 from typing import TypeAlias
 
 from herald.cluster.meta import NodeName
-from herald.engine.link import Apply, Channel, Downward, Facts, Join, LinkError, Ready, Upward, connect
+from herald.engine.link import Apply, Channel, Departing, Downward, Facts, Join, LinkError, Ready, Upward, connect
 from herald.observe import collector
 from herald.observe.problems import ProblemLog
 from herald.speaker.decider import Decider, Options
+from herald.speaker.departure import Pod, departing
 from herald.speaker.draft import Draft, whole
+from herald.speaker.drain import Drain
 from herald.speaker.narrator import Narrator
 from herald.speaker.publisher import Nobody, Publisher
 from herald.speaker.roll_call import SETTLE_S, UNKNOWN_S, RollCall
@@ -52,9 +54,11 @@ class Lost:
     channel: EngineChannel
 
 
-Input: TypeAlias = Changes | Connected | Lost | Facts | Join
+Input: TypeAlias = Changes | Connected | Lost | Facts | Join | Pod
 Addresses: TypeAlias = Callable[[], AsyncGenerator[frozenset[str], None]]
 """Where speakers may be found for gossip, whenever that has changed."""
+Deletion: TypeAlias = Callable[[], AsyncGenerator[bool, None]]
+"""Whether the pod of this speaker is being deleted, whenever that has changed."""
 
 
 def _to_nobody(decider: Decider) -> Publisher:
@@ -71,10 +75,15 @@ class Control:
         options: Options,
         publish: Callable[[Decider], Publisher] = _to_nobody,
         addresses: Addresses | None = None,
+        deletion: Deletion | None = None,
     ) -> None:
         self._store = store
         self._link = link
         self._addresses = addresses
+        self._deletion = deletion
+        self._pod = Pod.UNKNOWN
+        self._drain = Drain()
+        self._told_departing: Departing | None = None
         self._decider = Decider(options)
         self._publisher = publish(self._decider)
         self._narrator = Narrator(self._decider, _log, self._publisher)
@@ -103,6 +112,13 @@ class Control:
             tasks.create_task(self._publisher.run())
             if self._addresses is not None:
                 tasks.create_task(self._find_speakers(self._addresses))
+            if self._deletion is not None:
+                tasks.create_task(self._watch_pod(self._deletion))
+
+    async def _watch_pod(self, deletion: Deletion) -> None:
+        async with aclosing(deletion()) as news:
+            async for is_deleted in news:
+                await self._inputs.put(Pod.BEING_DELETED if is_deleted else Pod.STAYS)
 
     async def _find_speakers(self, addresses: Addresses) -> None:
         async with aclosing(addresses()) as found:
@@ -161,19 +177,22 @@ class Control:
                 await pace.breathe()
 
     async def _wait(self) -> None:
-        deadline = self._roll_call.deadline()
-        timeout_s = None if deadline is None else max(0.0, deadline - monotonic())
+        now = monotonic()
+        deadlines = [at for at in (self._roll_call.deadline(), self._drain.deadline(now)) if at is not None]
+        timeout_s = max(0.0, min(deadlines) - now) if deadlines else None
         try:
             async with asyncio.timeout(timeout_s):
                 self._take(await self._inputs.get())
         except TimeoutError:
             self._see()
+            self._depart()
 
     def _take(self, item: Input) -> None:
         match item:
             case Connected(channel):
                 self._channel = channel
                 self._told_whole = self._told_reset = self._told_join = False
+                self._told_departing = None
                 knows_where = self._addresses is None or self._join is not None
                 self._roll_call.connected(monotonic(), SETTLE_S if knows_where else UNKNOWN_S)
             case Lost(channel):
@@ -188,8 +207,11 @@ class Control:
                 if self._join is None:
                     self._roll_call.joined(monotonic())
                 self._join, self._told_join = item, False
+            case Pod():
+                self._pod = item
             case _:
                 self._decider.take(item)
+                self._depart()
                 self._problems.tell(self._decider.problems)
                 self._publisher.took(item)
 
@@ -197,6 +219,13 @@ class Control:
         members = self._roll_call.members(monotonic())
         if members is not None:
             self._decider.see({NodeName(node): usable for node, usable in members.items()})
+
+    def _depart(self) -> None:
+        if not self._decider.has_synced:
+            return
+        node, now = self._decider.own_node, monotonic()
+        self._drain.see(node.drain if node is not None else None, now)
+        self._decider.depart(now=self._drain.is_departing(now))
 
     def _step(self) -> None:
         step = self._decider.step()
@@ -215,10 +244,15 @@ class Control:
             self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
         return True
 
-    def _message(self) -> Apply | Join | None:
+    def _message(self) -> Apply | Departing | Join | None:
         if self._join is not None and not self._told_join:
             self._told_join = True
             return self._join
+        options = self._decider.options
+        manner = departing(self._decider.own_node, self._pod, ignore_exclude_lb=options.ignore_exclude_lb)
+        if manner != self._told_departing:
+            self._told_departing = manner
+            return manner
         return self._wish()
 
     def _wish(self) -> Apply | None:

@@ -21,6 +21,7 @@ from herald.cluster.meta import NamespacedName, NodeName, ObjectMeta
 from herald.cluster.node import Node
 from herald.config.compile import DEFAULT_NAMESPACE, Compiled, compile_config
 from herald.config.config import Config
+from herald.config.findings import ObjectKey
 from herald.config.problem import Problem
 from herald.config.resources import Resources
 from herald.store.cache import Cache, Touched
@@ -68,12 +69,13 @@ class Decider:
         )
         self._compiled = _NOT_COMPILED
         self._members: Usable | None = None
-        self._has_synced = False
+        self.has_synced = False
         self._view: View | None = None
         self._view_before: View | None = None
         self._round: Iterator[Change] | None = None
         self._single: deque[Callable[[], Step]] = deque()
         self.is_ready = False
+        self._is_departing = False
 
     @property
     def view(self) -> View | None:
@@ -103,11 +105,11 @@ class Decider:
     def take(self, batch: Changes) -> None:
         """The store has told this."""
         touched = self.cache.take(batch)
-        if self._has_synced:
+        if self.has_synced:
             self._queue(touched)
         else:
             self.upkeep.fill(self.cache.services.values(), self.cache.slices.values())
-            self._has_synced = True
+            self.has_synced = True
         if touched.configuration or self._compiled is _NOT_COMPILED:
             before = self._compiled
             resources = self._with_this_node(self.cache.resources())
@@ -122,6 +124,18 @@ class Decider:
         """
         before, self._members = self._members, members
         if before is None or self._asked_for(before) != self._asked_for(members):
+            self._look_again()
+
+    @property
+    def own_node(self) -> Node | None:
+        """The Node object of this node, if there is one."""
+        found = self.cache.others.get(ObjectKey(Node.__name__, "", self.options.node))
+        return found if isinstance(found, Node) else None
+
+    def depart(self, *, now: bool) -> None:
+        """Whether this node, which is drained, still sends its routes, marked as about to go."""
+        if now != self._is_departing:
+            self._is_departing = now
             self._look_again()
 
     @property
@@ -163,7 +177,7 @@ class Decider:
         return {node: None if usable is None else (bool(usable), usable & named) for node, usable in members.items()}
 
     def _look_again(self) -> None:
-        if not self._has_synced or self._members is None or self._compiled is _NOT_COMPILED:
+        if not self.has_synced or self._members is None or self._compiled is _NOT_COMPILED:
             return
         self._view_before = self._view
         self._view = View(
@@ -171,6 +185,7 @@ class Decider:
             members=frozenset(self._members),
             ignore_exclude_lb=self.options.ignore_exclude_lb,
             interfaces={node: usable for node, usable in self._members.items() if usable is not None},
+            departing=frozenset({self.options.node}) if self._is_departing else frozenset(),
         )
         self._round = self.upkeep.look_again(self._view)
 

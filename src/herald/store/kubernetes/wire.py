@@ -18,7 +18,7 @@ from herald.api.finding import Fault, Finding
 from herald.cluster.endpoints import SERVICE_NAME_LABEL, EndpointSlice, narrowed
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.namespace import Namespace
-from herald.cluster.node import Node, NodeStatus
+from herald.cluster.node import SHUTTING_DOWN, Node, NodeCondition, NodeStatus
 from herald.cluster.secret import Secret
 from herald.cluster.service import (
     ADDRESS_POOL,
@@ -164,7 +164,11 @@ def _shared_ports(ports: tuple[ServicePort, ...]) -> tuple[ServicePort, ...]:
 
 
 def _slim_node_status(status: NodeStatus) -> NodeStatus:
-    kept = tuple(condition for condition in status.conditions if condition.type == _NETWORK_UNAVAILABLE)
+    kept = tuple(
+        NodeCondition(type=one.type, status=one.status, message=SHUTTING_DOWN if one.says_shutdown else "")
+        for one in status.conditions
+        if one.type == _NETWORK_UNAVAILABLE or one.says_shutdown
+    )
     return NodeStatus(conditions=kept, addresses=status.addresses)
 
 
