@@ -22,8 +22,8 @@ _MESSAGES_PER_WAKEUP: Final = 16
 
 _log: Final = logging.getLogger("herald.engine.unnumbered")
 
-OnChange = Callable[[str, str], None]
-"""Gets the name of the interface and, in words, what has happened there."""
+OnChange = Callable[[str, str | None], None]
+"""Gets the name of an interface that has another neighbour now, or none; if one was lost, in words how."""
 
 
 class Unnumbered:
@@ -62,6 +62,10 @@ class Unnumbered:
         """Why there is no neighbour, for people."""
         shown = self._followed[name].snapshot() if name in self._followed else None
         return f"interface {name}: {shown.reason if shown else 'not looked at'}"
+
+    def is_ready(self, name: str) -> bool:
+        """Whether routers on `name` can be heard."""
+        return name in self._followed and self._followed[name].is_ready
 
     def snapshots(self) -> Mapping[str, DiscoverySnapshot]:
         """Each interface that is followed."""
@@ -102,6 +106,10 @@ class _Followed:
         self._link: Link | None = None
         self._socket: RouterSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._link is not None
 
     def snapshot(self) -> DiscoverySnapshot:
         return self._machine.snapshot()
@@ -170,7 +178,7 @@ class _Followed:
                         neighbour,
                         extra={"event": "neighborFound", "neighbor": str(neighbour), **fields},
                     )
-                    self._on_change(self._name, f"interface {self._name}: the neighbour is {neighbour} now")
+                    self._on_change(self._name, None)
                 case Lost(reason):
                     _log.warning(
                         "no neighbour on %s any more: %s",

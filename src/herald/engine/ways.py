@@ -5,10 +5,12 @@ it at once when that goes. A VRF whose device is deleted takes its sessions down
 time; one that appears, like a source address that appears, lets those who wait for it try now.
 """
 
+import asyncio
 import random
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from herald.bgp.driver import Dial
 from herald.bgp.event import ParametersChanged, WayBack, WayLost
@@ -17,6 +19,9 @@ from herald.bgp.parameters import PeerParameters
 from herald.engine.unnumbered import Unnumbered
 from herald.net.interface import Interface
 from herald.router_discovery.discovery import DiscoverySnapshot
+
+ANSWER_SECONDS: Final = 3.0
+"""How long a neighbour may take to answer solicitations before its absence is worth a word."""
 
 News = WayLost | WayBack | ParametersChanged
 
@@ -80,6 +85,8 @@ class Ways:
     async def dial(self, parameters: PeerParameters) -> socket.socket:
         """A connection to the peer. Raises OSError with words for people."""
         if parameters.peer_address is None and parameters.interface is not None:
+            if self._unnumbered.is_ready(parameters.interface):
+                await asyncio.sleep(ANSWER_SECONDS)  # given up at once when a neighbour is found
             raise OSError(self._unnumbered.reason(parameters.interface))
         return await self._dial(parameters)
 
@@ -89,9 +96,10 @@ class Ways:
         if vrf in self._devices:
             self._on_news(name, WayBack())
 
-    def _neighbour_changed(self, interface: str, what: str) -> None:
+    def _neighbour_changed(self, interface: str, lost: str | None) -> None:
         for name in self._behind(interface):
-            self._on_news(name, WayLost(what))
+            if lost is not None:
+                self._on_news(name, WayLost(lost))
             self._on_news(name, ParametersChanged(self._resolved(self._wanted[name])))
 
     def _resolved(self, parameters: PeerParameters) -> PeerParameters:
