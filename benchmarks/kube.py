@@ -8,7 +8,6 @@ of its own, 20 requests a second, and it shows as soon as there is much to write
 """
 
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from benchmarks import kube_bulk, kube_latency
@@ -38,9 +37,13 @@ def measure(size: Size = FULL) -> list[Figure]:
         *kube_latency.figures(soon, soon_peer),
         *kube_bulk.figures(much, much_peer),
         *_stalls(much, size),
-        *_writes(soon, soon_peer, much, size),
-        *_memory(f"{size.standing:,}", soon.memory, soon_peer and soon_peer.memory, SPEAKER_BUDGET_MIB[100]),
-        *_memory(f"{size.many:,}", much.memory, much_peer and much_peer.memory, SPEAKER_BUDGET_MIB[10_000]),
+        *_rest(soon, soon_peer, size),
+        *_memory(
+            f"{size.standing:,}", soon.memory, None if soon_peer is None else soon_peer.memory, SPEAKER_BUDGET_MIB[100]
+        ),
+        *_memory(
+            f"{size.many:,}", much.memory, None if much_peer is None else much_peer.memory, SPEAKER_BUDGET_MIB[10_000]
+        ),
     ]
 
 
@@ -50,22 +53,20 @@ def _stalls(much: kube_bulk.Found, size: Size) -> list[Figure]:
     return [Figure(what, much.stalls[0][0], "ms", note=f"asked every millisecond; the longest: {told}")]
 
 
-def _writes(
-    soon: kube_latency.Found, soon_peer: kube_latency.Found | None, much: kube_bulk.Found, size: Size
-) -> list[Figure]:
-    made = [_quiet(f"writes when nothing changes, {size.standing:,} Services", soon.writes, size)]
-    if soon_peer is not None:
-        made.append(_quiet(f"… {soon_peer.name}", soon_peer.writes, size))
-    figure = _quiet(f"writes when nothing changes, {size.many:,} Services", much.writes, size)
-    settled = (
-        "no end of writing was seen" if much.settled_s is None else f"begun {much.settled_s:.0f} s after the last route"
-    )
-    return [*made, Figure(figure.what, figure.value, figure.unit, note=", ".join(filter(None, (figure.note, settled))))]
-
-
-def _quiet(what: str, writes: Counter[str], size: Size) -> Figure:
-    note = ", ".join(f"{count} × {kind}" for kind, count in writes.most_common(4))
-    return Figure(what, writes.total() * 60 / size.quiet_s, "a minute", note=note or "none but of leases")
+def _rest(soon: kube_latency.Found, peer: kube_latency.Found | None, size: Size) -> list[Figure]:
+    made = []
+    when = f"when nothing changes, {size.standing:,} Services"
+    for found in filter(None, (soon, peer)):
+        note = ", ".join(f"{count} × {kind}" for kind, count in found.writes.most_common(4))
+        what = f"API writes {when}" if found is soon else f"… {found.name}"
+        rate = found.writes.total() * 60 / size.quiet_s
+        made.append(Figure(what, rate, "a minute", note=note or "none but of leases"))
+    for found in filter(None, (soon, peer)):
+        what = f"processor {when}: controller and speaker" if found is soon else f"… {found.name}"
+        shares = {name: 100 * seconds / size.quiet_s for name, seconds in found.processor.items()}
+        note = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items())
+        made.append(Figure(what, sum(shares.values()), "% of a core", note=note))
+    return made
 
 
 def _memory(services: str, own: Memory, other: Memory | None, budget: float) -> list[Figure]:

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 
 from benchmarks import kube_seed
@@ -22,7 +21,6 @@ from herald.lab.kubernetes import bulk
 from herald.lab.process import PROMPT, inside
 
 SPEAKER_PATIENCE_S = 60.0
-CALM_WITHIN_S = 90.0
 READY_S = 5.0
 
 
@@ -52,20 +50,16 @@ class Found:
     controller_start: Reached | None = None
     speaker_start: Reached | None = None
     memory: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
-    settled_s: float | None = None
-    writes: Counter[str] = field(default_factory=Counter)
     stalls: list[tuple[float, float, float]] = field(default_factory=list)
 
 
 def run(contestant: Contestant, letter: str, size: Size, patience_s: float, *, ours: bool) -> Found:
-    """All of it on a stand of its own. Only of `ours` it is measured what happens when all is settled."""
+    """All of it on a stand of its own. Only `ours` is asked for stalls."""
     found = Found(contestant.name)
     with standing(contestant, letter) as stand:
         try:
             _in_one_go(stand, found, size, patience_s)
             found.memory = {name: memory(running.pid) for name, running in stand.running.items()}
-            if ours:
-                _quiet(stand, found, size)
             _start_speaker(stand, found, size, ours=ours)
             _start_controller(stand, found, size, patience_s)
         except Exception:
@@ -75,36 +69,28 @@ def run(contestant: Contestant, letter: str, size: Size, patience_s: float, *, o
 
 
 def _in_one_go(stand: Stand, found: Found, size: Size, patience_s: float) -> None:
+    stand.say(f"{size.many:,} EndpointSlices")
     kube_seed.put(stand.server, "endpointslices", bulk.endpoint_slices(size.many, NODE))
     kube_seed.put(stand.server, "ipaddresses", kube_seed.cluster_ips(size.many))
     running = [stand.contestant.controller(stand).pid, stand.contestant.speaker(stand).pid]
     stand.writes.wait_calm(READY_S + 10)
     used = _used(running)
+    stand.say(f"{size.many:,} Services in one go")
     began = time.monotonic()
     _seed(stand, size.many, with_address=False)
     found.addresses = _reached(stand.status, size.many, began, patience_s, running, used)
     found.routes = _reached(stand.routes, found.addresses.count, began, patience_s, running, used)
 
 
-def _quiet(stand: Stand, found: Found, size: Size) -> None:
-    """When the last status is written, and what is written afterwards."""
-    writes = stand.writes
-    began = time.monotonic()
-    calm = writes.wait_calm(CALM_WITHIN_S)
-    found.settled_s = None if calm is None else calm - began
-    found.memory = {name: memory(running.pid) for name, running in stand.running.items()}
-    writes.fresh()
-    time.sleep(size.quiet_s)
-    found.writes = writes.fresh()
-
-
 def _start_speaker(stand: Stand, found: Found, size: Size, *, ours: bool) -> None:
     """All Services have an address, and no speaker ran before."""
+    stand.say("all addresses, and the routes gone")
     for name in list(stand.running):
         stand.stop(name)
     _seed(stand, size.many, with_address=True)
     stand.routes.wait_at_most(0, 60)
     stand.status.wait_count(size.many, 60)
+    stand.say("the speaker starts")
     began = time.monotonic()
     pid = stand.contestant.speaker(stand).pid
     probe = _probe(stand, pid) if ours else None
@@ -119,10 +105,12 @@ def _start_speaker(stand: Stand, found: Found, size: Size, *, ours: bool) -> Non
 
 def _start_controller(stand: Stand, found: Found, size: Size, patience_s: float) -> None:
     """No Service has an address, and no controller ran before."""
+    stand.say("no addresses")
     for name in list(stand.running):
         stand.stop(name)
     _seed(stand, size.many, with_address=False)
     stand.status.wait_at_most(0, 60)
+    stand.say("the controller starts")
     began = time.monotonic()
     pid = stand.contestant.controller(stand).pid
     found.controller_start = _reached(stand.status, size.many, began, patience_s, [pid], 0)

@@ -2,7 +2,7 @@
 
 The clock begins when the request leaves for the API server, so that what the API server itself needs to take it counts
 as well. Other Services stand there. With unrest, 50 changes per second are made to these and to their EndpointSlices.
-The Services that are made stay until the end of a round, since a deletion may be work for whoever hands out addresses.
+Services that are made stay, since MetalLB writes all others anew when one is deleted.
 """
 
 import random
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from benchmarks import kube_changes
 from benchmarks.figure import Figure, beside, percentile
-from benchmarks.footprint import memory
+from benchmarks.footprint import memory, processor_seconds
 from benchmarks.kube_changes import connected, unrest
 from benchmarks.kube_size import Size
 from benchmarks.kube_stand import Contestant, Stand, standing
@@ -21,6 +21,9 @@ UNREST = 50.0
 BUDGET_MS = 100.0
 SETTLING_S = 60.0
 LAST_UNREST_S = 1.0
+PATIENCE_S = 60.0
+FEWEST = 5
+"""Services that are made in a round, however long it takes."""
 
 
 @dataclass
@@ -44,7 +47,8 @@ class Found:
     busy: Round = field(default_factory=Round)
     memory: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     writes: Counter[str] = field(default_factory=Counter)
-    """In `quiet_s` without any change."""
+    processor: dict[str, float] = field(default_factory=dict)
+    """Seconds of processor time. Both: in `quiet_s` without any change."""
 
 
 def run(contestant: Contestant, letter: str, size: Size) -> Found:
@@ -53,11 +57,7 @@ def run(contestant: Contestant, letter: str, size: Size) -> Found:
     with standing(contestant, letter) as stand:
         try:
             names = _populate(stand, size)
-            found.memory = {name: memory(running.pid) for name, running in stand.running.items()}
-            writes = stand.writes
-            writes.fresh()
-            time.sleep(size.quiet_s)
-            found.writes = writes.fresh()
+            _rest(stand, found, size)
             _measure(stand, found.idle, names, 0, size)
             _measure(stand, found.busy, names, UNREST, size)
         except Exception:
@@ -89,6 +89,7 @@ def figures(herald: Found, peer: Found | None) -> list[Figure]:
 
 def _populate(stand: Stand, size: Size) -> list[str]:
     """The Services that stand there, with addresses and routes, and nothing is left to be done."""
+    stand.say(f"makes {size.standing} Services")
     names = [f"standing-{number}" for number in range(size.standing)]
     stand.contestant.controller(stand)
     stand.contestant.speaker(stand)
@@ -102,21 +103,33 @@ def _populate(stand: Stand, size: Size) -> list[str]:
     return names
 
 
+def _rest(stand: Stand, found: Found, size: Size) -> None:
+    """Look on while nothing changes."""
+    stand.say("nothing changes")
+    running = {name: process.pid for name, process in stand.running.items()}
+    found.memory = {name: memory(pid) for name, pid in running.items()}
+    writes = stand.writes
+    writes.fresh()
+    used = {name: processor_seconds(pid) for name, pid in running.items()}
+    time.sleep(size.quiet_s)
+    found.processor = {name: processor_seconds(pid) - used[name] for name, pid in running.items()}
+    found.writes = writes.fresh()
+
+
 def _measure(stand: Stand, found: Round, names: list[str], per_second: float, size: Size) -> None:
     chance = random.Random(1)
+    word = "busy" if per_second else "idle"
+    until = time.monotonic() + size.round_s
+    stand.say(f"latency, {word}")
     with connected(stand.client) as connection, unrest(stand.client, names, per_second) as changing:
         time.sleep(LAST_UNREST_S if per_second else 0)
-        made = [f"new-{number}" for number in range(size.created)]
-        for name in made:
+        _turn(stand, connection, found, f"{word}-turning", size, chance)
+        for number in range(size.created):
+            if time.monotonic() > until and number >= FEWEST:
+                break
             time.sleep(size.pace_s * chance.uniform(0.5, 1.5))
-            _create(stand, connection, found, name)
-        _turn(stand, connection, found, size.turned, chance)
+            _create(stand, connection, found, f"{word}-{number}")
         found.rate = changing.rate if per_second else 0.0
-        for name in made:
-            kube_changes.delete(connection, name)
-            stand.status.wait_gone(name)
-    stand.routes.wait_at_most(len(names), 60)
-    stand.writes.wait_calm(SETTLING_S)
 
 
 def _create(stand: Stand, connection: kube_changes.Connection, found: Round, name: str) -> None:
@@ -124,9 +137,9 @@ def _create(stand: Stand, connection: kube_changes.Connection, found: Round, nam
     began = time.monotonic()
     kube_changes.create_service(connection, name)
     created = time.monotonic()
-    since, address = stand.status.wait(name)
-    answered = stand.asker.answered(address)
-    routed, _ = stand.routes.wait(address)
+    since, address = stand.status.wait(name, PATIENCE_S)
+    answered = stand.asker.answered(address, PATIENCE_S)
+    routed, _ = stand.routes.wait(address, PATIENCE_S)
     for values, until in (
         (found.create, created),
         (found.address, since),
@@ -136,17 +149,18 @@ def _create(stand: Stand, connection: kube_changes.Connection, found: Round, nam
         values.append(1000 * (until - began))
 
 
-def _turn(stand: Stand, connection: kube_changes.Connection, found: Round, times: int, chance: random.Random) -> None:
+def _turn(
+    stand: Stand, connection: kube_changes.Connection, found: Round, name: str, size: Size, chance: random.Random
+) -> None:
     """A Service whose only endpoint goes and comes."""
-    kube_changes.create_slice(connection, "turning")
-    kube_changes.create_service(connection, "turning")
-    _, address = stand.status.wait("turning")
-    for _ in range(times):
-        stand.routes.wait(address)
-        kube_changes.set_ready(connection, "turning", ready=False)
+    kube_changes.create_slice(connection, name)
+    kube_changes.create_service(connection, name)
+    _, address = stand.status.wait(name, PATIENCE_S)
+    for _ in range(size.turned):
+        stand.routes.wait(address, PATIENCE_S)
+        kube_changes.set_ready(connection, name, ready=False)
         stand.routes.wait_gone(address)
         time.sleep(chance.uniform(0.01, 0.03))
         began = time.monotonic()
-        kube_changes.set_ready(connection, "turning", ready=True)
+        kube_changes.set_ready(connection, name, ready=True)
         found.ready.append(1000 * (stand.routes.wait(address)[0] - began))
-    kube_changes.delete(connection, "turning")

@@ -10,6 +10,8 @@ import asyncio
 import json
 import os
 import ssl
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +93,7 @@ class Stand:
     routes: RouteEar
     asker: Asker
     running: dict[str, Process] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def writes(self) -> WriteLog:
@@ -107,6 +110,10 @@ class Stand:
     def stop(self, name: str) -> None:
         """End a process and its children at once."""
         asyncio.run(self.running.pop(name).crash())
+
+    def say(self, words: str) -> None:
+        """For whoever waits for the figures."""
+        print(f"  {self.contestant.name}, {time.monotonic() - self.began:.0f} s: {words}", file=sys.stderr, flush=True)
 
     def last_words(self) -> str:
         """The ends of the logs, for an error message."""
