@@ -177,7 +177,7 @@ ALLOWED: list[tuple[str, tuple[dict[str, Any], ...], dict[str, Any], str | None]
     ("no peer at all", (pool("p", "10.0.0.0/24"),), bgp("a"), "nobody hears these routes"),
     ("unknown alias", (peer("r"),), bgp("a", communities=["blue"]), "no Community defines this alias"),
     ("unknown BFD profile", (bgp("a"),), peer("r", bfdProfile="fast"), 'non existing bfd profile "fast"'),
-    ("built-in BFD profile", (bgp("a"),), peer("r", bfdProfile="default"), None),
+    ("built-in BFD profile", (pool("p", "10.0.0.0/24"), bgp("a")), peer("r", bfdProfile="default"), None),
     ("password beside a Secret", (), peer("r", password="x", passwordSecret={"name": "s"}), "keep passwordSecret"),
     ("inline password", (), peer("r", password="very-secret"), "spec.password"),
     ("a Secret that is not watched", (bgp("a"),), peer("r", passwordSecret={"name": "s"}), None),
