@@ -1,6 +1,5 @@
 """The objects that a watch has told of, by kind: what controller and speaker keep in memory."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -45,15 +44,32 @@ class Cache:
 
     def take(self, batch: Changes) -> Touched:
         """Take a batch over. A `Synced` replaces everything."""
-        changed = {ObjectKey.of(item): item for item in batch.objects}
-        gone = self._missing(changed) if isinstance(batch, Synced) else batch.deleted
-        touched = _touched((*gone, *changed))
-        for key in gone:
-            self._remove(key)
-        for key, item in changed.items():
-            self._put(key, item)
+        services: dict[NamespacedName, None] = {}
+        slices: dict[NamespacedName, None] = {}
+        others: set[ObjectKey] = set()
+        for key in () if isinstance(batch, Synced) else batch.deleted:
+            self._remove(key, services, slices, others)
+        present = Cache() if isinstance(batch, Synced) else self
+        for item in batch.objects:  # ten thousands of them at the start: nothing is made twice
+            if isinstance(item, Service):
+                name = item.key
+                present.services[name] = item
+                services[name] = None
+            elif isinstance(item, EndpointSlice):
+                name = item.key
+                present.slices[name] = item
+                slices[name] = None
+            else:
+                key = ObjectKey.of(item)
+                present.others[key] = item
+                others.add(key)
+        if present is not self:
+            services.update(dict.fromkeys(self.services.keys() - present.services.keys()))
+            slices.update(dict.fromkeys(self.slices.keys() - present.slices.keys()))
+            others |= self.others.keys()
+            self.services, self.slices, self.others = present.services, present.slices, present.others
         self.problems, self.is_complete = batch.problems, batch.complete
-        return touched
+        return Touched(tuple(services), tuple(slices), bool(others))
 
     def resources(self) -> Resources:
         """What a configuration is compiled from: all but Services and EndpointSlices."""
@@ -69,39 +85,23 @@ class Cache:
             secrets=self._all(Secret),
         )
 
-    def _missing(self, present: dict[ObjectKey, ClusterObject]) -> tuple[ObjectKey, ...]:
-        services = (ObjectKey.of(item) for item in self.services.values())
-        slices = (ObjectKey.of(item) for item in self.slices.values())
-        return tuple(key for key in (*services, *slices, *self.others) if key not in present)
-
-    def _put(self, key: ObjectKey, item: ClusterObject) -> None:
-        if isinstance(item, Service):
-            self.services[item.key] = item
-        elif isinstance(item, EndpointSlice):
-            self.slices[item.key] = item
-        else:
-            self.others[key] = item
-
-    def _remove(self, key: ObjectKey) -> None:
+    def _remove(
+        self,
+        key: ObjectKey,
+        services: dict[NamespacedName, None],
+        slices: dict[NamespacedName, None],
+        others: set[ObjectKey],
+    ) -> None:
         name = NamespacedName(key.namespace, key.name)
         if key.kind == Service.__name__:
             self.services.pop(name, None)
+            services[name] = None
         elif key.kind == EndpointSlice.__name__:
             self.slices.pop(name, None)
+            slices[name] = None
         else:
             self.others.pop(key, None)
+            others.add(key)
 
     def _all(self, kind: type[T]) -> tuple[T, ...]:
         return tuple(item for item in self.others.values() if isinstance(item, kind))
-
-
-def _touched(keys: Iterable[ObjectKey]) -> Touched:
-    services, slices, others = [], [], False
-    for key in keys:
-        if key.kind == Service.__name__:
-            services.append(NamespacedName(key.namespace, key.name))
-        elif key.kind == EndpointSlice.__name__:
-            slices.append(NamespacedName(key.namespace, key.name))
-        else:
-            others = True
-    return Touched(tuple(services), tuple(slices), others)
