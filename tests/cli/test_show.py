@@ -186,3 +186,13 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
         ["node-3", "dead", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "-"],
     ]
     assert note == Note("2 alive, as this node sees it.", Tone.FAINT)
+
+
+def test_routers_beside_an_unnumbered_peer_are_noted() -> None:
+    ends = {"interface": "eth0"}
+    found = {"neighbor": "fe80::1", "others": ["fe80::2", "fe80::3"]}
+    pieces = show_tables.bgp_summary([SESSION | {"neighbor": ends, "discovery": found}])
+    notes = [piece for piece in pieces if isinstance(piece, Note)]
+    assert [note.text for note in notes] == [
+        "tor on eth0: several routers advertise themselves there; the peer is fe80::1, not fe80::2, fe80::3"
+    ]

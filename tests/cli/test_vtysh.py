@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from frr_layout import ROUTES, SESSIONS, recorded, recorded_json
 
+from herald.cli.vtysh import documents, text
 from herald.cli.vtysh.grammar import Command, NotUnderstoodError, Verb, parse
 from herald.cli.vtysh.state import State, state
 from herald.cli.vtysh.text import uptime
@@ -94,6 +95,8 @@ async def answered(path: Path, *commands: str, typed: str | None = None) -> tupl
         ("show bgp neighbors", Command(Verb.NEIGHBORS)),
         ("show bgp neighbors 192.0.2.1 advertised-routes", Command(Verb.ADVERTISED, None, "192.0.2.1")),
         ("show bgp ipv4 unicast neigh 192.0.2.1 adv", Command(Verb.ADVERTISED, 4, "192.0.2.1")),
+        ("show bgp neighbors eth0", Command(Verb.NEIGHBORS, None, "eth0")),
+        ("show bgp ipv4 unicast neighbors eth0 adv json", Command(Verb.ADVERTISED, 4, "eth0", json=True)),
         ("show bfd peers brief", Command(Verb.BFD_BRIEF)),
         ("show bfd vrf default peers", Command(Verb.BFD_PEERS)),
         ("show version", Command(Verb.VERSION)),
@@ -242,6 +245,23 @@ async def test_commands_come_from_standard_input_too(tmp_path: Path) -> None:
 async def test_without_a_speaker_it_says_so_and_ends_with_2(tmp_path: Path) -> None:
     code, out = await vtysh(tmp_path / "nobody", "show ip bgp")
     assert (code, out) == (2, "")
+
+
+def unnumbered(found: str | None) -> State:
+    """The first recorded session as one by interface."""
+    ends = SESSIONS[0]["neighbor"] | {"interface": "eth0", "address": found}
+    return state("node-1", [SESSIONS[0] | {"neighbor": ends}, *SESSIONS[1:]], ROUTES)
+
+
+@pytest.mark.parametrize(("found", "words"), [("fe80::1", "fe80::1"), (None, "None")], ids=["found", "nobody yet"])
+def test_an_unnumbered_peer_goes_by_its_interface_as_frr_has_it(found: str | None, words: str) -> None:
+    known = unnumbered(found)
+    assert [one.address for one in known.neighbors][-1] == "eth0", "after those with an address"
+    (one,) = (one for one in known.neighbors if one.is_unnumbered)
+    assert text.neighbor(known, one).startswith(f"BGP neighbor on eth0: {words}, remote AS 64501, ")
+    (table,) = documents.summary(known, (4,)).values()
+    assert table["peers"]["eth0"]["idType"] == "interface"
+    assert "eth0" in documents.neighbors(known, (one,))
 
 
 def test_peers_that_are_sent_different_attributes_have_paths_of_their_own() -> None:

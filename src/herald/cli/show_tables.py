@@ -16,6 +16,13 @@ def bgp_summary(sessions: list[Document]) -> Iterable[Piece]:
     header = ("PEER", "ADDRESS", "AS", "STATE", "SINCE", "HOLD/KEEPALIVE", "SENT", "PENDING", "FLAPS", "LAST ERROR")
     rows = tuple(_session(each) for each in sessions)
     yield Table("BGP sessions", header, rows, "none: no BGPPeer selects this node")
+    for each in sessions:
+        found = each.get("discovery") or {}
+        if found.get("others"):
+            others = ", ".join(found["others"])
+            where = f"{each['peer']} on {each['neighbor']['interface']}"
+            words = f"several routers advertise themselves there; the peer is {found['neighbor']}, not {others}"
+            yield Note(f"{where}: {words}", Tone.WARNING)
 
 
 def _session(each: Document) -> tuple[Cell, ...]:

@@ -205,14 +205,18 @@ def _advertised(command: Command, known: State) -> str:
     if not chosen:
         return _dump({"bgpNoSuchNeighbor": True}) if command.json else f"{NO_NEIGHBOR}\n"
     neighbor = chosen[0]
-    version = command.version or ip_address(neighbor.address).version
+    version = command.version or (6 if neighbor.is_unnumbered else ip_address(neighbor.address).version)
     if command.json:
         return _dump(documents.advertised(known, neighbor, version))
     return text.advertised(known, neighbor, version)
 
 
-def _named(address: str, known: State) -> tuple[Neighbor, ...]:
-    wanted = str(ip_address(address))
+def _named(typed: str, known: State) -> tuple[Neighbor, ...]:
+    """An address may be written in several ways, an interface in one."""
+    try:
+        wanted = str(ip_address(typed))
+    except ValueError:
+        wanted = typed
     return tuple(one for one in known.neighbors if one.address == wanted)
 
 

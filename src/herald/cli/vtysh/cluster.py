@@ -56,7 +56,6 @@ async def read(client: ApiClient, namespace: str) -> State:
     summary = [
         _neighbor(session, by_peer.get(name, []), routes.get(name, {}), now)
         for name, session in sorted(sessions.items())
-        if session.peer.peer_address is not None
     ]
     return state("cluster", summary, [_route(name, route) for name in routes for route in routes[name].values()])
 
@@ -119,7 +118,8 @@ def _neighbor(
         "messagesOut": {},
         "capabilities": {"offered": [], "received": []},
         "neighbor": {
-            "address": str(peer.peer_address),
+            "address": str(peer.peer_address) if peer.peer_address else None,
+            "interface": peer.interface,
             "port": peer.peer_port,
             "peerASN": peer.peer_asn,
             "families": [family.text for family in Family if family in session.families],

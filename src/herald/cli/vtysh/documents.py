@@ -65,8 +65,14 @@ def _peer(one: Neighbor, version: int) -> Document:
         "peerState": "OK",
         "connectionsEstablished": one.document["ups"],
         "connectionsDropped": one.document["flaps"],
-        "idType": "ipv6" if ":" in one.address else "ipv4",
+        "idType": _id_type(one),
     }
+
+
+def _id_type(one: Neighbor) -> str:
+    if one.is_unnumbered:
+        return "interface"
+    return "ipv6" if ":" in one.address else "ipv4"
 
 
 def table(state: State, version: int) -> Document:
@@ -272,7 +278,7 @@ def _hosts(one: Neighbor) -> Document:
     hops = {version: one.family(version)["nextHop"] for version in (4, 6)}
     return {
         "hostLocal": one.ends["localAddress"],
-        "hostForeign": one.address,
+        "hostForeign": one.foreign_host,
         "portForeign": one.ends["port"],
         "nexthop": hops[4] or "0.0.0.0",  # noqa: S104
         "nexthopGlobal": hops[6] or "::",

@@ -30,7 +30,9 @@ class Verb(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`version` is the IP version that is asked about, None for both. `argument` is an address or a prefix as typed."""
+    """`version` is the IP version that is asked about, None for both. `argument` is an address, a prefix or an
+    interface as typed.
+    """
 
     verb: Verb
     version: int | None = None
@@ -48,7 +50,7 @@ class _Node:
     end: tuple[Verb, int | None] | None = None
 
 
-_VARIABLES: Final = frozenset({"PREFIX", "ADDRESS", "NUMBER"})
+_VARIABLES: Final = frozenset({"PREFIX", "ADDRESS", "NEIGHBOR", "NUMBER"})
 
 
 def _add(root: _Node, words: str, verb: Verb, version: int | None = None, *, json: bool = True) -> None:
@@ -75,8 +77,8 @@ def _tree() -> _Node:
         _add(root, f"{start} summary", Verb.SUMMARY, version)
         _add(root, f"{start} PREFIX", Verb.ENTRY, version)
         _add(root, f"{start} neighbors", Verb.NEIGHBORS, version)
-        _add(root, f"{start} neighbors ADDRESS", Verb.NEIGHBORS, version)
-        _add(root, f"{start} neighbors ADDRESS advertised-routes", Verb.ADVERTISED, version)
+        _add(root, f"{start} neighbors NEIGHBOR", Verb.NEIGHBORS, version)
+        _add(root, f"{start} neighbors NEIGHBOR advertised-routes", Verb.ADVERTISED, version)
     for vrf in vrfs:
         _add(root, f"show bfd{vrf} peers", Verb.BFD_PEERS)
         _add(root, f"show bfd{vrf} peers counters", Verb.BFD_COUNTERS)
@@ -127,6 +129,8 @@ def _fits(variable: str, word: str) -> bool:
                 ip_network(word, strict=False)
             case "ADDRESS":
                 ip_address(word)
+            case "NEIGHBOR":  # an address, or the interface of an unnumbered peer
+                return word[:1].isalpha() or bool(ip_address(word))
             case _:
                 return word.isdecimal()
     except ValueError:

@@ -36,6 +36,16 @@ class Neighbor:
 
     @property
     def address(self) -> str:
+        """What FRR lists it under: the address, or the interface of an unnumbered peer."""
+        return str(self.ends.get("interface") or self.ends["address"])
+
+    @property
+    def is_unnumbered(self) -> bool:
+        return self.ends.get("interface") is not None
+
+    @property
+    def foreign_host(self) -> str:
+        """The address, also of who was found behind an interface."""
         return str(self.ends["address"])
 
     @property
@@ -161,5 +171,7 @@ def _attributes(route: Document) -> str:
 
 
 def _address_order(neighbor: Neighbor) -> tuple[int, int, str]:
+    if neighbor.is_unnumbered:
+        return 7, 0, neighbor.address  # after all addresses, as FRR has them
     address = ip_address(neighbor.address)
     return address.version, int(address), neighbor.name

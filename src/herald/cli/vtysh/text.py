@@ -173,7 +173,7 @@ def neighbor(state: State, one: Neighbor) -> str:
     hold = document["holdTime"] if document["holdTime"] is not None else ends["holdTime"]
     keepalive = document["keepaliveTime"] if document["keepaliveTime"] is not None else configured_keepalive
     lines = [
-        f"BGP neighbor is {one.address}, remote AS {one.remote_asn}, local AS {document['localASN']}, {kind} link",
+        f"{_who(one)}, remote AS {one.remote_asn}, local AS {document['localASN']}, {kind} link",
         f" Description: {one.description}",
         f"  BGP version 4, remote router ID {document['routerID'] or '0.0.0.0'}, local router ID {state.router_id}",  # noqa: S104
         f"  BGP state = {document['state']}{up}",
@@ -233,12 +233,18 @@ def _connection(one: Neighbor) -> Iterator[str]:
         yield f"  External BGP neighbor may be up to {255 if ends['multihop'] else 1} hops away."
     if one.is_established:
         yield f"Local host: {ends['localAddress']}"
-        yield f"Foreign host: {one.address}, Foreign port: {ends['port']}"
+        yield f"Foreign host: {one.foreign_host}, Foreign port: {ends['port']}"
         hops = {version: one.family(version)["nextHop"] for version in (4, 6)}
         yield f"Nexthop: {hops[4] or '0.0.0.0'}"  # noqa: S104
         yield f"Nexthop global: {hops[6] or '::'}"
     elif document["nextRetry"] is not None:
         yield f"Next connect timer due in {document['nextRetry']:.0f} seconds"
+
+
+def _who(one: Neighbor) -> str:
+    if not one.is_unnumbered:
+        return f"BGP neighbor is {one.address}"
+    return f"BGP neighbor on {one.address}: {one.ends['address'] or 'None'}"
 
 
 def version() -> str:
