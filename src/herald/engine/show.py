@@ -25,14 +25,19 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
     bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, routerID, holdTime, keepaliveTime,
                     nextRetry, lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
                     updatesWithErrors, messagesIn, messagesOut,
-                    capabilities: {offered: [text], received: [text]},
+                    capabilities: {offered: [text], received: [text]}, shortSessions,
+                    gracefulRestart: {offered, received: {restartTime, restarting, notification, families:
+                                      {family: whether the forwarding was kept}} or null,
+                                      kept: [family], notification} or null without a connection,
                     neighbor: {address, interface, vrf, port, peerASN, families: [text], internal, multihop,
                                ttlSecurity, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
                     families: [{family, negotiated, wanted, advertised, pending, received, nextHop,
-                                nextHopLinkLocal, reason}],
+                                nextHopLinkLocal, endOfRIBSent, endOfRIBReceived, reason}],
                     discovery: {neighbor, others: [address], reason, sent, received, invalid} or null}]
                     `discovery`: the neighbour of an unnumbered peer, further routers there, messages; or null
-                    `since`: how long in this state; `nextRetry`: how long until the next attempt
+                    `since`: how long in this state; `nextRetry`: how long until the next attempt;
+                    `shortSessions`: how many in a row fell soon after they came up; `kept`: the families whose routes
+                    the peer keeps when the session is lost
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
                     established}]
                     what is wished for towards each peer, and whether a session stands to carry it; in no order
@@ -47,10 +52,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from herald.bgp.capability import GracefulRestart
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 from herald.bgp.route import Route
-from herald.bgp.snapshot import FamilySnapshot, Neighbor, SessionSnapshot
+from herald.bgp.snapshot import FamilySnapshot, Neighbor, RestartSnapshot, SessionSnapshot
 from herald.engine.membership import Members
 from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
@@ -227,8 +233,28 @@ def _session(one: SessionSnapshot, now: float) -> Document:
         "messagesIn": _by_name(one.messages_in),
         "messagesOut": _by_name(one.messages_out),
         "capabilities": {"offered": list(one.capabilities_offered), "received": list(one.capabilities_received)},
+        "shortSessions": one.short_sessions,
+        "gracefulRestart": _restart(one.graceful_restart) if one.graceful_restart else None,
         "neighbor": _neighbor(one.neighbor),
         "families": [_family(family) for family in one.families],
+    }
+
+
+def _restart(one: RestartSnapshot) -> Document:
+    return {
+        "offered": _said(one.offered) if one.offered else None,
+        "received": _said(one.received) if one.received else None,
+        "kept": [family.text for family in one.kept],
+        "notification": one.notification,
+    }
+
+
+def _said(one: GracefulRestart) -> Document:
+    return {
+        "restartTime": one.restart_time,
+        "restarting": one.restarting,
+        "notification": one.notification,
+        "families": {entry.family.text: entry.forwarding for entry in one.families},
     }
 
 
@@ -261,6 +287,8 @@ def _family(one: FamilySnapshot) -> Document:
         "received": one.received,
         "nextHop": str(one.next_hop[0]) if one.next_hop else None,
         "nextHopLinkLocal": str(one.next_hop[1]) if len(one.next_hop) > 1 else None,
+        "endOfRIBSent": one.end_of_rib_sent,
+        "endOfRIBReceived": one.end_of_rib_received,
         "reason": one.reason,
     }
 
