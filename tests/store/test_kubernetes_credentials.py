@@ -72,6 +72,14 @@ def test_the_token_is_read_again_each_minute(tmp_path: Path) -> None:
     assert "two" not in repr(auth)
 
 
+def test_a_token_file_in_which_no_token_can_be_is_named_and_not_quoted(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("sécret")
+    with pytest.raises(CredentialsError, match="cannot be read") as told:
+        sent(TokenFile(token))
+    assert "cret" not in str(told.value)
+
+
 def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="token cannot be read: No such file"):
         sent(TokenFile(tmp_path / "token"))

@@ -61,7 +61,7 @@ class TokenFile(httpx2.Auth):
     def _read(self) -> str:
         """The token as the file has it; the last one while the file cannot be read. Raises CredentialsError."""
         try:
-            token = self._path.read_text().strip()
+            token = self._path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             if not self._token:
                 raise CredentialsError(f"token file {self._path} cannot be read: {_plain(error)}") from None

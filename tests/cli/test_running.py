@@ -1,0 +1,26 @@
+"""What the running commands refuse before anything is started."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from herald.cli.main import main
+
+
+@pytest.mark.parametrize("command", [["speaker", "--node-name=n1"], ["controller"]], ids=lambda words: str(words[0]))
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        pytest.param("--tls-min-version=1.3", "VersionTLS12 or VersionTLS13 is needed", id="TLS version"),
+        pytest.param("--tls-cipher-suites=RC4", "TLS_ECDHE", id="cipher"),
+        pytest.param("--metrics-address=here", "does not appear to be an IPv4 or IPv6 address", id="address"),
+        pytest.param("--port=70000", "70000 is not in the range", id="port"),
+    ],
+)
+def test_an_option_that_cannot_be_kept_is_refused_at_once(
+    tmp_path: Path, command: list[str], option: str, words: str
+) -> None:
+    done = CliRunner().invoke(main, [*command, f"--config={tmp_path}", option])
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.split())
