@@ -14,6 +14,7 @@ from pathlib import Path
 from controller_stand import BASE, NAMESPACE, POOLS, SERVICES, Stand, comes_true
 
 from herald.controller.peer_counter import PAUSE_S
+from herald.controller.problem_teller import SETTLE_S
 from herald.controller.silent_nodes import GRACE_S
 from herald.lab.kubernetes import nodes
 from herald.lab.kubernetes.api_server import ApiServer
@@ -233,3 +234,31 @@ def test_what_a_dead_node_said_is_not_believed_and_its_speaker_may_say_it_again(
         time.sleep(3 * PAUSE_S)
         assert sessions(cluster) == "2/2"
         assert len(controller.lines("nodeSilent")) == 1
+
+
+def warnings(cluster: ApiServer, about: str) -> list[tuple[str, str, int]]:
+    """Reason, message and count of the warnings that `kubectl describe` shows with an object."""
+    items = cluster.request("GET", f"/api/v1/namespaces/{NAMESPACE}/events")["items"]
+    uid = cluster.request("GET", f"{PEERS}/{about}")["metadata"]["uid"]
+    found = [item for item in items if item["type"] == "Warning" and item["involvedObject"].get("uid") == uid]
+    return [(item["reason"], item["message"], item["count"]) for item in found]
+
+
+def test_an_object_that_is_refused_says_so_once_in_an_event(cluster: ApiServer, tmp_path: Path) -> None:
+    stand = Stand(cluster, tmp_path)
+    put_peer(cluster)
+    with stand.controller() as first:
+        stand.patch(f"{PEERS}/tor", {"spec": {"bfdProfile": "nope"}})
+        comes_true(lambda: len(warnings(cluster, "tor")) == 1, "an event")
+        ((_, message, count),) = warnings(cluster, "tor")
+        assert message.startswith("spec.bfdProfile: ")
+        assert "nope" in message
+        assert count == 1
+        assert first.terminate() == 0
+
+    with stand.controller("controller-b"):
+        stand.put_service("web")
+        comes_true(lambda: "web" in stand.shown(), "an address")
+        time.sleep(SETTLE_S + PAUSE_S)
+        assert len(warnings(cluster, "tor")) == 1
+        assert warnings(cluster, "tor")[0][2] == 1

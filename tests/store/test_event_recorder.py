@@ -1,6 +1,7 @@
 """Events on their way to an API server that fails in every way it can."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,3 +110,21 @@ async def test_an_event_whose_answer_was_lost_is_not_written_twice(tmp_path: Pat
         names = [request.body.split(b'"name":"')[1].split(b'"')[0] for request in server.requests]
         assert names[0] == names[1] != names[2]
         assert messages(server) == ["apple", "apple", "pear"]
+
+
+async def test_what_stands_has_one_name_and_that_it_is_there_already_is_no_failure(tmp_path: Path) -> None:
+    script = [WRITTEN, failing(409), WRITTEN, WRITTEN]
+    async with recording(tmp_path, *script) as (recorder, server, _):
+        for text in ("apple", "pear", "apple"):
+            recorder.record(Event(WEB, EventType.WARNING, "InvalidPeer", text, stands=True))
+        await until(server.stirred, came(server, 3))
+        first, second, third = server.requests
+        assert (first.method, second.method, third.method) == ("POST", "POST", "PATCH")
+        assert third.path.split("?")[0].endswith("/" + json.loads(first.body)["metadata"]["name"])
+
+    async with recording(tmp_path, failing(409), WRITTEN) as (recorder, server, pauses):
+        recorder.record(Event(WEB, EventType.WARNING, "InvalidPeer", "apple", stands=True))
+        recorder.record(event("pear"))
+        await until(server.stirred, came(server, 2))
+        assert json.loads(server.requests[0].body)["metadata"]["name"] == json.loads(first.body)["metadata"]["name"]
+        assert pauses.taken == []

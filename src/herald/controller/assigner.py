@@ -54,11 +54,11 @@ from herald.controller.versions import Written, is_older
 from herald.controller.words import deleted_line, outcome_lines, restored_line, withheld_line
 from herald.net.ip_family import IPAddress
 from herald.store.cache import Cache
+from herald.store.problem_event import ABOUT_SECRETS
 from herald.store.store import Changes, Claim, Event, StatusPatch, service_key
 
 _NOT_COMPILED = Compiled(Config(), (), {})
 _MISPLACED = "HL030"
-_ABOUT_SECRETS = frozenset({"HL031", "HL072"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Assigner:
         found = (*self._cache.problems, *self._compiled.problems)
         if self._options.reads_secrets:
             return found
-        return tuple(problem for problem in found if problem.rule not in _ABOUT_SECRETS)
+        return tuple(problem for problem in found if problem.rule not in ABOUT_SECRETS)
 
     @property
     def config(self) -> Config:

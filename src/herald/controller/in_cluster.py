@@ -2,6 +2,7 @@
 
     every replica:  Feed ─▶ webhooks     probes     metrics     LeaseElection
     the leader:     Feed ─▶ Controller ─▶ statuses, events     StateKeeper     PeerCounter     the group's Secret
+                    ProblemTeller: events about what is misconfigured
                     SilentStatuses: what speakers said that have fallen silent
 
 Whoever loses the Lease stops writing before another may begin. Whoever gets it has everything listed anew before it
@@ -23,6 +24,7 @@ from herald.controller.assigner import Assigner, Options
 from herald.controller.feed import Feed
 from herald.controller.loop import WATCHED, Controller, Hearing, Performance
 from herald.controller.peer_counter import PeerCounter
+from herald.controller.problem_teller import ProblemTeller
 from herald.controller.silent_statuses import SilentStatuses
 from herald.controller.state_keeper import StateKeeper
 from herald.observe import serving
@@ -115,6 +117,7 @@ class Replica:
         self.feed = Feed(self._store, READ, self._heard)
         self._assigner: Assigner | None = None
         self._state = StateKeeper(client, options.namespace, given.pod_name or None)
+        self._teller: ProblemTeller | None = None
         self.metrics = ControllerMetrics(self._allocator, self._counts, leads=self._lease.leads)
         self.checks: dict[str, Check] = {"cluster": self._not_read}
 
@@ -132,19 +135,21 @@ class Replica:
         given, namespace = self.given, self._options.namespace
         await self.feed.read_anew()
         self._assigner = Assigner(self._options, await self.feed.read_claims())
+        self._teller = ProblemTeller(self._events.record)
         performance = Performance(SIDE_BY_SIDE, self._writer.rivals)
         hearing = Hearing(self._configured, self._counts.failed, self.metrics.refused)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(Controller(self.feed, self._assigner, performance, hearing).run())
                 tasks.create_task(self._state.run())
+                tasks.create_task(self._teller.run())
                 tasks.create_task(PeerCounter(self.client, self.feed, namespace).run())
                 tasks.create_task(SilentStatuses(self.client, namespace).run())
                 if given.ml_secret_name:
                     wanted = group_secret.keep_trying(self.client, namespace, given.ml_secret_name, given.deployment)
                     tasks.create_task(wanted)
         finally:
-            self._assigner = None
+            self._assigner = self._teller = None
             self._counts.configured(self.feed.cache.problems)
 
     async def _webhooks(self) -> None:
@@ -164,6 +169,8 @@ class Replica:
         if self._assigner is not None:
             self._counts.configured(self._assigner.problems)
             self._state.tell(self._assigner.problems)
+        if self._assigner is not None and self._teller is not None:
+            self._teller.tell(self._assigner.problems)
 
     def _allocator(self) -> Allocator:
         return self._assigner.allocator if self._assigner is not None else Allocator()

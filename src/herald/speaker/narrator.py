@@ -22,6 +22,7 @@ from herald.net.ip_family import IPAddress
 from herald.speaker import acceptance, happening
 from herald.speaker.decider import Decider, Step
 from herald.speaker.publisher import Publisher
+from herald.store.problem_event import ABOUT_SECRETS, ProblemEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Narrator:
         self._silent: dict[NamespacedName, tuple[Reason, bool]] = {}
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
+        self._about_secrets = ProblemEvents()
         self._hinted: set[IPAddress] = set()
 
     def note(self, step: Step) -> None:
@@ -64,6 +66,7 @@ class Narrator:
             self._looked_at = view
             self._to_check.update(dict.fromkeys(self._decider.cache.services))
             self._tell_not_opened()
+            self._tell_about_secrets(view)
 
     def note_unanswered(self, holdings: Iterable[UnansweredHolding]) -> None:
         """The engine answers these on no interface."""
@@ -142,6 +145,13 @@ class Narrator:
             text = f"no session to BGPPeer {peer}: {reason.words}"
             self._logger.error(text, extra={"event": "sessionNotOpened", "peer": peer, "reason": reason.log_word})
         self._not_opened = present
+
+    def _tell_about_secrets(self, view: View) -> None:
+        """What else is wrong with the configuration is the controller's to say, but it may not read passwords."""
+        if self._speaks_for_all(view):
+            problems = (each for each in self._decider.problems if each.rule in ABOUT_SECRETS)
+            for event in self._about_secrets.news(problems):
+                self._publisher.tell(event)
 
     def _tell_moved(self, moved: _Moved) -> None:
         ips = _listed(map(str, moved.verdict.addresses))

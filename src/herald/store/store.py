@@ -96,12 +96,16 @@ Changes: TypeAlias = Synced | Changed
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that an operator would want to find beside the object: `reason` a CamelCase word, `message` prose."""
+    """Something that an operator would want to find beside the object: `reason` a CamelCase word, `message` prose.
+
+    `stands`: it is a state that lasts. Who comes to see it later, after a restart for instance, tells nothing new.
+    """
 
     about: ObjectKey
     type: EventType
     reason: str
     message: str
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from time import monotonic
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ class EventRecorder:
     async def _deliver(self, event: Event, instant: str, uid: str | None) -> None:
         """Until it is written, or refused for good. An outage costs the object none of its burst."""
         verdict = self._series.judge(event, uid, monotonic())
-        name = f"{event.about.name[: _LONGEST_NAME - 17].rstrip('-.')}.{secrets.token_hex(8)}"
+        name = f"{event.about.name[: _LONGEST_NAME - 17].rstrip('-.')}.{_mark(event, uid)}"
         pause_s, refusals = FIRST_RETRY_S, 0
         while True:
             try:
@@ -124,7 +125,7 @@ class EventRecorder:
         try:
             await self._client.create(self._path(event), self._body(event, name, instant, uid))
         except ApiError as error:
-            if error.status != _CONFLICT:  # an attempt before this one was answered too late
+            if error.status != _CONFLICT:  # an attempt before this one was answered too late, or it stands already
                 raise
         self._series.created(event, uid, name, monotonic())
 
@@ -166,6 +167,13 @@ class EventRecorder:
 def _may_pass(error: ApiError) -> bool:
     """Whether the same request may be accepted later: the server, or our token, will be another one."""
     return error.status == _UNAUTHORISED or is_passing(error.status)
+
+
+def _mark(event: Event, uid: str | None) -> str:
+    """16 hexadecimal digits; of what stands always the same, so that it is not there twice."""
+    if not event.stands:
+        return secrets.token_hex(8)
+    return sha256("\n".join((uid or "", event.type.value, event.reason, event.message)).encode()).hexdigest()[:16]
 
 
 def _timestamp() -> str:

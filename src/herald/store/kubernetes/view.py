@@ -47,6 +47,7 @@ class View:
         self._listed: set[str] = set()
         self._troubles: dict[str, Trouble] = {}
         self._problems: dict[ObjectKey, tuple[Problem, ...]] = {}
+        self._unread: dict[ObjectKey, str] = {}
         self._before: dict[ObjectKey, ClusterObject | None] = {}
         self._told_state: tuple[tuple[Problem, ...], bool] = ((), False)
         self._written: set[ObjectKey] = set()
@@ -83,9 +84,9 @@ class View:
         return None if item is None else self._newest.get(key, item.metadata.resource_version)
 
     def uid(self, key: ObjectKey) -> str | None:
-        """The uid of an object; empty for an EndpointSlice."""
+        """The uid of an object, be it one that cannot be read; empty for an EndpointSlice."""
         item = self._get(key)
-        return None if item is None else item.metadata.uid
+        return self._unread.get(key) if item is None else item.metadata.uid
 
     def newest_alike(self, key: ObjectKey, version: str) -> str:
         """The newest version that differs from `version` in nothing that was told."""
@@ -152,8 +153,10 @@ class View:
         reading = wire.read(self._kinds[kind], raw, with_status=self._with_status)
         if reading.problems:
             self._problems[key] = reading.problems
+            self._unread[key] = identity.uid
         else:
             self._problems.pop(key, None)
+            self._unread.pop(key, None)
         match reading.item:
             case None:
                 pass
@@ -185,6 +188,7 @@ class View:
 
     def _drop(self, key: ObjectKey) -> None:
         self._problems.pop(key, None)
+        self._unread.pop(key, None)
         self._newest.pop(key, None)
         if key in self._held[key.kind]:
             self._touch(key)
