@@ -10,7 +10,8 @@ of 192.168.1.10, and of nobody else.
 """
 
 import asyncio
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from herald.lab import checks, kubectl_checks
@@ -19,6 +20,7 @@ from herald.lab.client import curl
 from herald.lab.daemons.router import Neighbor, Router
 from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
+from herald.lab.process import Result
 from herald.lab.proof import Check, Proof, Seen
 from herald.lab.scenario import Scenario, diagram
 from herald.lab.topology import Host, Route, Topology, Wire, interface
@@ -343,14 +345,24 @@ async def _ecmp(walk: Walk) -> None:
 
 
 async def _graceful(walk: Walk) -> None:
-    walk.step("Graceful shutdown", "gracefulRestart is accepted and has no effect yet; no BFD runs on router-1.")
+    walk.step("Graceful shutdown", "With gracefulRestart; no BFD runs on router-1, whose sessions do not wait for it.")
     await walk.delete(*HOWTO.objects("node-specific-peers"))
     await walk.apply("bgp-peers", "graceful-shutdown")
     await walk.sessions_up("without a source address every node meets router-1", "router-1", NODES.values())
     await walk.bgp_route("and announces by itself", "router-1", f"{CRITICAL}/32", NODES.values())
-    title = "Herald says that gracefulRestart is not active"
-    await walk.warned(title, "BGPPeer", "router-1", "gracefulRestart", "not active")
-    await walk.logged("the speakers' log says it", "not active")
+    neighbors = walk.lab.vtysh("router-1", "show bgp neighbors json")
+    await walk.follows("router-1 would wait for each of them", neighbors, "graceful restart", _restarts_gracefully)
+
+
+def _restarts_gracefully(result: Result) -> Seen:
+    """Every node has told the router that it keeps its routes over a restart (RFC 4724)."""
+    found = json.loads(result.stdout)
+    told = [node for node, address in NODES.items() if _may_restart(found[address])]
+    return checks.exactly(NODES, told, "graceful restart with")
+
+
+def _may_restart(neighbor: Mapping[str, Any]) -> bool:
+    return str(neighbor["neighborCapabilities"].get("gracefulRestart", "")).lower().endswith("received")
 
 
 async def _bfd(walk: Walk) -> None:
