@@ -162,7 +162,7 @@ class Control:
         pace = Pace()
         while True:
             while not self._inputs.empty():
-                self._take(self._inputs.get_nowait())
+                await self._take(self._inputs.get_nowait())
             if self._decider.has_work:
                 self._step()
             elif await self._send():
@@ -182,12 +182,14 @@ class Control:
         timeout_s = max(0.0, min(deadlines) - now) if deadlines else None
         try:
             async with asyncio.timeout(timeout_s):
-                self._take(await self._inputs.get())
+                item = await self._inputs.get()
         except TimeoutError:
             self._see()
             self._depart()
+        else:
+            await self._take(item)
 
-    def _take(self, item: Input) -> None:
+    async def _take(self, item: Input) -> None:
         match item:
             case Connected(channel):
                 self._channel = channel
@@ -210,7 +212,9 @@ class Control:
             case Pod():
                 self._pod = item
             case _:
-                self._decider.take(item)
+                pace = Pace()
+                for _ in self._decider.taking(item):
+                    await pace.breathe()
                 self._depart()
                 self._problems.tell(self._decider.problems)
                 self._publisher.took(item)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
 from herald.announcement.desired import Desired
@@ -24,7 +25,7 @@ from herald.config.config import Config
 from herald.config.findings import ObjectKey
 from herald.config.problem import Problem
 from herald.config.resources import Resources
-from herald.store.cache import Cache, Touched
+from herald.store.cache import SLICE, Cache, Touched
 from herald.store.store import Changes
 
 HOSTNAME_LABEL = "kubernetes.io/hostname"
@@ -104,11 +105,16 @@ class Decider:
 
     def take(self, batch: Changes) -> None:
         """The store has told this."""
-        touched = self.cache.take(batch)
+        for _ in self.taking(batch):
+            pass
+
+    def taking(self, batch: Changes) -> Iterator[None]:
+        """The same in slices. Nothing else is to be asked or told before it has ended."""
+        touched = yield from self.cache.taking(batch)
         if self.has_synced:
             self._queue(touched)
         else:
-            self.upkeep.fill(self.cache.services.values(), self.cache.slices.values())
+            yield from self._fill()
             self.has_synced = True
         if touched.configuration or self._compiled is _NOT_COMPILED:
             before = self._compiled
@@ -153,6 +159,15 @@ class Decider:
             self._round = None
             self.is_ready = True
         return Step(change or Change(), view_before=self._view_before)
+
+    def _fill(self) -> Iterator[None]:
+        services, slices = iter(self.cache.services.values()), iter(self.cache.slices.values())
+        while some := tuple(islice(services, SLICE)):
+            self.upkeep.fill(some, ())
+            yield
+        while pieces := tuple(islice(slices, SLICE)):
+            self.upkeep.fill((), pieces)
+            yield
 
     def _queue(self, touched: Touched) -> None:
         for key in touched.services:

@@ -1,7 +1,8 @@
 """The objects that a watch has told of, by kind: what controller and speaker keep in memory."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from herald.api.bfd_profile import BFDProfile
 from herald.api.bgp_advertisement import BGPAdvertisement
@@ -21,6 +22,9 @@ from herald.config.resources import Resources
 from herald.store.store import Changes, ClusterObject, Synced
 
 T = TypeVar("T")
+
+SLICE: Final = 500
+"""Objects between two moments in which others may run: two milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,25 @@ class Cache:
 
     def take(self, batch: Changes) -> Touched:
         """Take a batch over. A `Synced` replaces everything."""
+        taking = self.taking(batch)
+        while True:
+            try:
+                next(taking)
+            except StopIteration as end:
+                touched: Touched = end.value
+                return touched
+
+    def taking(self, batch: Changes) -> Generator[None, None, Touched]:
+        """The same in slices of `SLICE` objects; to be read from only when it has ended."""
         services: dict[NamespacedName, None] = {}
         slices: dict[NamespacedName, None] = {}
         others: set[ObjectKey] = set()
         for key in () if isinstance(batch, Synced) else batch.deleted:
             self._remove(key, services, slices, others)
         present = Cache() if isinstance(batch, Synced) else self
-        for item in batch.objects:  # ten thousands of them at the start: nothing is made twice
+        for number, item in enumerate(batch.objects, 1):  # ten thousands of them at the start: nothing is made twice
+            if number % SLICE == 0:
+                yield
             if isinstance(item, Service):
                 name = item.key
                 present.services[name] = item
