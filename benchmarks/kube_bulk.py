@@ -22,6 +22,7 @@ from herald.lab.process import PROMPT, inside
 
 SPEAKER_PATIENCE_S = 60.0
 READY_S = 5.0
+READY_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _in_one_go(stand: Stand, found: Found, size: Size, patience_s: float) -> Non
     kube_seed.put(stand.server, "endpointslices", bulk.endpoint_slices(size.many, NODE))
     kube_seed.put(stand.server, "ipaddresses", kube_seed.cluster_ips(size.many))
     running = [stand.contestant.controller(stand).pid, stand.contestant.speaker(stand).pid]
-    stand.writes.wait_calm(READY_S + 10)
+    stand.writes.wait_calm(READY_WITHIN_S)
     used = _used(running)
     stand.say(f"{size.many:,} Services in one go")
     began = time.monotonic()

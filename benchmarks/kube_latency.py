@@ -3,6 +3,10 @@
 The clock begins when the request leaves for the API server, so that what the API server itself needs to take it counts
 as well. Other Services stand there. With unrest, 50 changes per second are made to these and to their EndpointSlices.
 Services that are made stay, since MetalLB writes all others anew when one is deleted.
+
+Of the time to a route 50 ms are FRR's: its BGP daemon holds what it has received for so long before it looks at it. Under
+unrest MetalLB writes a status for each change of a Service, as the API server adds `ipMode` to what MetalLB compares
+with; its client may send 20 requests a second, so the queue becomes longer as long as there is unrest.
 """
 
 import random

@@ -23,15 +23,15 @@ class Size:
 
 FULL = Size(
     standing=100,
-    created=100,
-    turned=60,
+    created=80,
+    turned=50,
     many=10_000,
     quiet_s=30,
-    pace_s=0.2,
-    round_s=45,
+    pace_s=0.15,
+    round_s=30,
     patience_s=90,
     peer_patience_s=20,
 )
 SMALL = Size(
-    standing=50, created=30, turned=20, many=500, quiet_s=10, pace_s=0.2, round_s=45, patience_s=60, peer_patience_s=10
+    standing=50, created=30, turned=20, many=500, quiet_s=10, pace_s=0.15, round_s=30, patience_s=60, peer_patience_s=10
 )

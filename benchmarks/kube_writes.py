@@ -16,7 +16,8 @@ POLICY = {
 """Every write, and who it was."""
 
 ITS_OWN = "system:apiserver"
-CALM_S = 5.0
+CALM_S = 12.0
+"""Longer than the ten seconds that Herald gives the counters within a status before it writes them again."""
 
 
 @dataclass
@@ -36,7 +37,7 @@ class WriteLog:
         return Counter(_kind(event) for event in map(json.loads, complete.splitlines()) if _counts(event))
 
     def wait_calm(self, within: float) -> float | None:
-        """Wait until nothing was written for five seconds; when the last write was, or None if they do not end."""
+        """Wait until nothing was written for twelve seconds; when the last write was, or None if they do not end."""
         deadline = time.monotonic() + within
         self.fresh()
         last = time.monotonic()
