@@ -1,7 +1,7 @@
 """What both ends say about intervals, and what follows: RFC 5880 §6.8.2 to §6.8.4, and poll sequences, §6.5.
 
     what we say                     what holds meanwhile
-    desired_min_tx grows            the old one for sending, until the other end has confirmed (it may detect by it)
+    desired_min_tx grows, while up  the old one for sending, until the other end has confirmed (it may detect by it)
     required_min_rx shrinks         the old one for detection, until the other end has confirmed (it may send by it)
     anything else                   at once
 
@@ -46,11 +46,8 @@ class Timing:
         if (desired_min_tx_us, required_min_rx_us) == (self.desired_min_tx_us, self.required_min_rx_us):
             return False
         self.desired_min_tx_us, self.required_min_rx_us = desired_min_tx_us, required_min_rx_us
-        if up and known:
-            self._tx_in_force_us = min(self._tx_in_force_us, desired_min_tx_us)
-            self._rx_in_force_us = max(self._rx_in_force_us, required_min_rx_us)
-        else:
-            self._tx_in_force_us, self._rx_in_force_us = desired_min_tx_us, required_min_rx_us
+        self._tx_in_force_us = min(self._tx_in_force_us, desired_min_tx_us) if up and known else desired_min_tx_us
+        self._rx_in_force_us = max(self._rx_in_force_us, required_min_rx_us) if known else required_min_rx_us
         if known:
             self._again, self.polling = self.polling or self._again, True
             self.polls += not self._again
