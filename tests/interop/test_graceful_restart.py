@@ -275,7 +275,7 @@ async def test_a_refresh_is_marked_and_costs_no_route() -> None:
             await until(daemon, {ONE: False, TWO: False}, "both routes are there")
             router.vtysh(f"clear bgp {HERALD} soft in")
             await asyncio.to_thread(
-                eventually, lambda: "EoRR for IPv4 Unicast" in router.log or "rcvd EoRR" in router.log, "the end mark"
+                eventually, lambda: "rcvd route-refresh (EoRR) for IPv4/unicast" in router.log, "the end mark"
             )
             assert daemon.paths() == {"192.168.1.201/32": False, "192.168.1.202/32": False}
             (summary,) = json.loads(await speaker.show("bgp summary"))["data"]

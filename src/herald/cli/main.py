@@ -28,6 +28,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "speaker": "Announce addresses from this node.",
         "standalone": "Controller and speaker in one, on a folder of manifests.",
     },
+    "Operate": {
+        "drain": "Take a node out of service in good order, before a reboot.",
+    },
     "Look at what runs": {
         "show": "The local speaker, live: sessions, routes, Layer 2, members.",
         "vtysh": "FRR's show commands, answered by the local speaker.",

@@ -83,6 +83,30 @@ def summary(path: Path | None, node_name: str | None, output: Format) -> None:
 
 
 @bgp.command()
+@click.argument("peer", required=False)
+@where_options
+def neighbors(peer: str | None, path: Path | None, node_name: str | None, output: Format) -> None:
+    """The sessions in detail, or the one of PEER.
+
+    The capabilities of both ends, each family's routes, graceful restart, and what went wrong.
+
+    \b
+    Examples:
+      herald show bgp neighbors
+      herald show bgp neighbors router-1 -o json | jq '.data[0].gracefulRestart'
+    """
+    from herald.cli.show_neighbors import neighbors as pieces
+
+    answer = ask("bgp summary", path, node_name)
+    if peer is not None:
+        known = [each["peer"] for each in answer["data"]]
+        answer["data"] = [each for each in answer["data"] if each["peer"] == peer]
+        if not answer["data"]:
+            _give_up(f"this node has no BGP session with {peer}; it has {', '.join(known) or 'none'}")
+    print_answer(output, lambda: pieces(answer["data"]), lambda: answer | {"show": "bgp neighbors"})
+
+
+@bgp.command()
 @where_options
 def routes(path: Path | None, node_name: str | None, output: Format) -> None:
     """The routes wished for towards each peer.
@@ -157,8 +181,7 @@ def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, An
     """The speaker's answer. Ends the process with exit code 2 if there is none."""
     found = path or _named(node_name) or _only_socket()
     try:
-        line = _exchange(found, json.dumps({"show": question}).encode() + b"\n")
-        answer = json.loads(line)
+        answer = exchange(found, question)
     except (FileNotFoundError, ConnectionRefusedError):
         _give_up(f"no speaker runs behind {found}; start one with `herald speaker`, or name its socket with --socket")
     except PermissionError:
@@ -176,13 +199,14 @@ def _route_order(route: dict[str, Any]) -> tuple[str, int, int, int]:
     return route["peer"], prefix.version, int(prefix.network_address), prefix.prefixlen
 
 
-def _exchange(path: Path, question: bytes) -> bytes:
+def exchange(path: Path, question: str) -> Any:
+    """The speaker's answer, whatever it is. Raises OSError, and ValueError for what is not JSON."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE_S)
         connection.connect(str(path))
-        connection.sendall(question)
+        connection.sendall(json.dumps({"show": question}).encode() + b"\n")
         with connection.makefile("rb") as answer:
-            return answer.readline()
+            return json.loads(answer.readline())
 
 
 def _named(node_name: str | None) -> Path | None:

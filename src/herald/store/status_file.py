@@ -7,7 +7,8 @@
       loadBalancer:
         ingress: [{ip: 192.168.1.200}]
 
-What stands there is laid over the object when it is read: annotations are merged, `status` replaces.
+What stands there is laid over the object when it is read: annotations are merged, `status` replaces. A file without
+`status` (`herald drain` writes such for a Node) leaves the object's own.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ _KINDS_BY_FILE_NAME = {kind.lower(): kind for kind in KINDS}
 class Overlay:
     """What a status file says."""
 
-    status: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] | None = field(default_factory=dict)
     annotations: Mapping[str, str | None] = field(default_factory=dict)
 
     def patched(self, patch: StatusPatch) -> "Overlay":
@@ -54,7 +55,9 @@ def key_of(path: Path) -> ObjectKey | None:
 
 
 def encode(overlay: Overlay) -> bytes:
-    content = {"metadata": {"annotations": dict(overlay.annotations)}, "status": dict(overlay.status)}
+    content: dict[str, Any] = {"metadata": {"annotations": dict(overlay.annotations)}}
+    if overlay.status is not None:
+        content["status"] = dict(overlay.status)
     return yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=True).encode()
 
 
@@ -73,7 +76,7 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 class _StatusFile(msgspec.Struct, frozen=True):
     metadata: _Metadata = _Metadata()
-    status: dict[str, Any] = {}
+    status: dict[str, Any] | None = None
 
 
 def _to_overlay(read: _StatusFile) -> Overlay:
@@ -86,7 +89,7 @@ def laid_over(item: ClusterObject, overlay: Overlay) -> ClusterObject:
     kept = {name: value for name, value in annotations.items() if value is not None}
     changes: dict[str, Any] = {"metadata": msgspec.structs.replace(item.metadata, annotations=kept)}
     status = next((entry for entry in msgspec.structs.fields(item) if entry.name == "status"), None)
-    if status is not None:
+    if status is not None and overlay.status is not None:
         try:
             changes["status"] = msgspec.convert(overlay.status, status.type) if overlay.status else status.default
         except msgspec.ValidationError as error:

@@ -1,0 +1,148 @@
+"""Where a Node is annotated and its announcements are looked up: a cluster, or a folder of manifests.
+
+cluster    PATCH of the Node; ServiceL2Status and ServiceBGPStatus say what it still announces
+folder     DIR/.herald/status/node..NAME.yaml, laid over the Node's manifest; the speaker's socket, if it is on this
+           host, says what it still announces
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from herald.api import scheme
+from herald.cli.show import exchange
+from herald.cluster.node import DRAIN_ANNOTATION, Node
+from herald.config.findings import ObjectKey
+from herald.config.nearest import suggestion
+from herald.speaker import run_directory
+from herald.store import durable, status_file
+from herald.store.folder import Layout
+from herald.store.kubernetes.client import ApiClient, ApiError
+from herald.store.manifest_file import read_manifest
+from herald.store.status_file import Overlay, StatusFileError
+from herald.store.store import StoreError
+
+_STATUS_KINDS: Mapping[str, str] = {"ServiceL2Status": "layer2", "ServiceBGPStatus": "bgp"}
+_NOT_FOUND = 404
+
+
+class PlaceError(Exception):
+    """The Node cannot be annotated; the words are for people."""
+
+
+class Place(Protocol):
+    """See the head of the module."""
+
+    async def annotate(self, node: str, wish: str | None) -> None:
+        """Put the drain annotation on the Node, or take it off. Raises PlaceError."""
+        ...
+
+    async def announced(self, node: str) -> tuple[str, ...] | None:
+        """What the node still announces, in words; None if nobody can tell from here."""
+        ...
+
+
+class Cluster:
+    """By way of an API server."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def annotate(self, node: str, wish: str | None) -> None:
+        """See `Place.annotate`."""
+        try:
+            await self._client.patch(f"/api/v1/nodes/{node}", {"metadata": {"annotations": {DRAIN_ANNOTATION: wish}}})
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise PlaceError(str(error)) from error
+            raise PlaceError(await self._unknown(node)) from error
+        except StoreError as error:
+            raise PlaceError(str(error)) from error
+
+    async def announced(self, node: str) -> tuple[str, ...] | None:
+        """See `Place.announced`."""
+        found: list[str] = []
+        for kind in scheme.KINDS:
+            if kind.kind in _STATUS_KINDS:
+                try:
+                    listed = msgspec.json.decode(await self._client.get(kind.path))
+                except StoreError:
+                    return None
+                found += [_words(_STATUS_KINDS[kind.kind], item["status"]) for item in _of(node, listed)]
+        return tuple(sorted(found))
+
+    async def _unknown(self, node: str) -> str:
+        try:
+            listed = msgspec.json.decode(await self._client.get("/api/v1/nodes"))
+        except StoreError as error:
+            return str(error)
+        names = [item["metadata"]["name"] for item in listed["items"]]
+        return f'the cluster has no Node "{node}"{suggestion(node, names)}'
+
+
+def _of(node: str, listed: Any) -> list[Any]:
+    return [item for item in listed["items"] if item.get("status", {}).get("node") == node]
+
+
+def _words(protocol: str, status: Mapping[str, str]) -> str:
+    return f"{status['serviceNamespace']}/{status['serviceName']} by {protocol}"
+
+
+class Folder:
+    """By way of the folder that the speakers watch."""
+
+    def __init__(self, directory: Path) -> None:
+        self._layout = Layout(directory.absolute())
+
+    async def annotate(self, node: str, wish: str | None) -> None:
+        """See `Place.annotate`."""
+        await asyncio.to_thread(self._annotate, node, wish)
+
+    async def announced(self, node: str) -> tuple[str, ...] | None:
+        """See `Place.announced`."""
+        sockets = [folder / f"{node}.sock" for folder in run_directory.candidates()]
+        path = next((each for each in sockets if each.exists()), None)
+        if path is None:
+            return None
+        try:
+            layer2 = await asyncio.to_thread(exchange, path, "l2")
+            routes = await asyncio.to_thread(exchange, path, "bgp routes")
+        except (OSError, ValueError):
+            return None
+        held = [f"{one['ip']} by layer2" for one in layer2["data"]["holdings"]]
+        return tuple(sorted({*held, *(f"{one['prefix']} by bgp" for one in routes["data"])}))
+
+    def _annotate(self, node: str, wish: str | None) -> None:
+        nodes = self._nodes()
+        if node not in nodes:
+            raise PlaceError(self._unknown(node, nodes))
+        path = self._layout.statuses / status_file.file_name(ObjectKey(Node.__name__, "", node))
+        try:
+            before = status_file.decode(path.read_bytes()) if path.exists() else Overlay(status=None)
+            annotations = {**before.annotations, DRAIN_ANNOTATION: wish}
+            durable.write_whole(path, status_file.encode(Overlay(before.status, annotations)))
+        except OSError as error:
+            raise PlaceError(f"{error.filename}: {error.strerror}") from error
+        except StatusFileError as error:
+            raise PlaceError(f"{path}: {error}") from error
+
+    def _nodes(self) -> list[str]:
+        """The names of the Nodes that the manifests have."""
+        try:
+            paths = [path for path in sorted(self._layout.directory.rglob("*")) if self._layout.is_manifest(path)]
+            readings = [read_manifest(path.read_bytes(), path) for path in paths if path.is_file()]
+        except OSError as error:
+            raise PlaceError(f"{error.filename}: {error.strerror}") from error
+        return [key.name for reading in readings for key in reading.objects if key.kind == Node.__name__]
+
+    def _unknown(self, node: str, known: list[str]) -> str:
+        where = self._layout.directory
+        if known:
+            return f'{where} has no Node "{node}"{suggestion(node, known)}'
+        return (
+            f"{where} has no Node, so there is nothing to mark; add one, and it can be drained:\n"
+            f"  {{apiVersion: v1, kind: Node, metadata: {{name: {node}, labels: {{kubernetes.io/hostname: {node}}}}}}}"
+        )
