@@ -1,12 +1,15 @@
 """What a speaker records as Kubernetes events, in MetalLB's words where it has some.
 
 on the Service        nodeAssigned         this node began to announce it, by one protocol
-                      announceFailed       this node won its address and has no interface to answer on
+                      announceFailed       this node won its address and has no interface to answer on, or has no BGP
+                                           session that is up
                       notAnnounced         nobody announces it, and why; one speaker says so for all
 in Herald's namespace BGPSessionUp/Down    about the BGPPeer
                       BFDSessionUp/Down    the same
                       LeaderChanged        about the ServiceL2Status of the node that took over
 """
+
+from typing import Final
 
 from herald.allocator.convergence import EventType
 from herald.announcement.reason import Protocol, Reason
@@ -17,11 +20,19 @@ from herald.store.store import Event, service_key
 
 _BFD_UP = "Up"
 
+BGP: Final = Protocol.BGP
+
 
 def node_assigned(service: NamespacedName, node: NodeName, protocol: Protocol) -> Event:
     """This node announces the service from now on."""
     message = f'announcing from node "{node}" with protocol "{protocol.value}"'
     return Event(service_key(service), EventType.NORMAL, "nodeAssigned", message)
+
+
+def no_session(service: NamespacedName, node: NodeName, why: str) -> Event:
+    """This node is to announce the service, and has no session that is up to do it by; `why` has a clause for each."""
+    message = f'node "{node}" cannot announce with protocol "{BGP.value}", no session is up: {why} (noSession)'
+    return Event(service_key(service), EventType.WARNING, "announceFailed", message)
 
 
 def announce_failed(service: NamespacedName, address: object, node: NodeName, reason: str) -> Event:

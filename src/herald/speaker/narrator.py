@@ -17,7 +17,7 @@ from herald.announcement.reason import Code, Protocol, Reason
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
-from herald.engine.link import UnansweredHolding
+from herald.engine.link import SessionFact, UnansweredHolding
 from herald.net.ip_family import IPAddress
 from herald.speaker import acceptance, happening
 from herald.speaker.decider import Decider, Step
@@ -49,6 +49,7 @@ class Narrator:
         self._silent: dict[NamespacedName, tuple[Reason, bool]] = {}
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
+        self._up: frozenset[str] = frozenset()
         self._about_secrets = ProblemEvents()
         self._hinted: set[IPAddress] = set()
 
@@ -76,6 +77,10 @@ class Narrator:
             self._logger.warning(text, extra={"event": "announceFailed", "ip": str(one.address), "reason": one.reason})
             self._tell_failed(one)
         self._unanswered = present
+
+    def note_sessions(self, sessions: Iterable[SessionFact]) -> None:
+        """The engine sees these."""
+        self._up = frozenset(session.peer for session in sessions if session.established)
 
     @property
     def has_more(self) -> bool:
@@ -111,6 +116,8 @@ class Narrator:
                 # People look for `announce` to learn which peer receives what.
                 fields["announcedTo"] = peers
                 text += f" to {_listed(peers)}"
+                if self._up.isdisjoint(peers):
+                    text += ", once a session is up"
             self._logger.info(text, extra={**fields, "event": "serviceAnnounced"})
             self._hint_at_acceptance(verdict)
         else:

@@ -18,9 +18,10 @@ from herald.announcement.reason import Protocol
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.speaker import happening, status_document
 from herald.speaker.own_objects import kind_of
+from herald.speaker.pledges import Pledges
 from herald.speaker.ration import Ration
 from herald.speaker.status_book import Action, Remove, Slot, StatusBook, Write
-from herald.speaker.status_object import SessionReport, StatusKind, labels, object_name
+from herald.speaker.status_object import SessionReport, StatusKind, label_value, labels, object_name
 from herald.speaker.superseded import Superseded
 from herald.store.kubernetes.client import ApiError
 from herald.store.kubernetes.objects import Objects, Owner
@@ -34,7 +35,6 @@ COMPLAIN_EVERY_S: Final = 60.0
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
 _UNPROCESSABLE: Final = 422
-_PROTOCOLS: Final = {StatusKind.LAYER2: Protocol.LAYER2, StatusKind.BGP: Protocol.BGP}
 
 _log: Final = logging.getLogger("herald.speaker.status")
 
@@ -63,6 +63,7 @@ class StatusWriter:
         self._has_swept = False
         self._stirred = asyncio.Event()
         self._ration = Ration(PER_SECOND, BURST)
+        self._pledges = Pledges(node, self._report_of)
         self._complained_at: float | None = None
 
     def stir(self) -> None:
@@ -82,6 +83,7 @@ class StatusWriter:
                     self._complain(str(error))
                     await self._make_room(action, error)
                     await self._pause(error)
+            self._tell_of_pledges()
             await self._sweep()
 
     async def _pause(self, error: StoreError) -> None:
@@ -101,7 +103,8 @@ class StatusWriter:
             self._complain(str(error))
 
     async def _wait(self) -> None:
-        times = [time for time in (self._book.deadline(), self._superseded.deadline()) if time is not None]
+        deadlines = (self._book.deadline(), self._superseded.deadline(), self._pledges.deadline())
+        times = [time for time in deadlines if time is not None]
         timeout_s = max(0.0, min(times) - monotonic()) if times else None
         try:
             async with asyncio.timeout(timeout_s):
@@ -165,13 +168,25 @@ class StatusWriter:
 
     def _tell_of(self, action: Write) -> None:
         match action:
-            case Write(Slot(StatusKind.LAYER2 | StatusKind.BGP as kind, subject), before=None):
-                service = NamespacedName.parse(subject)
-                self._tell(happening.node_assigned(service, self._node, _PROTOCOLS[kind]))
-                if kind is StatusKind.LAYER2:
-                    self._superseded.expect(subject)
+            case Write(Slot(StatusKind.LAYER2, subject), before=None):
+                self._tell(happening.node_assigned(NamespacedName.parse(subject), self._node, Protocol.LAYER2))
+                self._superseded.expect(subject)
+            case Write(Slot(StatusKind.BGP, subject), tuple() as peers, before=None):
+                self._pledges.want(NamespacedName.parse(subject), peers, monotonic())
             case Write(essence=SessionReport() as now, before=before):
                 report = before if isinstance(before, SessionReport) else None
-                event = happening.session_event(self._namespace, self._node, report, now)
-                if event is not None:
-                    self._tell(event)
+                for what in (happening.bfd_event, happening.session_event):
+                    event = what(self._namespace, self._node, report, now)
+                    if event is not None:
+                        self._tell(event)
+
+    def _tell_of_pledges(self) -> None:
+        for service in self._pledges.services():
+            peers = self._book.wanted(Slot(StatusKind.BGP, str(service)))
+            self._pledges.change(service, peers if isinstance(peers, tuple) else ())
+        for event in self._pledges.due(monotonic()):
+            self._tell(event)
+
+    def _report_of(self, peer: str) -> SessionReport | None:
+        report = self._book.wanted(Slot(StatusKind.SESSION, label_value(peer)))
+        return report if isinstance(report, SessionReport) else None
