@@ -191,7 +191,9 @@ def test_an_api_server_that_was_away_finds_everything_as_it_was_and_news_are_ser
         assert {name: ips for name, ips in stand.shown().items() if name != "late"} == before
 
 
-def test_the_secret_of_the_group_is_made_once_and_belongs_to_the_deployment(cluster: ApiServer, tmp_path: Path) -> None:
+def test_the_secret_of_the_group_is_made_once_and_again_when_somebody_deletes_it(
+    cluster: ApiServer, tmp_path: Path
+) -> None:
     stand = Stand(cluster, tmp_path)
     template = {
         "metadata": {"labels": {"app": "x"}},
@@ -217,3 +219,6 @@ def test_the_secret_of_the_group_is_made_once_and_belongs_to_the_deployment(clus
         comes_true(lambda: bool(process.lines("leading")), "a leader")
         time.sleep(1)
         assert cluster.request("GET", f"{path}/memberlist") == secret
+        cluster.request("DELETE", f"{path}/memberlist")
+        comes_true(lambda: "memberlist" in secrets(), "the Secret, again")
+        assert cluster.request("GET", f"{path}/memberlist")["data"] == secret["data"]

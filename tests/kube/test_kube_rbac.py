@@ -218,7 +218,7 @@ async def answer_vtysh(place: Place) -> None:
 async def make_the_groups_secret(place: Place) -> None:
     """When there is none."""
     place.remove(f"/api/v1/namespaces/{NAMESPACE}/secrets/{MEMBERLIST}")
-    await group_secret.keep_trying(place.client, NAMESPACE, MEMBERLIST, DEPLOYMENT)
+    await group_secret.keep(place.client, NAMESPACE, MEMBERLIST, DEPLOYMENT)
 
 
 async def write_own_objects(place: Place) -> None:

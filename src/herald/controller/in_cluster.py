@@ -146,7 +146,7 @@ class Replica:
                 tasks.create_task(PeerCounter(self.client, self.feed, namespace).run())
                 tasks.create_task(SilentStatuses(self.client, namespace).run())
                 if given.ml_secret_name:
-                    wanted = group_secret.keep_trying(self.client, namespace, given.ml_secret_name, given.deployment)
+                    wanted = group_secret.keep(self.client, namespace, given.ml_secret_name, given.deployment)
                     tasks.create_task(wanted)
         finally:
             self._assigner = self._teller = None
