@@ -30,8 +30,19 @@ def _family(name: str, sent: int, next_hop: str | None, *, negotiated: bool) -> 
         "pending": 0,
         "received": 0,
         "nextHop": next_hop if negotiated else None,
+        "endOfRIBSent": negotiated,
+        "endOfRIBReceived": negotiated,
         "reason": None,
     }
+
+
+_RESTART = {"restartTime": 120, "restarting": True, "notification": True, "families": {}}
+_AGREED = {"offered": _RESTART, "received": _RESTART, "kept": [], "notification": True}
+
+
+def _capabilities(family: str, *own: str) -> list[str]:
+    both = ["route-refresh", "enhanced-route-refresh", "extended-message", "graceful-restart helper"]
+    return [f"multiprotocol {family}", *both, *own]
 
 
 def _session(name: str, address: str, asn: int, family: str, messages: dict[str, int] | None) -> dict[str, Any]:
@@ -57,7 +68,14 @@ def _session(name: str, address: str, asn: int, family: str, messages: dict[str,
         "updatesWithErrors": 0,
         "messagesIn": messages or {},
         "messagesOut": messages or {},
-        "capabilities": {"offered": ["four-octet-as 64500"], "received": [f"four-octet-as {asn}"]},
+        "capabilities": {
+            "offered": _capabilities(family, f"four-octet-as {64500}", "fqdn node-1"),
+            "received": _capabilities(family, "route-refresh-cisco", f"four-octet-as {asn}", "fqdn router"),
+        },
+        "shortSessions": 0,
+        "gracefulRestart": {"offered": _RESTART, "received": _RESTART, "kept": [], "notification": True}
+        if up
+        else None,
         "neighbor": {
             "address": address,
             "port": 179,

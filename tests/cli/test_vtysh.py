@@ -20,7 +20,6 @@ ANSWERS: dict[str, Callable[[], Any]] = {"bgp summary": lambda: SESSIONS, "bgp r
 STATE: State = state("node-1", SESSIONS, ROUTES)
 
 UNKNOWN_TO_HERALD = {
-    "hostname",
     "lastUpdate",
     "localRole",
     "remoteRole",
@@ -29,8 +28,11 @@ UNKNOWN_TO_HERALD = {
     "bgpInUpdateElapsedTimeMsecs",
     "bgpTimerConfiguredConditionalAdvertisementsSec",
     "extendedOptionalParametersLength",
-    "neighborCapabilities",
-    "gracefulRestartInfo",
+    "addPath",
+    "longLivedGracefulRestart",
+    "longLivedGracefulRestartByPeer",
+    "endOfRibSentAfterUpdate",
+    "timers",
     "capabilitySent",
     "capabilityRecv",
     "minBtwnAdvertisementRunsTimerMsecs",
@@ -53,7 +55,7 @@ OURS = {"desc", "nbrDesc", "hostname"}
 VERSIONS = {
     "tableVersion", "bgpTableVersion", "version", "ribCount", "ribMemory", "peerMemory", "peerUptime", "peerUptimeMsec",
     "peerUptimeEstablishedEpoch", "bgpTimerUpMsec", "bgpTimerUpString", "bgpTimerUpEstablishedEpoch", "nextHop",
-    "nextHopGlobal", "nexthopGlobal", "portForeign",
+    "nextHopGlobal", "nexthopGlobal", "portForeign", "localGrMode",
 }  # fmt: skip
 """Keys whose values are of the moment, or of a thing that Herald has no notion of."""
 
@@ -197,6 +199,7 @@ async def test_every_line_about_a_neighbor_is_one_that_frr_prints(tmp_path: Path
         " Description: internet",
         "  4 sent prefixes, 4 wanted",
         "  Last reset never",
+        "    Local GR Mode: Helper",
         "Local host: 10.50.0.2",
         "Foreign host: 10.50.0.1, Foreign port: 179",
     }

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from herald.cli.vtysh import capabilities
 from herald.cli.vtysh.state import Entry, Neighbor, Path, State
 from herald.cli.vtysh.text import unspecified, uptime
 
@@ -47,6 +48,7 @@ def _peer(one: Neighbor, version: int) -> Document:
     family, seconds = one.family(version), one.up_for
     since = {} if not one.is_established else {"peerUptimeEstablishedEpoch": _epoch(seconds)}
     return {
+        **capabilities.hostname(one),
         "desc": one.description,
         "remoteAs": one.remote_asn,
         "localAs": one.document["localASN"],
@@ -164,7 +166,7 @@ def entry(state: State, found: Entry) -> Document:
     return {
         "prefix": str(found.prefix),
         "version": 0,
-        "advertisedTo": {one.address: {"hostname": one.name} for one in found.told},
+        "advertisedTo": {one.address: {"hostname": one.name} | capabilities.hostname(one) for one in found.told},
         "paths": [_path(state, found, path, is_best=number == 0) for number, path in enumerate(found.paths)],
     }
 
@@ -227,9 +229,11 @@ def _neighbor(state: State, one: Neighbor) -> Document:
         "remoteRouterId": document["routerID"] or "0.0.0.0",  # noqa: S104
         "localRouterId": state.router_id,
         "bgpState": document["state"],
+        **capabilities.hostname(one),
         **_timers(one),
         "bgpTimerConfiguredHoldTimeMsecs": ends["holdTime"] * 1000,
         "bgpTimerConfiguredKeepAliveIntervalMsecs": keepalive * 1000,
+        **capabilities.document(one),
         "messageStats": {
             "depthInq": 0,
             "depthOutq": sum(one.family(version)["pending"] for version in (4, 6)),

@@ -7,6 +7,7 @@ peer's host name, is left out.
 from collections.abc import Iterator
 
 from herald import __version__
+from herald.cli.vtysh import capabilities
 from herald.cli.vtysh.state import Entry, Neighbor, Path, State
 
 DAY, WEEK, YEAR = 86_400, 604_800, 31_536_000
@@ -21,18 +22,6 @@ RPKI validation codes: V valid, I invalid, N Not found
 
    Network          Next Hop            Metric LocPrf Weight Path"""
 _NO_INSTANCE = "% BGP instance not found"
-_CAPABILITIES = {
-    "four-octet-as": "4 Byte AS",
-    "extended-message": "Extended Message",
-    "route-refresh": "Route refresh",
-    "enhanced-route-refresh": "Enhanced Route Refresh",
-    "multiprotocol ipv4-unicast": "Address Family IPv4 Unicast",
-    "multiprotocol ipv6-unicast": "Address Family IPv6 Unicast",
-    "graceful-restart": "Graceful Restart Capability",
-    "long-lived-graceful-restart": "Long-lived Graceful Restart",
-    "fqdn": "Hostname Capability",
-    "add-path": "AddPath",
-}
 MESSAGES = (
     ("Opens", "open"),
     ("Notifications", "notification"),
@@ -179,25 +168,12 @@ def neighbor(state: State, one: Neighbor) -> str:
         f"  BGP state = {document['state']}{up}",
         f"  Hold time is {hold} seconds, keepalive interval is {keepalive:g} seconds",
         f"  Configured hold time is {ends['holdTime']} seconds, keepalive interval is {configured_keepalive} seconds",
-        *_capabilities(one),
+        *capabilities.lines(one),
         *_statistics(one),
         *(line for version in (4, 6) if one.carries(version) for line in _family(one, version)),
         *_connection(one),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _capabilities(one: Neighbor) -> Iterator[str]:
-    offered, received = (_titles(one.document["capabilities"][way]) for way in ("offered", "received"))
-    if one.is_established:
-        yield "  Neighbor capabilities:"
-        for title in dict.fromkeys((*offered, *received)):
-            ways = [word for word, titles in (("advertised", offered), ("received", received)) if title in titles]
-            yield f"    {title}: {' and '.join(ways)}"
-
-
-def _titles(texts: list[str]) -> list[str]:
-    return [_CAPABILITIES.get(text, _CAPABILITIES.get(text.split(" ")[0], text)) for text in texts]
 
 
 def _statistics(one: Neighbor) -> Iterator[str]:
