@@ -33,26 +33,26 @@ def run(*command: str) -> str:
 
 @dataclass
 class FrrRouter:
-    """bgpd without a zebra: it takes routes in and shows them, and leaves the kernel alone."""
+    """bgpd, which takes routes in and shows them and leaves the kernel alone, and a zebra that tells it of interfaces.
+
+    Without zebra, bgpd 8.4 takes an UPDATE with a link-local next hop beside the global one for a malformed one.
+    """
 
     namespace: str
     herald_namespace: str
     directory: Path
     process: subprocess.Popen[str] = field(init=False)
+    zebra: subprocess.Popen[str] = field(init=False)
 
     def start(self, config: str) -> None:
+        (self.directory / "zebra.conf").write_text("hostname router\n")
         (self.directory / "bgpd.conf").write_text(config)
         (self.directory / "vtysh.conf").write_text("")
         for path in self.directory.iterdir():
             shutil.chown(path, "frr", "frr")
-        here = str(self.directory)
-        files = ["--vty_socket", here, "-i", f"{here}/bgpd.pid", "-f", f"{here}/bgpd.conf"]
-        bgpd = ["/usr/lib/frr/bgpd", "-Z", "-n", "-A", "127.0.0.1", "--log", "stdout", *files]
-        with (self.directory / "bgpd.log").open("w") as log:
-            self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace, *bgpd], stdout=log, stderr=subprocess.STDOUT, text=True
-            )
-        eventually(lambda: (self.directory / "bgpd.vty").exists(), "bgpd opens its control socket")
+        self.zebra = self._start("zebra")
+        eventually(lambda: (self.directory / "zserv.api").exists(), "zebra opens its socket")
+        self.process = self._start("bgpd", "-n")
 
     def vtysh(self, *commands: str) -> str:
         arguments = [argument for command in commands for argument in ("-c", command)]
@@ -69,8 +69,19 @@ class FrrRouter:
         return (self.directory / "bgpd.log").read_text()
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
+        for process in (self.process, self.zebra):
+            process.terminate()
+            process.wait(10)
+
+    def _start(self, program: str, *more: str) -> subprocess.Popen[str]:
+        here = str(self.directory)
+        files = ["--vty_socket", here, "-z", f"{here}/zserv.api", "-i", f"{here}/{program}.pid"]
+        files += ["-f", f"{here}/{program}.conf", "-A", "127.0.0.1", "--log", "stdout"]
+        command = ["ip", "netns", "exec", self.namespace, f"/usr/lib/frr/{program}", *files, *more]
+        with (self.directory / f"{program}.log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
+        eventually(lambda: (self.directory / f"{program}.vty").exists(), f"{program} opens its control socket")
+        return process
 
 
 class NamespaceLoop:
