@@ -82,9 +82,22 @@ def test_completion_of_commands_works_without_importing_them() -> None:
 def test_called_as_a_kubectl_plugin_it_speaks_of_kubectl(tmp_path: Path) -> None:
     plugin = tmp_path / "kubectl-herald"
     plugin.write_text(f"#!{sys.executable}\nfrom herald.cli.main import main\nmain()\n")
-    done = subprocess.run([sys.executable, str(plugin), "plan"], capture_output=True, text=True, check=False)
+    words = ["plan", "-o", "nope"]
+    done = subprocess.run([sys.executable, str(plugin), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Usage: kubectl herald plan" in done.stderr
+
+
+@pytest.mark.parametrize(("command", "code"), [(("plan",), 2), (("lint",), 2), (("explain", "svc", "web"), 3)])
+def test_called_as_a_kubectl_plugin_without_files_it_asks_the_cluster(
+    tmp_path: Path, command: tuple[str, ...], code: int
+) -> None:
+    plugin = tmp_path / "kubectl-herald"
+    plugin.write_text(f"#!{sys.executable}\nfrom herald.cli.main import main\nmain()\n")
+    words = [sys.executable, str(plugin), *command, "--kubeconfig", str(tmp_path / "none")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "the cluster cannot be read" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "diff", "lint", "explain", "crds"])
@@ -98,7 +111,7 @@ def test_every_help_text_has_an_example(command: str) -> None:
     ("args", "sentence"),
     [
         (("nope",), "No such command 'nope'"),
-        (("plan",), "Missing option '-f'"),
+        (("plan",), "say what to read: -f PATH for manifests, or --live"),
         (("plan", "-f", "/does/not/exist"), "/does/not/exist: there is no such file or folder"),
         (("plan", "-f", "GOOD", "-o", "xml"), "'xml' is not one of"),
         (("diff", "-f", "GOOD"), "-f is needed exactly twice"),

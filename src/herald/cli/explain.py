@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from herald.cli.inputs import file_help, file_option, read_plan, settings, settings_options
+from herald.cli.inputs import Source, file_help, read_plan, settings, settings_options, source_options
 from herald.cli.output import Format, output_option, show
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def _unusable() -> Iterator[None]:
 @click.command(cls=Explain)
 @click.argument("subject", type=click.Choice(SUBJECTS))
 @click.argument("name")
-@file_option(file_help)
+@source_options(file_help)
 @output_option
 @settings_options
-def explain(subject: str, name: str, paths: tuple[str, ...], output: Format, **options: Any) -> None:
+def explain(subject: str, name: str, output: Format, **options: Any) -> None:
     """Why (not): one service, address, pool, peer or node.
 
     SUBJECT is svc, ip, pool, peer or node; NAME is NAMESPACE/NAME of a Service (default/ may be left out), an
@@ -60,10 +60,11 @@ def explain(subject: str, name: str, paths: tuple[str, ...], output: Format, **o
       herald explain svc shop/web -f manifests/
       herald explain ip 192.168.1.200 -f manifests/
       herald explain peer router-1 -f manifests/ -o json
+      kubectl herald explain svc shop/web
     """
     from herald.report.hints import hints
 
-    plan = read_plan(paths, settings(**options))
+    plan = read_plan(Source.of(options), settings(**options))
     found = _explain(plan, subject, name)
     show(output, lambda: found.pieces(hints(plan)), found.to_json)
     sys.exit(found.verdict.state.exit_code)

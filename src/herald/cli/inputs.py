@@ -1,9 +1,10 @@
-"""The options that every offline command has, and the plan they lead to."""
+"""The options that say what a plan is made of, files, a cluster or both, and the plan they lead to."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from herald.cli.output import progress
 
 if TYPE_CHECKING:
     from herald.allocator.assign import Claims
+    from herald.config.collect import Collected
     from herald.config.resources import Resources
     from herald.report.plan import Plan
 
@@ -32,11 +34,56 @@ class Settings:
     assume_ready: bool
 
 
-def file_option(words: str) -> Callable[[F], F]:
-    """`-f`, at least once."""
-    return click.option(
-        "-f", "--filename", "paths", multiple=True, required=True, metavar="PATH", type=click.Path(), help=words
-    )
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the objects are: in `paths`, in a cluster, or there with those in `paths` applied to it."""
+
+    paths: tuple[str, ...]
+    live: bool = False
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> "Source":
+        """From what was typed, which is taken out of `options`. As a kubectl plugin the cluster is what is meant.
+
+        Raises click.UsageError if nothing was named.
+        """
+        names = ("paths", "live", "kubeconfig", "context")
+        paths, live, kubeconfig, context = (options.pop(name) for name in names)
+        is_plugin = click.get_current_context().find_root().info_name == PLUGIN
+        is_live = bool(live or kubeconfig or context or (is_plugin and not paths))
+        if not paths and not is_live:
+            raise click.UsageError(NOTHING_NAMED)
+        return cls(tuple(paths), is_live, kubeconfig, context)
+
+
+PLUGIN = "kubectl herald"
+NOTHING_NAMED = (
+    "say what to read: -f PATH for manifests, or --live for the cluster of your kubeconfig. Of both: "
+    "`kubectl get nodes,svc,endpointslices -A -o yaml` into -f -, beside -f PATH"
+)
+
+
+def source_options(words: str) -> Callable[[F], F]:
+    """The options behind `Source`; `words` explain `-f`."""
+
+    def added(command: F) -> F:
+        for option in (
+            click.option("--context", metavar="NAME", help="Which context of the kubeconfig; it implies --live."),
+            click.option(
+                "--kubeconfig",
+                metavar="FILE",
+                type=click.Path(path_type=Path),
+                help="How to reach the cluster, instead of $KUBECONFIG and ~/.kube/config; it implies --live.",
+            ),
+            click.option("--live", is_flag=True, help="Ask the cluster; -f is applied to what is there, to see."),
+            click.option("-f", "--filename", "paths", multiple=True, metavar="PATH", type=click.Path(), help=words),
+        ):
+            command = option(command)
+        return command
+
+    return added
 
 
 file_help = "A file, a folder (all YAML and JSON below it), or - for standard input. May be given more than once."
@@ -88,18 +135,33 @@ def settings(
     return Settings(namespace, names, lb_class or None, ignore_exclude_lb, assume_ready)
 
 
-def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = None) -> "Plan":
-    """The plan for what `paths` hold. `claims` are addresses that services hold already, whatever the files say."""
+def read_plan(source: Source, wanted: Settings) -> "Plan":
+    """The plan for what `source` has."""
+    return plan_of(read(source, wanted), wanted)
+
+
+def read(source: Source, wanted: Settings, below: "Collected | None" = None) -> "Collected":
+    """What `source` has. With `below` the cluster is not asked: that is what it has said already."""
+    from herald.config.collect import collect, overlaid
+
+    with progress("reading"), _without_collector():
+        found = collect(files.read(source.paths))
+    if below is None and source.live:
+        from herald.cli import live
+
+        with progress("asking the cluster"):
+            below = live.read(source.kubeconfig, source.context, wanted.namespace)
+    return found if below is None else overlaid(below, found)
+
+
+def plan_of(found: "Collected", wanted: Settings, claims: "Claims | None" = None) -> "Plan":
+    """The plan for what was read. `claims` are addresses that services hold already, whatever was read."""
     from herald.cluster.meta import NodeName
-    from herald.config.collect import collect
     from herald.report.origin import Origin
     from herald.report.plan import plan
 
-    with progress("reading"), _without_collector():
-        texts = files.read(paths)
-        collected = collect(texts)
-    resources = _with_named_nodes(collected.resources, wanted.members or ())
-    with progress(f"deciding about {len(collected.resources.services)} Services"), _without_collector():
+    resources = _with_named_nodes(found.resources, wanted.members or ())
+    with progress(f"deciding about {len(found.resources.services)} Services"), _without_collector():
         return plan(
             resources,
             namespace=wanted.namespace,
@@ -108,8 +170,8 @@ def read_plan(paths: Sequence[str], wanted: Settings, claims: "Claims | None" = 
             ignore_exclude_lb=wanted.ignore_exclude_lb,
             assume_ready=wanted.assume_ready,
             claims=claims or {},
-            already=collected.problems,
-            origin=Origin(collected.places, tuple(source for source, _ in texts), collected.embedded),
+            already=found.problems,
+            origin=Origin(found.places, found.sources, found.embedded),
         )
 
 

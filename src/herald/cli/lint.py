@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from herald.cli.inputs import file_help, file_option, read_plan, settings, settings_options
+from herald.cli.inputs import Source, file_help, read_plan, settings, settings_options, source_options
 from herald.cli.output import Format, output_option, show
 
 
 @click.command()
-@file_option(file_help)
+@source_options(file_help)
 @output_option
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
 @settings_options
-def lint(paths: tuple[str, ...], output: Format, strict: bool, **options: Any) -> None:
+def lint(output: Format, strict: bool, **options: Any) -> None:
     """What is wrong or risky in manifests: rules HL001 and up.
 
     An error means that the object is left out; a warning, that it applies with a consequence you may not want. Every
@@ -25,6 +25,7 @@ def lint(paths: tuple[str, ...], output: Format, strict: bool, **options: Any) -
     Examples:
       herald lint -f manifests/
       herald lint -f manifests/ --strict -o json
+      herald lint --live
     """
     from herald.config.problem import Severity
     from herald.config.wording import counted
@@ -33,7 +34,7 @@ def lint(paths: tuple[str, ...], output: Format, strict: bool, **options: Any) -
     from herald.report.plan_table import problem_entries
     from herald.report.table import Note, Tone
 
-    plan = read_plan(paths, settings(**options))
+    plan = read_plan(Source.of(options), settings(**options))
     problems, places = plan.problems, plan.origin.places
     count = Counter(problem.severity for problem in problems)
     if problems:

@@ -1,8 +1,8 @@
 """Texts into Resources: every manifest read, decoded and sorted by kind, with what is wrong beside it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from herald.api import manifest
@@ -50,7 +50,7 @@ class Collected:
     """`problems` in the order of every listing; `ignored` counts objects of kinds that decide nothing, by kind.
 
     `places` says where each object begins (`pools.yaml:12`), also one that cannot be used; `embedded` where something
-    else than an object holds pools, as the values of a Helm chart do.
+    else than an object holds pools, as the values of a Helm chart do. `sources` names every text that was read.
     """
 
     resources: Resources
@@ -58,9 +58,10 @@ class Collected:
     ignored: Counter[str]
     places: Mapping[ObjectKey, str]
     embedded: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
 
-def collect(texts: Iterable[tuple[str, str]]) -> Collected:
+def collect(texts: Sequence[tuple[str, str]]) -> Collected:
     """Everything in `texts`, pairs of (source, text). Of two definitions of one object the later one counts."""
     known: dict[tuple[str, str, str], tuple[Resource, str]] = {}
     findings: list[Finding] = []
@@ -87,7 +88,35 @@ def collect(texts: Iterable[tuple[str, str]]) -> Collected:
     problems = sorted(map(problem_of, findings), key=lambda problem: problem.order)
     places.update((ObjectKey(*key), source) for key, (_, source) in known.items())
     resources = _sorted_by_kind([resource for resource, _ in known.values()])
-    return Collected(resources, tuple(problems), ignored, places, tuple(embedded))
+    sources = tuple(source for source, _ in texts)
+    return Collected(resources, tuple(problems), ignored, places, tuple(embedded), sources)
+
+
+def gathered(objects: Iterable[Resource], problems: Iterable[Problem], place: str) -> Collected:
+    """What was read elsewhere, typed, and what was found wrong with it there. `place` says where that is."""
+    items = list(objects)
+    places = {ObjectKey.of(item): place for item in items}
+    found = sorted(problems, key=lambda problem: problem.order)
+    return Collected(_sorted_by_kind(items), tuple(found), Counter(), places, ())
+
+
+def overlaid(below: Collected, above: Collected) -> Collected:
+    """What there would be if everything of `above` were applied to `below`."""
+    # An object that cannot be used takes the place of the one before as well.
+    objects = [item for item in _objects(below.resources) if ObjectKey.of(item) not in above.places]
+    problems = [each for each in below.problems if ObjectKey(each.kind, each.namespace, each.name) not in above.places]
+    return Collected(
+        _sorted_by_kind([*objects, *_objects(above.resources)]),
+        tuple(sorted((*problems, *above.problems), key=lambda problem: problem.order)),
+        below.ignored + above.ignored,
+        {**below.places, **above.places},
+        (*below.embedded, *above.embedded),
+        (*below.sources, *above.sources),
+    )
+
+
+def _objects(resources: Resources) -> Iterable[Any]:
+    return (item for kind in fields(resources) for item in getattr(resources, kind.name))
 
 
 def _with_consequence(finding: Finding) -> Finding:
