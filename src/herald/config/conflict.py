@@ -65,9 +65,10 @@ def conflict_problem(winner: BGPAdvertisement, loser: BGPAdvertisement, where: s
         "HL106",
         ObjectKey("BGPAdvertisement", namespace, loser.name),
         "spec.localPref" if winner.local_pref != loser.local_pref else "spec.asPrepend",
-        f'{where}: this advertisement says {_words(loser)}, BGPAdvertisement "{winner.name}" says {_words(winner)} for '
-        f'the same prefixes and peers. "{winner.name}" wins (highest localPref, then fewest prepends); communities are '
-        "united. Give both the same values, or different peers, nodes or lengths.",
+        # Who wins stands first: an API server cuts what is long.
+        f'BGPAdvertisement "{winner.name}" wins with {_words(winner)} over {_words(loser)} here, for the same prefixes '
+        f"and peers ({where}): highest localPref first, then fewest prepends; communities are united. Give both the "
+        "same values, or different peers, nodes or lengths.",
     )
 
 

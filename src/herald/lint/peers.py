@@ -94,8 +94,8 @@ def local_pref_toward_ebgp(facts: Facts) -> Iterator[Problem]:
                 "HL078",
                 entry.key,
                 "spec.localPref",
-                f"localPref {entry.value.local_pref} has no effect: whoever hears it is of another AS ({names}), and "
-                "LOCAL_PREF is sent to iBGP peers only. Use communities that the router acts upon, or asPrepend.",
+                f"localPref {entry.value.local_pref} has no effect: LOCAL_PREF is sent to iBGP peers only. Use "
+                f"communities that the router acts upon, or asPrepend; whoever hears it is of another AS ({names}).",
             )
 
 

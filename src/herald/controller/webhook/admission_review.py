@@ -122,12 +122,12 @@ def bounded(warnings: Iterable[str]) -> list[str]:
 
 
 def cut(text: str, longest: int) -> str:
-    """`text`, if need be only its first sentences, or its beginning, in at most `longest` characters."""
+    """`text`, if need be only its first sentences, or its beginning and `…`, in at most `longest` characters."""
     if len(text) <= longest:
         return text
-    sentences = max(text.rfind(end, 0, longest) for end in (". ", "? "))
+    sentences = max(text.rfind(end, 0, longest - 1) for end in (". ", "? "))
     if sentences >= longest // 3:
-        return text[: sentences + 1]
+        return text[: sentences + 1] + " …"
     return text[: longest - 1].rpartition(" ")[0] + "…" if " " in text[: longest - 1] else text[: longest - 1] + "…"
 
 
