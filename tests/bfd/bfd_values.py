@@ -11,7 +11,7 @@ from herald.bfd import control_packet
 from herald.bfd.control_packet import ControlPacket, State
 from herald.bfd.path import Path
 from herald.bfd.profile import BFDProfile
-from herald.bfd.session import Changed, EchoReceived, Effect, Event, Received, Send, SendEcho, Session
+from herald.bfd.session import Changed, EchoReceived, Effect, Event, ForwardingKnown, Received, Send, SendEcho, Session
 
 PATH = Path(ip_address("10.0.0.1"))
 PROFILE = BFDProfile("p", receive_interval_ms=50, transmit_interval_ms=50, detect_multiplier=3)
@@ -60,6 +60,8 @@ class Pair:
             Session(PATH, profile, discriminator, random.Random(f"{seed} {discriminator}"), 0.0)
             for profile, discriminator in ((left, 1), (right, 2))
         ]
+        for one in self.ends:
+            one.handle(ForwardingKnown(forwards=True), 0.0)
         self.loss = 0.0
         self.delay: Callable[[], float] = lambda: 0.0005
         self.is_cut = False

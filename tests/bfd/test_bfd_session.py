@@ -18,6 +18,7 @@ from herald.bfd.session import (
     Changed,
     EchoReceived,
     Event,
+    ForwardingKnown,
     ProfileChanged,
     Received,
     SendEcho,
@@ -275,8 +276,13 @@ def test_a_multihop_session_never_echoes_nor_says_that_it_loops_any() -> None:
     assert not machine.snapshot().echo.running
 
 
-def test_the_echo_interval_is_said_only_with_echo_mode() -> None:
-    assert [sent(session(one).wake(0.0))[0].required_min_echo_rx_us for one in (ECHOING, PROFILE)] == [20_000, 0]
+def test_the_echo_interval_is_said_only_with_echo_mode_on_a_host_that_forwards() -> None:
+    said = []
+    for profile, forwards in ((ECHOING, True), (ECHOING, False), (PROFILE, True)):
+        machine = session(profile)
+        assert machine.handle(ForwardingKnown(forwards), 0.0) == []
+        said += [packet.required_min_echo_rx_us for packet in sent(machine.wake(0.0))]
+    assert said == [20_000, 0, 0]
 
 
 def test_once_echoes_are_looped_control_packets_are_asked_for_slowly_and_missing_echoes_are_failure() -> None:

@@ -30,7 +30,7 @@ class Wire:
         for name in (self.router, self.herald):
             run("ip", "netns", "exec", name, "nft", "add table netdev cut")
             hook = "{ type filter hook ingress device eth0 priority 0; policy drop; }"
-            run("ip", "netns", "exec", name, "nft", f"add chain netdev cut all {hook}")
+            run("ip", "netns", "exec", name, "nft", f"add chain netdev cut c {hook}")
 
     def plug(self) -> None:
         for name in (self.router, self.herald):
@@ -40,8 +40,8 @@ class Wire:
         """Only BFD towards Herald is lost; BGP is unharmed."""
         here = ("ip", "netns", "exec", self.herald, "nft")
         run(*here, "add table netdev bfd")
-        run(*here, "add chain netdev bfd all { type filter hook ingress device eth0 priority 0; }")
-        run(*here, f"add rule netdev bfd all udp dport {port} drop")
+        run(*here, "add chain netdev bfd c { type filter hook ingress device eth0 priority 0; }")
+        run(*here, f"add rule netdev bfd c udp dport {port} drop")
 
     def let_bfd(self) -> None:
         run("ip", "netns", "exec", self.herald, "nft", "delete table netdev bfd")

@@ -23,6 +23,7 @@ from herald.bfd.session import (
     Changed,
     EchoReceived,
     Event,
+    ForwardingKnown,
     ProfileChanged,
     Received,
     Send,
@@ -214,6 +215,8 @@ class BfdDriver:
         watch = self._by_session[found.session.discriminator]
         if datagram.destination is not None:
             watch.way = EchoWay(datagram.interface_index, datagram.source, datagram.destination)
+        if watch.session.profile.echo_mode and watch.session.state is not State.UP:
+            self._tell(watch, ForwardingKnown(self._network.forwards(watch.session.path.version)))
         self._tell(watch, Received(found.packet, datagram.at))
 
     def _echo_returned(self, data: bytes, at: float) -> None:

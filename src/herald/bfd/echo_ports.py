@@ -1,7 +1,7 @@
 """The sockets of the echo function: our own echoes on each interface, and the echoes that peers want back.
 
 A peer that does as RFC 5881 §4 says sends echoes to its own address, which our kernel forwards without our doing if it
-forwards at all. FRR 8 sends them to ours instead, and waits for this port to answer.
+forwards at all. Old versions of FRR send them to ours instead, and wait for this port to answer.
 """
 
 from collections.abc import Callable

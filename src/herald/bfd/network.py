@@ -67,5 +67,8 @@ class Network(Protocol):
 
     def reflect(self, version: int, vrf: str | None) -> Reflector: ...
 
+    def forwards(self, version: int) -> bool:
+        """Whether this host forwards packets of that IP version."""
+
     def interface_index(self, name: str) -> int | None:
         """None if there is no such interface now."""

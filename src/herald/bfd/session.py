@@ -49,11 +49,18 @@ class ProfileChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardingKnown:
+    """Whether this host forwards packets, and so loops the echoes of others. Until it is said, it is not so."""
+
+    forwards: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Tell the other end that this is no failure, and stay in AdminDown."""
 
 
-Event: TypeAlias = Received | EchoReceived | ProfileChanged | Shutdown
+Event: TypeAlias = Received | EchoReceived | ProfileChanged | ForwardingKnown | Shutdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,7 @@ class Session:
         self._remote: ControlPacket | None = None
         self._timing = Timing(*self._wanted())
         self._echo = Echo(discriminator, rng)
+        self._forwards = False
         self._next_tx = now
         self._heard_at: float | None = None
         self._packets_in = self._packets_out = self._echoes_in = self._echoes_out = 0
@@ -155,6 +163,9 @@ class Session:
                 return self._echo_received(data, at, now)
             case ProfileChanged(profile):
                 return self._profile_changed(profile, now)
+            case ForwardingKnown(forwards):
+                self._forwards = forwards
+                return []
             case Shutdown():
                 return self._shutdown(now)
             case _ as never:
@@ -347,7 +358,7 @@ class Session:
     def _send(self, *, poll: bool, final: bool = False) -> Send:
         self._packets_out += 1
         echo_us = self._profile.echo_interval_ms * 1000
-        loops = self._profile.echo_mode and self._path.hops is Hops.SINGLE
+        loops = self._profile.echo_mode and self._path.hops is Hops.SINGLE and self._forwards
         packet = ControlPacket(
             state=self._state,
             detect_multiplier=self._profile.detect_multiplier,

@@ -83,11 +83,12 @@ class PeerWatch:
 
     def _watch(self, parameters: PeerParameters) -> None:
         name, before = parameters.name, self._wanted.get(parameters.name)
-        path = path_to(parameters, self._is_on_link)
-        if path is None or parameters.bfd is None:
+        profile = parameters.bfd
+        path = None if profile is None else path_to(parameters, self._is_on_link)
+        if path is None or profile is None:
             self._wanted.pop(name, None)
         else:
-            self._wanted[name] = (path, parameters.bfd, parameters)
+            self._wanted[name] = (path, profile, parameters)
             self._settle(path)
         if before is not None and before[0] != path:
             self._settle(before[0])

@@ -21,10 +21,12 @@ import struct
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Final
 
+from herald.bfd import path as bfd_path
 from herald.bfd.network import EchoWay
-from herald.bfd.path import ECHO_PORT, HIGHEST_TTL, SOURCE_PORTS, Address, Datagram, Hops, Lane, Path
+from herald.bfd.path import ECHO_PORT, HIGHEST_TTL, SOURCE_PORTS, Address, Datagram, Hops, Lane
 from herald.engine import neighbor
 from herald.engine.packet_socket import Program, attach_filter
 
@@ -47,6 +49,10 @@ _RECEIVE_QUEUE_OCTETS: Final = 1024 * 1024
 _TRIES_OF_PORTS: Final = 64
 _UDP: Final = 17
 _ECHO_SOURCE_PORT: Final = SOURCE_PORTS[0]
+_FORWARDING: Final = {
+    4: Path("/proc/sys/net/ipv4/ip_forward"),
+    6: Path("/proc/sys/net/ipv6/conf/all/forwarding"),
+}
 _TIME: Final = struct.Struct("qq")
 _NUMBER: Final = struct.Struct("=i")
 
@@ -102,13 +108,20 @@ class BfdNetwork:
         """See `herald.bfd.network`."""
         return UdpReflector(_bound(version, ECHO_PORT, vrf, only_ttl_255=True), self._clock)
 
-    def transmit(self, path: Path) -> "UdpTransmitter":
+    def transmit(self, path: bfd_path.Path) -> "UdpTransmitter":
         """See `herald.bfd.network`."""
         return UdpTransmitter(path)
 
     def echo_link(self, interface_index: int, version: int) -> "PacketEchoLink":
         """See `herald.bfd.network`."""
         return PacketEchoLink(interface_index, version, self._clock)
+
+    def forwards(self, version: int) -> bool:
+        """See `herald.bfd.network`."""
+        try:
+            return _FORWARDING[version].read_text().strip() == "1"
+        except OSError:  # no IPv6 here, or no /proc
+            return False
 
     def interface_index(self, name: str) -> int | None:
         """See `herald.bfd.network`."""
@@ -225,7 +238,7 @@ class UdpReflector(UdpListener):
 class UdpTransmitter:
     """A UDP socket that sends the packets of one session. What comes to it is not read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: bfd_path.Path) -> None:
         self._to = _sockaddr(path.peer, path.hops.value, path.interface)
         self._socket = _socket(path.version)
         try:
@@ -246,7 +259,7 @@ class UdpTransmitter:
     def close(self) -> None:
         self._socket.close()
 
-    def _bind(self, path: Path) -> None:
+    def _bind(self, path: bfd_path.Path) -> None:
         """To a port that nobody has, drawn at random: a port that follows from another could be guessed."""
         for _ in range(_TRIES_OF_PORTS):
             port = SOURCE_PORTS[int.from_bytes(os.urandom(2), "big") % len(SOURCE_PORTS)]

@@ -23,6 +23,8 @@ from herald.engine.wish import Difference
 
 COUNT_EVERY: Final = 3.0
 """Seconds between two looks at how many prefixes were sent: 10,000 changes of a route are no 10,000 facts."""
+BFD_AFTER: Final = 0.03
+"""Seconds between the end of BGP sessions and of the BFD sessions that watch over them."""
 
 _log: Final = logging.getLogger("herald.engine.bgp")
 
@@ -102,7 +104,10 @@ class Peers:
             self._counting.cancel()
         self.ways.close()
         peers, self._peers = self._peers, {}
-        await asyncio.gather(self.bfd.stop(), *(peer.peering.stop(reason, leaving) for peer in peers.values()))
+        stopping = [asyncio.ensure_future(peer.peering.stop(reason, leaving)) for peer in peers.values()]
+        # BGP first: FRR 8 takes our AdminDown for a failure, and forgets routes that it is to keep for our return.
+        await asyncio.sleep(BFD_AFTER)
+        await asyncio.gather(self.bfd.stop(), *stopping)
 
     def _add(self, parameters: PeerParameters) -> None:
         resolved = self.ways.follow(parameters)
