@@ -1,6 +1,7 @@
 import asyncio
 import socket
 import struct
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -9,6 +10,7 @@ from herald.bgp.parameters import Password, PeerParameters
 from herald.engine.tcp import DialError, dial
 
 TCP_MD5SIG = 14
+IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
 
 
 @pytest.fixture
@@ -27,14 +29,32 @@ def parameters(port, **changes):
     [
         ({}, 1),
         ({"multihop": True}, 255),
+        ({"ttl_security": True}, 255),
         ({"peer_asn": 64500}, 255),
         ({"peer_asn": None, "dynamic_asn": "internal"}, 255),
     ],
-    ids=["external", "multihop", "internal", "dynamic-internal"],
+    ids=["external", "multihop", "gtsm", "internal", "dynamic-internal"],
 )
 async def test_packets_to_an_external_peer_live_for_one_hop(listener, changes, ttl):
     with await dial(parameters(listener.getsockname()[1], **changes)) as sock:
         assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == ttl
+
+
+@pytest.mark.parametrize(("wanted", "least"), [(False, 0), (True, 255)], ids=["as it comes", "gtsm"])
+async def test_with_gtsm_only_what_no_router_has_passed_on_is_taken(listener, wanted, least):
+    with await dial(parameters(listener.getsockname()[1], multihop=False, ttl_security=wanted)) as sock:
+        assert sock.getsockopt(socket.IPPROTO_IP, IP_MINTTL) == least
+
+
+async def test_with_gtsm_a_peer_that_sends_with_a_smaller_ttl_is_never_heard(listener):
+    """Linux answers with TTL 64: not even the answer to the SYN is taken."""
+    listener.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 64)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await dial(parameters(listener.getsockname()[1], ttl_security=True))
+    listener.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+    with await dial(parameters(listener.getsockname()[1], ttl_security=True)) as sock:
+        assert sock.getpeername() == listener.getsockname()
 
 
 async def test_the_socket_has_the_options_of_its_peer(listener):
@@ -50,6 +70,11 @@ async def test_ipv6_peers_are_dialled():
         peer = parameters(six.getsockname()[1], peer_address=ip_address("::1"))
         with await dial(peer) as sock:
             assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) == 1
+            assert sock.getsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT) == 0
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+        with await dial(replace(peer, ttl_security=True)) as sock:
+            assert sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) == 255
+            assert sock.getsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT) == 255
 
 
 async def test_a_refused_connection_names_the_peer(listener):
@@ -62,6 +87,12 @@ async def test_a_refused_connection_names_the_peer(listener):
 async def test_a_source_address_of_somebody_else_is_named(listener):
     with pytest.raises(DialError, match=r"^source address 192\.0\.2\.77 is not an address of this host$"):
         await dial(parameters(listener.getsockname()[1], source_address=ip_address("192.0.2.77")))
+
+
+async def test_a_link_local_peer_on_an_interface_that_does_not_exist_is_named():
+    there = parameters(179, peer_address=ip_address("fe80::1"), interface="eth77")
+    with pytest.raises(DialError, match="^interface eth77: this node has no such interface$"):
+        await dial(there)
 
 
 async def test_a_vrf_that_does_not_exist_is_named(listener):

@@ -18,27 +18,51 @@ _HINTS = {
     (6, 5): "it refuses the connection: no session configured for our address, or not now",
     (6, 7): "it has another connection to us",
 }
+_OUR_GTSM = "with ttlSecurity the peer must be on the link and send with TTL 255, as its own GTSM does"
+_THEIR_GTSM = "a peer with GTSM drops what we send without ttlSecurity"
 
 
 def no_answer(parameters: PeerParameters, seconds: float) -> str:
     """TCP did not come up in time."""
+    return f"timed out: {parameters.remote} did not answer within {seconds:g} s{why_no_answer(parameters)}"
+
+
+def why_no_answer(parameters: PeerParameters) -> str:
+    """What a peer that does not answer usually means, in brackets; nothing where nothing comes to mind."""
     hints = []
     if parameters.password is not None:
         hints.append("with a password set, a mismatch looks like this")
     if parameters.ttl_security:
-        hints.append("with ttlSecurity the peer must be on the link and send with TTL 255, as its own GTSM does")
-    elif not parameters.internal and not parameters.multihop:
+        hints.append(_OUR_GTSM)
+    elif lives_for_one_hop(parameters):
         hints.append("a peer beyond a router needs ebgpMultiHop, one with GTSM needs ttlSecurity")
-    text = f"timed out: {parameters.remote} did not answer within {seconds:g} s"
-    return f"{text} ({'; '.join(hints)})" if hints else text
+    return f" ({'; '.join(hints)})" if hints else ""
 
 
-def closed_before_open(reason: str, local_address: Address) -> str:
-    """The peer took the connection and dropped it without a word."""
-    return (
+def lives_for_one_hop(parameters: PeerParameters) -> bool:
+    """Whether no packet of ours gets past a router, and a peer with GTSM takes none (TTL 1)."""
+    return not (parameters.internal or parameters.multihop or parameters.ttl_security)
+
+
+def closed_before_open(reason: str, parameters: PeerParameters, local_address: Address) -> str:
+    """The peer took the connection and dropped it, or it broke, without a word."""
+    text = (
         f"{reason} before the peer's OPEN: it may have no session configured for {local_address}, "
         "or has this one shut down"
     )
+    return f"{text}; {_OUR_GTSM}" if parameters.ttl_security else text
+
+
+def no_open(parameters: PeerParameters, seconds: float) -> str:
+    """The connection stands and the peer says nothing."""
+    text = f"no OPEN from the peer within {seconds:g} s"
+    return f"{text} ({_OUR_GTSM})" if parameters.ttl_security else text
+
+
+def no_keepalive(parameters: PeerParameters, seconds: float) -> str:
+    """The peer's OPEN came, and nothing else: it may never have seen ours."""
+    text = f"nothing received after the peer's OPEN for {seconds:g} s"
+    return f"{text} ({_THEIR_GTSM})" if lives_for_one_hop(parameters) else text
 
 
 def notification(received: Notification, parameters: PeerParameters) -> str:

@@ -342,7 +342,9 @@ class Session:
 
     def _hold_expired(self, conversation: Conversation, now: float) -> list[Effect]:
         if conversation.negotiated is None:
-            reason = f"no OPEN from the peer within {ATTEMPT_SECONDS:g} s"
+            reason = explanation.no_open(self._attempted, ATTEMPT_SECONDS)
+        elif self._state is State.OPEN_CONFIRM:
+            reason = explanation.no_keepalive(self._attempted, conversation.hold_time or ATTEMPT_SECONDS)
         else:
             reason = f"nothing received for {conversation.hold_time or ATTEMPT_SECONDS:g} s"
         return self._refuse(Input.HOLD_EXPIRES, Notification(Code.HOLD_TIMER_EXPIRED), reason, now)
@@ -374,7 +376,7 @@ class Session:
 
     def _closed(self, reason: str, now: float) -> list[Effect]:
         if self._state is State.OPEN_SENT and self._conversation is not None:
-            reason = explanation.closed_before_open(reason, self._conversation.local_address)
+            reason = explanation.closed_before_open(reason, self._attempted, self._conversation.local_address)
         return self._lost(reason, now)
 
     def _way_lost(self, reason: str, now: float) -> list[Effect]:
@@ -443,8 +445,9 @@ class Session:
 # The names of the machine's whole vocabulary, for those who run or test one.
 # fmt: off
 __all__ = [
-    "BfdDown", "BfdUp", "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event", "FamilySnapshot", "Leaving",
-    "ParametersChanged", "Password", "Past", "PeerParameters", "Received", "RoutesChanged", "RoutesComplete", "Send",
-    "Session", "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WayBack", "WayLost", "WritingPaused", "WritingResumed",
+    "BfdDown", "BfdUp", "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event",
+    "FamilySnapshot", "Leaving", "ParametersChanged", "Password", "Past", "PeerParameters", "Received", "RoutesChanged",
+    "RoutesComplete", "Send", "Session", "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WayBack",
+    "WayLost", "WritingPaused", "WritingResumed",
 ]
 # fmt: on

@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 
+from herald.bgp import explanation
 from herald.bgp.family import Address
 from herald.bgp.parameters import PeerParameters
 
@@ -56,8 +57,7 @@ def prepare(sock: socket.socket, parameters: PeerParameters) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if parameters.hold_time:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, parameters.hold_time * 1000)
-    far = parameters.internal or parameters.multihop or parameters.ttl_security
-    ttl = _TTL_MOST if far else _TTL_SINGLE_HOP
+    ttl = _TTL_SINGLE_HOP if explanation.lives_for_one_hop(parameters) else _TTL_MOST
     if sock.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _DSCP_CS6)
@@ -148,12 +148,13 @@ def _refusal(error: OSError, parameters: PeerParameters) -> str:
         case errno.ECONNREFUSED:
             return f"connection refused by {parameters.remote}"
         case errno.EHOSTUNREACH:
-            return f"no route to host {parameters.peer_address}, or it does not answer on its link"
+            beyond = ", or it is beyond a router, which needs ebgpMultiHop"
+            hint = beyond if explanation.lives_for_one_hop(parameters) else ""
+            return f"no route to host {parameters.peer_address}, or it does not answer on its link{hint}"
         case errno.ENETUNREACH:
             return f"no route to host {parameters.peer_address}"
         case errno.ETIMEDOUT:
-            hint = "; with a password set, a mismatch looks like this" if parameters.password is not None else ""
-            return f"timed out: no answer to SYN from {parameters.remote}{hint}"
+            return f"timed out: no answer to SYN from {parameters.remote}{explanation.why_no_answer(parameters)}"
         case errno.EADDRNOTAVAIL:
             return f"no local address to reach {parameters.peer_address} from"
         case _:
