@@ -76,7 +76,7 @@ def two_hops() -> Iterator[Wire]:
             _address(ends.middle, port, f"169.254.{port == 'left':d}.1/30", f"fd00:{port == 'left':d}::1/64")
             _address(name, "eth0", f"169.254.{port == 'left':d}.2/30", f"fd00:{port == 'left':d}::2/64")
             run("ip", "-n", name, "address", "add", f"{own}/32", "dev", "lo")
-            run("ip", "-n", name, "address", "add", f"{own6}/128", "dev", "lo")
+            run("ip", "-n", name, "address", "add", f"{own6}/128", "dev", "lo", "nodad")
             run("ip", "-n", name, "route", "add", far, "via", f"169.254.{port == 'left':d}.1", "src", own)
             run("ip", "-n", name, "route", "add", far6, "via", f"fd00:{port == 'left':d}::1", "src", own6)
             run("ip", "-n", ends.middle, "route", "add", own, "via", f"169.254.{port == 'left':d}.2")
