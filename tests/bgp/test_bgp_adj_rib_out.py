@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.bgp import message
+from herald.bgp import message, nlri
 from herald.bgp.adj_rib_out import AdjRibOut, Egress
 from herald.bgp.community import Community, LargeCommunity
 from herald.bgp.family import Family
@@ -365,3 +365,75 @@ def test_whatever_the_order_of_wishes_the_router_ends_with_the_last_one(walk):
     assert router.table == {prefix: (route.communities, ()) for prefix, route in sendable.items()}
     assert sorted(router.ends_of_rib, key=lambda family: family.value) == [FOUR, SIX]
     assert len(rib.families[FOUR].sent) + len(rib.families[SIX].sent) == len(sendable)
+
+
+class Keeper:
+    """A peer that has routes of ours from before, and drops what an End-of-RIB or the end of a refresh leaves stale."""
+
+    def __init__(self, leftovers):
+        self.table = dict.fromkeys(leftovers, ())
+        self.stale = set(leftovers)
+        self.unrefreshed = set()
+
+    def learn(self, heard):
+        match heard:
+            case RouteRefresh(_, _, RefreshSubtype.BEGIN):
+                assert not self.stale, "a refresh begins after the End-of-RIB"
+                self.unrefreshed = set(self.table)
+            case RouteRefresh(_, _, RefreshSubtype.END):
+                self.drop(self.unrefreshed)
+            case Update() if heard.end_of_rib is FOUR:
+                self.drop(self.stale)
+            case Update():
+                for prefix in (*heard.withdrawn, *heard.nlri):
+                    self.stale.discard(prefix)
+                    self.unrefreshed.discard(prefix)
+                for prefix in heard.withdrawn:
+                    self.table.pop(prefix, None)
+                for prefix in heard.nlri:
+                    self.table[prefix] = heard.attributes.communities or ()
+
+    def drop(self, prefixes):
+        for prefix in prefixes:
+            self.table.pop(prefix, None)
+        prefixes.clear()
+
+
+numbers = st.integers(0, 7)
+steps = st.one_of(
+    st.tuples(st.just("want"), numbers, st.integers(0, 2)),
+    st.tuples(st.just("drop"), numbers),
+    st.just(("refresh",)),
+    st.just(("take",)),
+    st.just(("complete",)),
+)
+
+
+@given(st.sets(numbers), st.lists(steps, max_size=40), st.booleans())
+def test_whatever_a_peer_has_kept_and_asks_for_it_ends_with_what_is_wished_for(leftovers, walk, marks):
+    egress = replace(EXTERNAL, marks_refresh=marks)
+    rib, peer = AdjRibOut(), Keeper({host(number).prefix for number in leftovers})
+    rib.complete(now=False)
+    rib.begin(egress)
+    completed, framer = False, Framer()
+    for step in (*walk, ("complete",), *[("take",)] * 200):
+        match step:
+            case "want", number, colour:
+                rib.change([host(number, communities=(Community(colour),))], ())
+            case ("drop", number):
+                rib.change((), [host(number).prefix])
+            case ("refresh",):
+                rib.families[FOUR].refresh()
+            case ("complete",):
+                rib.complete(now=True)
+                completed = True
+            case ("take",):
+                before = set(peer.stale)
+                for wire in rib.take(30):
+                    for kind, body in framer.feed(wire):
+                        peer.learn(message.decode(kind, body, egress.wire))
+                assert completed or before <= peer.stale | set(peer.table), "nothing goes before all is known"
+    wanted = {prefix: route.communities for prefix, route in rib.families[FOUR].wanted.items()}
+    assert not rib.pending
+    assert rib.converged
+    assert {nlri.encode(prefix): communities for prefix, communities in peer.table.items()} == wanted

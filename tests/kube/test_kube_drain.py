@@ -63,7 +63,8 @@ class Stand:
             self._speaker.wait(10)
 
     def drain(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = ["ip", "netns", "exec", self._router.namespace, sys.executable, "-m", "herald.cli.main", "drain", NODE]
+        within = ["ip", "netns", "exec", self._router.namespace]
+        command = [*within, sys.executable, "-m", "herald.cli.main", "drain", NODE]
         command += ["--kubeconfig", str(self.server.admin_kubeconfig)]
         return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
 

@@ -112,6 +112,22 @@ def test_of_a_node_only_the_network_condition_is_kept() -> None:
     assert [condition.type for condition in item.status.conditions] == ["NetworkUnavailable"]
 
 
+def test_of_a_node_that_shuts_down_that_is_kept_and_nothing_that_changes_with_every_heartbeat() -> None:
+    ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady"}
+    said = [{**ready, "message": f"[no CNI for {seconds} s, node is shutting down]"} for seconds in (3, 4)]
+    items = [read("Node", status={"conditions": [condition]}).item for condition in said]
+    assert items[0] == items[1]
+    assert isinstance(items[0], Node)
+    assert items[0].is_shutting_down
+
+
+def test_of_a_node_the_drain_annotation_is_kept() -> None:
+    meta = {"name": "n", "annotations": {"herald.metallb.io/drain": "30s", "volumes.kubernetes.io/attach": "true"}}
+    item = read("Node", metadata=meta).item
+    assert isinstance(item, Node)
+    assert (item.drain, len(item.metadata.annotations)) == ("30s", 1)
+
+
 def test_what_the_schema_refuses_is_a_problem_that_names_the_object() -> None:
     reading = read("BGPPeer", spec={"peerASN": "many"})
     assert reading.item is None
