@@ -4,9 +4,9 @@ The clock begins when the request leaves for the API server, so that what the AP
 as well. Other Services stand there. With unrest, 50 changes per second are made to these and to their EndpointSlices.
 Services that are made stay, since MetalLB writes all others anew when one is deleted.
 
-Of the time to a route 50 ms are FRR's: its BGP daemon holds what it has received for so long before it looks at it. Under
-unrest MetalLB writes a status for each change of a Service, as the API server adds `ipMode` to what MetalLB compares
-with; its client may send 20 requests a second, so the queue becomes longer as long as there is unrest.
+Of the time to a route 50 ms are FRR's: its BGP daemon keeps what it receives for that long. Under unrest MetalLB
+writes a status for each change of a Service, as the API server adds `ipMode` to what MetalLB compares with; its
+client may send 20 requests a second, so the queue becomes longer as long as there is unrest.
 """
 
 import random
@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from benchmarks import kube_changes
-from benchmarks.figure import Figure, beside, percentile
+from benchmarks.figure import Figure, beside
 from benchmarks.footprint import memory, processor_seconds
 from benchmarks.kube_changes import connected, unrest
 from benchmarks.kube_size import Size
@@ -40,6 +40,9 @@ class Round:
     answer: list[float] = field(default_factory=list)
     ready: list[float] = field(default_factory=list)
     rate: float = 0.0
+    writes: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    """Of the contestant, and in how long."""
 
 
 @dataclass
@@ -74,9 +77,10 @@ def figures(herald: Found, peer: Found | None) -> list[Figure]:
     """Rows of the table: ours, and those of a peer below each."""
     made = []
     for own, other, words in (
-        (herald.idle, peer and peer.idle, "idle"),
-        (herald.busy, peer and peer.busy, f"{herald.busy.rate:.0f} changes/s"),
+        (herald.idle, None if peer is None else peer.idle, "idle"),
+        (herald.busy, None if peer is None else peer.busy, f"{herald.busy.rate:.0f} changes/s"),
     ):
+        label = _label(peer, other)
         for what, name, budget in (
             ("Service created → address in status", "address", BUDGET_MS),
             ("Service created → route at FRR", "route", None),
@@ -84,11 +88,26 @@ def figures(herald: Found, peer: Found | None) -> list[Figure]:
             ("endpoint ready → route at FRR", "ready", BUDGET_MS),
         ):
             theirs: list[float] | None = getattr(other, name) if other else None
-            label = f"{peer.name}, {other.rate:.0f} changes/s" if peer and other and other.rate else peer and peer.name
-            made += beside(f"{what}, {words}", getattr(own, name), label or "", theirs, "ms", budget)
-        median, tail = percentile(own.create, 50), percentile(own.create, 99)
-        made.append(Figure(f"of this the API server's answer, {words}, p99", tail, "ms", note=f"p50 {median:.1f} ms"))
+            made += beside(f"{what}, {words}", getattr(own, name), label, theirs, "ms", budget)
+        made += beside(
+            f"of this the API server's answer, {words}",
+            own.create,
+            label,
+            None if other is None else other.create,
+            "ms",
+        )
+        made += [_written(f"API writes meanwhile, {words}", own), *([_written(f"… {label}", other)] if other else [])]
     return made
+
+
+def _label(peer: Found | None, other: Round | None) -> str:
+    name = peer.name if peer else ""
+    return f"{name}, {other.rate:.0f} changes/s" if other and other.rate else name
+
+
+def _written(what: str, during: Round) -> Figure:
+    most = ", ".join(f"{count} × {kind}" for kind, count in during.writes.most_common(4))
+    return Figure(what, during.writes.total() / during.seconds, "a second", note=most)
 
 
 def _populate(stand: Stand, size: Size) -> list[str]:
@@ -123,17 +142,20 @@ def _rest(stand: Stand, found: Found, size: Size) -> None:
 def _measure(stand: Stand, found: Round, names: list[str], per_second: float, size: Size) -> None:
     chance = random.Random(1)
     word = "busy" if per_second else "idle"
-    until = time.monotonic() + size.round_s
+    writes, began = stand.writes, time.monotonic()
+    writes.fresh()
     stand.say(f"latency, {word}")
     with connected(stand.client) as connection, unrest(stand.client, names, per_second) as changing:
         time.sleep(LAST_UNREST_S if per_second else 0)
         _turn(stand, connection, found, f"{word}-turning", size, chance)
+        until = time.monotonic() + size.round_s
         for number in range(size.created):
             if time.monotonic() > until and number >= FEWEST:
                 break
             time.sleep(size.pace_s * chance.uniform(0.5, 1.5))
             _create(stand, connection, found, f"{word}-{number}")
         found.rate = changing.rate if per_second else 0.0
+        found.writes, found.seconds = writes.fresh(), time.monotonic() - began
 
 
 def _create(stand: Stand, connection: kube_changes.Connection, found: Round, name: str) -> None:

@@ -28,10 +28,10 @@ FULL = Size(
     many=10_000,
     quiet_s=30,
     pace_s=0.15,
-    round_s=30,
+    round_s=25,
     patience_s=90,
     peer_patience_s=20,
 )
 SMALL = Size(
-    standing=50, created=30, turned=20, many=500, quiet_s=10, pace_s=0.15, round_s=30, patience_s=60, peer_patience_s=10
+    standing=50, created=30, turned=20, many=500, quiet_s=10, pace_s=0.15, round_s=25, patience_s=60, peer_patience_s=10
 )

@@ -51,7 +51,10 @@ class WriteLog:
 
 
 def _counts(event: dict[str, Any]) -> bool:
-    return bool(event["user"]["username"] != ITS_OWN and event.get("objectRef", {}).get("resource") != "leases")
+    """Whether the contestant wrote it; requests of the benchmark itself name no program."""
+    if event["user"]["username"] == ITS_OWN or not event.get("userAgent"):
+        return False
+    return bool(event.get("objectRef", {}).get("resource") != "leases")
 
 
 def _kind(event: dict[str, Any]) -> str:
