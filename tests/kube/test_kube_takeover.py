@@ -87,4 +87,5 @@ def test_who_takes_over_reads_everything_anew_before_anything_is_given(cluster: 
             comes_true(lambda: "late" in stand.shown(), "an address by the second", 25)
             assert stand.shown().items() >= before.items()
             assert len(set(stand.shown().values())) == 7
+            comes_true(lambda: bool(addresses_of(second)), "a line in the log of the second")
             assert addresses_of(second) == ["default/late"]

@@ -22,7 +22,8 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding
 class Answer:
     """What one request gets: a status with a body, or the chunks of a stream and how it ends.
 
-    `end`: "clean", "reset" (TCP RST), "hang" (nothing more comes, until the server is closed).
+    `end`: "clean", "reset" (TCP RST), "hang" (nothing more comes, until the server is closed). `after_s`: how long the
+    server thinks about it; nothing that the other side does stops it.
     """
 
     status: int = 200
@@ -30,6 +31,7 @@ class Answer:
     chunks: Sequence[bytes] = ()
     end: str = "clean"
     headers: tuple[tuple[str, str], ...] = ()
+    after_s: float = 0.0
 
 
 @dataclass
@@ -50,6 +52,8 @@ class ScriptedServer:
     script: list[Answer]
     requests: list[Request] = field(default_factory=list)
     url: str = ""
+    history: list[str] = field(default_factory=list)
+    """What came and what was answered, in this order: `PATCH`, `PATCH done`."""
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _connections: set[asyncio.Task[None]] = field(default_factory=set)
@@ -81,10 +85,14 @@ class ScriptedServer:
         try:
             async for request in _requests(reader):
                 self.requests.append(request)
+                self.history.append(request.method)
                 self.stirred.set()
                 if not self.script:
                     return
-                if not await _answer(writer, self.script.pop(0)):
+                answer = self.script.pop(0)
+                await asyncio.sleep(answer.after_s)
+                self.history.append(f"{request.method} done")
+                if not await _answer(writer, answer):
                     return
         except (ConnectionError, asyncio.IncompleteReadError):
             return

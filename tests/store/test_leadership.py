@@ -15,6 +15,7 @@ from herald.store.kubernetes.leadership import (
     Leadership,
     Lease,
     Leaving,
+    Lost,
     Observed,
     Read,
     Refused,
@@ -86,12 +87,89 @@ def test_after_a_refused_renewal_it_looks_before_it_asks_again() -> None:
     assert not machine.leads(due)
 
 
+def test_a_leader_whose_write_clashed_leads_no_longer_and_looks_before_it_asks_again() -> None:
+    machine = leader()
+    machine.wake(RETRY_S)
+    assert machine.handle(Lost(), RETRY_S) == []
+    assert not machine.leads(RETRY_S)
+    due = machine.deadline()
+    assert due is not None
+    assert machine.wake(due) == [Read()]
+    assert machine.handle(Observed(Lease("a", "2")), due) == [Take(Lease("a", "2"))]
+    machine.handle(Granted(Lease("a", "3")), due)
+    assert machine.leads(due)
+
+
+@pytest.mark.parametrize(
+    "seen", [None, Lease("", "9"), Lease("b", "9")], ids=["it is missing", "it was given back", "another has it"]
+)
+def test_a_leader_that_sees_that_the_lease_is_not_its_own_leads_no_longer(seen: Lease | None) -> None:
+    machine = leader()
+    machine.wake(RETRY_S)
+    machine.handle(Refused(), RETRY_S)
+    due = machine.deadline()
+    assert due is not None
+    machine.wake(due)
+    machine.handle(Observed(seen), due)
+    assert not machine.leads(due)
+
+
+def test_who_led_until_now_makes_a_lease_that_is_missing_anew_at_once() -> None:
+    machine = leader()
+    machine.wake(RETRY_S)
+    machine.handle(Lost(), RETRY_S)
+    machine.wake(RETRY_S + 1)
+    assert machine.handle(Observed(None), RETRY_S + 1) == [Take(None)]
+
+
+def test_who_led_once_takes_a_missing_lease_only_after_whoever_may_have_led_since_leads_no_longer() -> None:
+    machine = leader()
+    machine.wake(RENEW_S)
+    machine.wake(100.0)
+    assert machine.handle(Observed(None), 100.0) == []
+    assert machine.handle(Observed(None), 100.0 + LEASE_S - 0.1) == []
+    assert machine.handle(Observed(None), 100.0 + LEASE_S) == [Take(None)]
+
+
+def test_who_knew_a_holder_takes_a_missing_lease_only_when_that_one_leads_no_longer() -> None:
+    machine = Leadership("a", 0.0)
+    machine.wake(0.0)
+    machine.handle(Observed(Lease("b", "1")), 0.0)
+    assert machine.handle(Observed(None), 1.0) == []
+    due = machine.deadline()
+    assert due is not None
+    assert due < 1.0 + LEASE_S
+    assert machine.handle(Observed(None), 1.0 + LEASE_S - 0.1) == []
+    assert machine.handle(Observed(None), 1.0 + LEASE_S) == [Take(None)]
+
+
 def test_who_leaves_gives_the_lease_back_and_never_leads_again() -> None:
     machine = leader()
     assert machine.handle(Leaving(), 1.0) == [GiveBack(Lease("a", "1"))]
     assert not machine.leads(1.0)
     assert machine.handle(Granted(Lease("", "2")), 1.0) == []
     assert not machine.leads(1.0)
+    assert machine.deadline() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "given_back"),
+    [
+        (Granted(Lease("a", "2")), [GiveBack(Lease("a", "2"))]),
+        (Lost(), []),
+        (Refused(), [GiveBack(Lease("a", "1"))]),
+    ],
+    ids=["done", "clashed", "nobody knows"],
+)
+def test_who_leaves_while_it_renews_gives_back_what_becomes_of_that(
+    answer: Granted | Lost | Refused, given_back: list[Effect]
+) -> None:
+    machine = leader()
+    machine.wake(RETRY_S)
+    assert machine.handle(Leaving(), RETRY_S) == []
+    assert not machine.leads(RETRY_S)
+    assert machine.handle(answer, RETRY_S + 1) == given_back
+    assert machine.handle(Granted(Lease("", "3")), RETRY_S + 2) == []
     assert machine.deadline() is None
 
 
@@ -108,7 +186,7 @@ class Server:
     lease: Lease | None = None
     version: int = 0
 
-    def answer(self, effect: Effect, identity: str) -> Observed | Granted | Refused:
+    def answer(self, effect: Effect, identity: str) -> Observed | Granted | Lost | Refused:
         if self.chance.random() < 0.15:
             return Refused()
         match effect:
@@ -119,9 +197,9 @@ class Server:
             case GiveBack(lease=before):
                 return self._write("", before)
 
-    def _write(self, holder: str, before: Lease | None) -> Granted | Refused:
+    def _write(self, holder: str, before: Lease | None) -> Granted | Lost | Refused:
         if before != self.lease:
-            return Refused()
+            return Lost()
         self.version += 1
         self.lease = Lease(holder, str(self.version), renewed=str(self.chance.randrange(10**9)))
         # An answer may be lost although the write was done.
@@ -134,10 +212,12 @@ def test_no_two_ever_lead_at_once_however_clocks_are_set_and_answers_delayed(see
     server = Server(chance)
     offsets = [chance.uniform(0, 10**6) for _ in range(3)]  # monotonic clocks begin anywhere
     machines = [Leadership(name, offset) for name, offset in zip("abc", offsets, strict=True)]
-    waiting: list[tuple[float, int, Observed | Granted | Refused]] = []
+    waiting: list[tuple[float, int, Observed | Granted | Lost | Refused]] = []
     busy: set[int] = set()
     frozen = dict.fromkeys(range(3), 0.0)
     led: set[int] = set()
+    acquainted: set[int] = set()
+    deleted_at = 0.0
     now = 0.0
     for _ in range(6000):
         now += 0.05
@@ -159,6 +239,10 @@ def test_no_two_ever_lead_at_once_however_clocks_are_set_and_answers_delayed(see
             for effect in effects:
                 busy.add(number)
                 waiting.append((now + chance.uniform(0, 3), number, server.answer(effect, "abc"[number])))
+            if machine.snapshot().holder:
+                acquainted.add(number)
+        if len(acquainted) == 3 and now > deleted_at + 60 and chance.random() < 0.002:
+            server.lease, deleted_at = None, now
         leading = {number for number, machine in enumerate(machines) if machine.leads(now + offsets[number])}
         assert len(leading) <= 1
         led |= leading

@@ -5,8 +5,9 @@
                     ProblemTeller: events about what is misconfigured
                     SilentStatuses: what speakers said that have fallen silent
 
-Whoever loses the Lease stops writing before another may begin. Whoever gets it has everything listed anew before it
-gives anything: the one before may have written what the own watches have not told yet.
+Whoever loses the Lease stops writing before another may begin: what only a leader writes goes by one fence. Whoever
+gets it has everything listed anew before it gives anything: the one before may have written what the own watches have
+not told yet.
 """
 
 import argparse
@@ -111,12 +112,13 @@ class Replica:
             lambda: self._writer.is_busy,
         )
         self._lease = LeaseElection(client, options.namespace, identity)
-        self._writer = ClusterWriter(client, self._events, manager=FIELD_MANAGER, may_write=self._lease.leads)
+        self._leading = client.behind(self._lease.fence)
+        self._writer = ClusterWriter(self._leading, self._events, manager=FIELD_MANAGER)
         self._store = KubernetesStore(client, Scope.of_controller(options.namespace), self._writer)
         self._counts = StoreCounts(contacts=self._store.contacts)
         self.feed = Feed(self._store, READ, self._heard)
         self._assigner: Assigner | None = None
-        self._state = StateKeeper(client, options.namespace, given.pod_name or None)
+        self._state = StateKeeper(self._leading, options.namespace, given.pod_name or None)
         self._teller: ProblemTeller | None = None
         self.metrics = ControllerMetrics(self._allocator, self._counts, leads=self._lease.leads)
         self.checks: dict[str, Check] = {"cluster": self._not_read}
@@ -143,10 +145,10 @@ class Replica:
                 tasks.create_task(Controller(self.feed, self._assigner, performance, hearing).run())
                 tasks.create_task(self._state.run())
                 tasks.create_task(self._teller.run())
-                tasks.create_task(PeerCounter(self.client, self.feed, namespace).run())
-                tasks.create_task(SilentStatuses(self.client, namespace).run())
+                tasks.create_task(PeerCounter(self._leading, self.feed, namespace).run())
+                tasks.create_task(SilentStatuses(self._leading, namespace).run())
                 if given.ml_secret_name:
-                    wanted = group_secret.keep(self.client, namespace, given.ml_secret_name, given.deployment)
+                    wanted = group_secret.keep(self._leading, namespace, given.ml_secret_name, given.deployment)
                     tasks.create_task(wanted)
         finally:
             self._assigner = self._teller = None
@@ -176,4 +178,6 @@ class Replica:
         return self._assigner.allocator if self._assigner is not None else Allocator()
 
     def _not_read(self) -> str | None:
-        return None if self.feed.is_synced else "the objects of the cluster have not been read yet"
+        if not self.feed.is_synced:
+            return self._store.complaint or "the objects of the cluster have not been read yet"
+        return self._store.complaint

@@ -3,10 +3,12 @@
 StoreError
 ├── CredentialsError      who we are, or where the server is, cannot be found out
 ├── UnreachableError      no answer: refused, cut off, too slow
+├── WithheldError         not sent: only a leader may write this (see `fence`)
 └── ApiError              the server answered, and it is no
 """
 
 import asyncio
+import copy
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ import msgspec
 
 from herald.store.kubernetes import kubeconfig as kubeconfigs
 from herald.store.kubernetes.credentials import CredentialsError
+from herald.store.kubernetes.fence import Fence
 from herald.store.kubernetes.kubeconfig import Access
 from herald.store.store import StoreError
 
@@ -77,6 +80,7 @@ class ApiClient:
         limits = httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=30.0)
         timeout = httpx2.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         self._http = access.open(timeout, limits)
+        self._fence: Fence | None = None
 
     @classmethod
     def connect(
@@ -95,6 +99,12 @@ class ApiClient:
     def url(self) -> str:
         """Where the API server is."""
         return str(self._http.base_url)
+
+    def behind(self, fence: Fence) -> "ApiClient":
+        """The same server, identity and connections; what is written by it is written by leave of `fence`."""
+        fenced = copy.copy(self)
+        fenced._fence = fence
+        return fenced
 
     async def close(self) -> None:
         """Close all connections."""
@@ -159,10 +169,18 @@ class ApiClient:
         self, method: str, path: str, params: Params | None, body: Any = None, media_type: str = "application/json"
     ) -> bytes:
         content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        request = self._carry_out(method, path, params, content, media_type)
+        return await (request if self._fence is None else self._fence.see_through(method, request))
+
+    async def _carry_out(
+        self, method: str, path: str, params: Params | None, content: bytes | None, media_type: str
+    ) -> bytes:
         headers = {"Accept": "application/json", **({"Content-Type": media_type} if content is not None else {})}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 for attempt in range(MOST_REPETITIONS + 1):
+                    if self._fence is not None:
+                        self._fence.check(method, path)
                     request = self._http.build_request(
                         method, path, params=_plain(params), headers=headers, content=content
                     )
@@ -213,6 +231,8 @@ def _error_of(status: int, content: bytes) -> ApiError:
     except (msgspec.DecodeError, UnicodeDecodeError):
         said = Status()
     phrase = httpx2.codes.get_reason_phrase(status)
+    if status == httpx2.codes.UNAUTHORIZED:  # of this the server says no more than one word
+        return ApiError(status, said.reason or phrase, "the API server does not accept our token or certificate (401)")
     return ApiError(status, said.reason or phrase.replace(" ", ""), said.message or phrase or "unknown error")
 
 

@@ -1,6 +1,7 @@
 """The shell of `leadership`: reads and writes the Lease, and runs the work of the leader while we lead.
 
-Verbs: `create` on leases, `get` and `update` on our own.
+What the work writes goes by `fence`: nothing is sent once we lead no longer, and the Lease is given back only after all
+that was sent has been answered. Verbs: `create` on leases, `get` and `update` on our own.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from herald.store.kubernetes.client import ApiClient, ApiError
+from herald.store.kubernetes.fence import Fence
 from herald.store.kubernetes.leadership import (
     LEASE_S,
     Effect,
@@ -22,17 +24,21 @@ from herald.store.kubernetes.leadership import (
     Leadership,
     Lease,
     Leaving,
+    Lost,
     Observed,
     Read,
     Refused,
     Take,
 )
+from herald.store.kubernetes.watch_events import NO_JSON
 from herald.store.store import StoreError
 
 NAME: Final = "metallb-controller"
 REQUEST_S: Final = 3.0
 """A request that hangs is given up. Well below what is between the end of our lead and the beginning of another."""
-_NOT_FOUND: Final = 404
+SETTLE_S: Final = 3.0
+"""How long what was sent last is waited for. With two requests of our own still less than what a pod has to end."""
+_NOT_FOUND, _CONFLICT = 404, 409
 
 _log = logging.getLogger("herald.lease")
 
@@ -46,6 +52,7 @@ class _Spec(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = ""
+    uid: str = ""
 
 
 class _LeaseObject(msgspec.Struct, frozen=True):
@@ -63,8 +70,11 @@ class LeaseElection:
         self._path = f"{self._collection}/{name}"
         self._identity = identity
         self._machine = Leadership(identity, _now())
+        self.fence = Fence(self.leads)
+        """For whatever only a leader may write."""
         self._holder = ""
         self._complaint = ""
+        self._answer: asyncio.Task[Event] | None = None
 
     def leads(self) -> bool:
         """Whether we lead at this very moment."""
@@ -76,7 +86,9 @@ class LeaseElection:
         return self._machine.snapshot().holder
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` whenever we lead, and cancel it when we do no longer. For ever; cancelled, the Lease is given back.
+        """Do `work` whenever we lead, and cancel it when we do no longer. For ever.
+
+        Cancelled, it ends the work, waits for what was sent by `fence`, and gives the Lease back.
 
         Raises what `work` raises.
         """
@@ -85,15 +97,16 @@ class LeaseElection:
             effects = self._machine.wake(_now())
             while True:
                 if effects:
-                    effects = self._machine.handle(await self._perform(effects[0]), _now())
+                    self._answer = asyncio.ensure_future(self._perform(effects[0]))
+                    event = await asyncio.shield(self._answer)
+                    self._answer = None
+                    effects = self._machine.handle(event, _now())
                 else:
                     await self._wait(working)
                     effects = self._machine.wake(_now())
                 working = await self._align(working, work)
         finally:
-            if working is not None:
-                await _end(working)
-            await self._leave()
+            await self._leave(working)
 
     async def _align(
         self, working: "asyncio.Task[None] | None", work: Callable[[], Awaitable[None]]
@@ -124,7 +137,13 @@ class LeaseElection:
         try:
             async with asyncio.timeout(REQUEST_S):
                 event = await self._request(effect)
-        except (StoreError, TimeoutError, msgspec.DecodeError) as error:
+        except ApiError as error:
+            if error.status == _CONFLICT or (error.status == _NOT_FOUND and effect != Take(None)):
+                _log.info("the Lease has changed meanwhile: %s", error, extra={"event": "leaseClash"})
+                return Lost()
+            self._complain(str(error))
+            return Refused()
+        except (StoreError, TimeoutError, *NO_JSON) as error:
             self._complain(str(error) or f"no answer within {REQUEST_S:.0f} s")
             return Refused()
         self._complaint = ""
@@ -155,7 +174,8 @@ class LeaseElection:
         assert_never(effect)
 
     def _body(self, lease: Lease | None, renewed: str, acquired: str, transitions: int) -> dict[str, Any]:
-        version = {} if lease is None else {"resourceVersion": lease.version}
+        # Without its uid a Lease that somebody has deleted would be made again by a renewal, whoever led meanwhile.
+        version = {} if lease is None else {"resourceVersion": lease.version, "uid": lease.uid}
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -169,8 +189,17 @@ class LeaseElection:
             },
         }
 
-    async def _leave(self) -> None:
-        for effect in self._machine.handle(Leaving(), _now()):
+    async def _leave(self, working: "asyncio.Task[None] | None") -> None:
+        effects = self._machine.handle(Leaving(), _now())
+        # From here on nothing new is sent.
+        if working is not None:
+            await _end(working)
+        if not await self.fence.settled(SETTLE_S):
+            _log.warning("not given back, for a write has not been answered: the Lease", extra={"event": "leaseKept"})
+            return
+        if self._answer is not None:
+            effects += self._machine.handle(await self._answer, _now())
+        for effect in effects:
             await self._perform(effect)
 
     def _tell_holder(self) -> None:
@@ -196,6 +225,7 @@ def _lease(content: bytes) -> Lease:
     return Lease(
         holder=spec.holder_identity or "",
         version=found.metadata.resource_version,
+        uid=found.metadata.uid,
         renewed=spec.renew_time or "",
         acquired=spec.acquire_time or "",
         transitions=spec.lease_transitions or 0,

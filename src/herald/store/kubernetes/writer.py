@@ -12,7 +12,7 @@ services to find out who else writes a status.
 Claims travel with the Service, in an annotation that is written with the status: whoever reads the object has both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from herald.cluster.service import CLAIMED_ADDRESSES
 from herald.store.kubernetes.client import ApiClient, ApiError
 from herald.store.kubernetes.event_recorder import EventRecorder
 from herald.store.kubernetes.sources import kind_of
-from herald.store.store import Claim, Event, StaleError, StatusPatch, StoreError, service_key
+from herald.store.store import Claim, Event, StaleError, StatusPatch, service_key
 
 MANY: Final = 4
 _CONFLICT: Final = 409
@@ -50,20 +50,12 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 class ClusterWriter:
-    """Writes by `client`. `may_write` is asked before each status: whoever leads no longer writes nothing."""
+    """Writes by `client`; where only a leader may write, that client stands behind a fence (see `fence`)."""
 
-    def __init__(
-        self,
-        client: ApiClient,
-        events: EventRecorder,
-        *,
-        manager: str = "",
-        may_write: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, client: ApiClient, events: EventRecorder, *, manager: str = "") -> None:
         self._client = client
         self._events = events
         self._manager = manager
-        self._may_write = may_write
         self._under_way = 0
 
     @property
@@ -73,8 +65,6 @@ class ClusterWriter:
 
     async def patch_status(self, patch: StatusPatch) -> str:
         """See `Store.patch_status`."""
-        if not self._may_write():
-            raise StoreError("not written: this controller leads no longer")
         self._under_way += 1
         try:
             answer = await self._client.patch(f"{_path(patch)}/status", body_of(patch))
