@@ -15,7 +15,7 @@ from herald.config.findings import ObjectKey
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.refusals import Refusals
 from herald.store.kubernetes.sources import Scope
-from herald.store.kubernetes.store import KubernetesStore, Outage
+from herald.store.kubernetes.store import REJECTED, KubernetesStore, Outage
 from herald.store.kubernetes.watch_events import Cut, Following, Refused, Trouble
 from herald.store.store import Claim, Event, StatusPatch, StoreError, Synced
 
@@ -59,6 +59,23 @@ def test_a_server_that_is_not_well_has_refused_nothing(caplog: pytest.LogCapture
     for _ in range(2):
         outage.take("Node", trouble)
     assert logged(caplog) == ["apiServerLost"]
+
+
+def test_a_token_that_is_not_accepted_is_told_once_and_complained_of_until_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    outage, rejected = Outage("https://here"), Trouble(Refused(401, "Unauthorized", "Unauthorized"), "list")
+    assert outage.complaint is None
+    for kind in ("Node", "Service", "Node"):
+        outage.take(kind, rejected)
+    assert logged(caplog) == ["tokenRejected"]
+    assert outage.complaint == REJECTED
+    outage.take("Node", Following())
+    assert outage.complaint == REJECTED
+    outage.take("Service", Following())
+    assert outage.complaint is None
+    assert logged(caplog) == ["tokenRejected", "tokenAccepted"]
 
 
 async def test_kinds_out_of_scope_are_taken_for_absent(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from time import monotonic, time
+from typing import Final
 
 from herald.cluster.meta import NamespacedName
 from herald.config.findings import ObjectKey
@@ -19,6 +20,9 @@ from herald.store.kubernetes.view import View
 from herald.store.kubernetes.watch_events import Cut, Fact, Following, Refused, Trouble
 from herald.store.kubernetes.writing import Writer
 from herald.store.store import Changes, Claim, Event, StatusPatch, StoreError
+
+_UNAUTHORISED: Final = 401
+REJECTED: Final = "the API server does not accept our token or certificate (401 Unauthorized)"
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +60,11 @@ class KubernetesStore:
                     yield batch
         finally:
             await reflection.stop()
+
+    @property
+    def complaint(self) -> str | None:
+        """Why this process cannot follow the cluster, if the API server does not know it."""
+        return self._outage.complaint
 
     def resource_version(self, key: ObjectKey) -> str | None:
         """The version of an object that was last seen, for preconditions; None for an object that is not known."""
@@ -111,16 +120,40 @@ class Outage:
         self._url = url
         self._failures: dict[str, int] = {}
         self._since: float | None = None
+        self._rejected: set[str] = set()
+
+    @property
+    def complaint(self) -> str | None:
+        """Why nothing of what is asked is answered, if the server does not know who asks."""
+        return REJECTED if self._rejected else None
 
     def take(self, kind: str, fact: Fact) -> None:
         """One thing that the watch of `kind` says."""
         match fact:
             case Trouble(cause=Cut(message=message)):
                 self._fail(kind, message)
+            case Trouble(cause=Refused(status=status)) if status == _UNAUTHORISED:
+                self._reject(kind)
+                self._answer(kind)
             case Trouble(cause=Refused() as cause) if cause.is_passing:
                 self._fail(kind, f"{cause.message} ({cause.status} {cause.reason})")
             case Trouble() | Following():
+                self._accept(kind)
                 self._answer(kind)
+
+    def _reject(self, kind: str) -> None:
+        if not self._rejected:
+            _log.error(
+                "%s; what was known stays in force", REJECTED, extra={"event": "tokenRejected", "server": self._url}
+            )
+        self._rejected.add(kind)
+
+    def _accept(self, kind: str) -> None:
+        was_rejected = bool(self._rejected)
+        self._rejected.discard(kind)
+        if was_rejected and not self._rejected:
+            extra = {"event": "tokenAccepted", "server": self._url}
+            _log.info("the API server accepts our token or certificate again", extra=extra)
 
     def _fail(self, kind: str, why: str) -> None:
         self._failures[kind] = self._failures.get(kind, 0) + 1
