@@ -365,7 +365,7 @@ def test_a_custom_resource_outside_of_the_namespace_is_refused_with_the_namespac
     stray = msgspec.structs.replace(kind, metadata=meta("x", namespace="default"))
     outcome = compiled(stray)
     assert errors(outcome) == [("HL030", "x", "metadata.namespace")]
-    assert "-n metallb-system" in outcome.problems[0].message
+    assert "set metadata.namespace to metallb-system" in outcome.problems[0].message
     assert "--namespace default" in outcome.problems[0].message
     assert "resource must be created in metallb-system namespace" in outcome.problems[0].message
     assert outcome.accepted == {}

@@ -110,7 +110,7 @@ REFUSED: list[tuple[str, tuple[dict[str, Any], ...], dict[str, Any], tuple[str, 
             f"{kind} in another namespace",
             (),
             thing(kind, "x", spec, namespace="default"),
-            ("resource must be created in metallb-system namespace", "apply it with -n metallb-system"),
+            ("resource must be created in metallb-system namespace", "set metadata.namespace to metallb-system"),
         )
         for kind, spec in (
             ("IPAddressPool", {"addresses": ["10.0.0.0/24"]}),

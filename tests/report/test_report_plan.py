@@ -102,6 +102,12 @@ SILENCES = {
     ),
     "nobody alive": ((*BASE, l2("l")), {"members": ""}, "SpeakerNotLive", "node-1, node-2, node-3"),
     "no peer": ((*BASE, bgp("b")), {}, "NoPeerOnNode", "no BGPPeer selects"),
+    "the peer is left out": (
+        (*BASE, bgp("b"), peer("pw", "10.9.0.1", "passwordSecret: {name: none}")),
+        {},
+        "NoPeerOnNode",
+        "no BGPPeer selects node-1, node-2, node-3 (left out for an error: pw)",
+    ),
     "peer misspelt": (
         (*BASE, bgp("b", "peers: [nope]"), peer("r1", "10.9.0.1")),
         {},

@@ -226,7 +226,9 @@ def unheard(addresses: Addresses, reach: BGPReach, node: NodeName, view: View) -
     """Why a node that would announce reaches no session."""
     sessions = view.sessions(node)
     if not sessions:
-        return because(Code.NO_PEER_ON_NODE, BGP, node=node)
+        absent = view.config.left_out_peers
+        left_out = f" (left out for an error: {some(absent)})" if absent else ""
+        return because(Code.NO_PEER_ON_NODE, BGP, node=node, left_out=left_out)
     advertisements = reach.on(node)
     if not any(ad.admits_peer(session.names) for ad in advertisements for session in sessions):
         names = listed({name for session in sessions for name in session.names})

@@ -115,7 +115,7 @@ TABLE: dict[Code, _Words] = {
     ),
     Code.NO_CANDIDATE: _row("no node is eligible: {nodes}", "notOwner"),
     Code.NOT_ELECTED: _row("{owner} is elected to answer", "notOwner"),
-    Code.NO_PEER_ON_NODE: _row("no BGPPeer selects {node}", "noPeers"),
+    Code.NO_PEER_ON_NODE: _row("no BGPPeer selects {node}{left_out}", "noPeers"),
     Code.NO_PEER_FOR_ADVERTISEMENT: _row(
         "none of the peers of {node} ({peers}) is in spec.peers of BGPAdvertisement {advertisements}", "noPeers"
     ),

@@ -28,6 +28,7 @@ from herald.config.compile_bfd import compile_bfd_profile
 from herald.config.compile_communities import community_compiler
 from herald.config.compile_peers import compile_peer
 from herald.config.compile_pools import pool_compiler
+from herald.cluster.meta import PeerName
 from herald.config.config import Config
 from herald.config.conflict import conflicts
 from herald.config.findings import Findings, ObjectKey, Resource, problem
@@ -96,6 +97,7 @@ def compile_config(
         peers={peer.name: peer for peer in peers.values},
         bfd_profiles=_profiles(peers.in_force, around),
         nodes=nodes,
+        left_out_peers=tuple(sorted(PeerName(key.name) for key in peers.left_out)),
     )
     found = chain(
         misplaced,
@@ -149,7 +151,7 @@ def _misplaced(resource: Custom, namespace: str) -> Problem:
         "HL030",
         key,
         "metadata.namespace",
-        f"resource must be created in {namespace} namespace, but {where}: apply it with -n {namespace}{instead}. "
+        f"resource must be created in {namespace} namespace, but {where}: set metadata.namespace to {namespace}{instead}. "
         f"This {key.kind} is left out.",
     )
 

@@ -13,7 +13,10 @@ from herald.config.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Sorted by name throughout. Left-out objects are not in it; see the Problems beside it."""
+    """Sorted by name throughout. Left-out objects are not in it; see the Problems beside it.
+
+    `left_out_peers`: names, for whoever asks why there is no session.
+    """
 
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
     l2_advertisements: tuple[L2Advertisement, ...] = ()
@@ -21,3 +24,5 @@ class Config:
     peers: Mapping[PeerName, Peer] = field(default_factory=dict)
     bfd_profiles: Mapping[str, BFDProfile] = field(default_factory=dict)
     nodes: Mapping[NodeName, Node] = field(default_factory=dict)
+    # It decides nothing: a configuration with one more object that is left out is the same configuration.
+    left_out_peers: tuple[PeerName, ...] = field(default=(), compare=False)
