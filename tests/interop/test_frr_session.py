@@ -1,6 +1,7 @@
 """Herald's BGP against a real FRR: what the router says it has learnt is what was wished for."""
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -263,3 +264,35 @@ def test_a_family_that_the_router_does_not_take_is_explained(frr: FrrRouter, her
     herald.wait_established()
     six = next(entry for entry in herald.snapshot.families if entry.family is Family.IPV6_UNICAST)
     assert (six.wanted, six.advertised, six.reason) == (1, 0, "the peer does not offer ipv6-unicast")
+
+
+def test_a_router_that_is_strict_about_roles_is_explained(frr: FrrRouter, herald: Herald) -> None:
+    frr.start(config(more=f" neighbor {HERALD} local-role provider strict-mode"))
+    herald.peer(PARAMETERS)
+
+    def said() -> str:
+        error = herald.snapshot.last_error
+        return error.text if error is not None else ""
+
+    eventually(lambda: "OPEN Message Error/Role Mismatch" in said(), "it is refused")
+    assert "it is strict about BGP roles (RFC 9234), and we state none" in said()
+
+
+def test_a_role_of_the_router_that_is_not_strict_does_no_harm_and_is_shown(frr: FrrRouter, herald: Herald) -> None:
+    frr.start(config(more=f" neighbor {HERALD} local-role provider"))
+    herald.peer(PARAMETERS, PLAIN)
+    eventually(lambda: route_of(frr, "ipv4", "192.168.1.200/32"), "the route is there")
+    assert "bgp-role provider" in herald.snapshot.capabilities_received
+    assert "fqdn router" in herald.snapshot.capabilities_received
+
+
+def test_without_a_hold_time_nobody_sends_keepalives_and_the_session_stands(frr: FrrRouter, herald: Herald) -> None:
+    frr.start(config())
+    herald.peer(replace(PARAMETERS, hold_time=0), PLAIN)
+    eventually(lambda: route_of(frr, "ipv4", "192.168.1.200/32"), "the route is there")
+    before = frr.neighbor()["messageStats"]["keepalivesRecv"]
+    time.sleep(4)
+    assert frr.neighbor()["messageStats"]["keepalivesRecv"] == before
+    assert (frr.neighbor()["bgpTimerHoldTimeMsecs"], herald.snapshot.flaps) == (0, 0)
+    herald.loop.do(lambda: herald.peering.apply_routes((SIX,), ()))
+    eventually(lambda: route_of(frr, "ipv6", "2001:db8:cafe::1/128"), "routes go on changing")
