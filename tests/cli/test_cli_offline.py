@@ -115,6 +115,7 @@ def test_every_help_text_has_an_example(command: str) -> None:
         (("plan", "-f", "/does/not/exist"), "/does/not/exist: there is no such file or folder"),
         (("plan", "-f", "GOOD", "-o", "xml"), "'xml' is not one of"),
         (("diff", "-f", "GOOD"), "-f is needed exactly twice"),
+        (("manifests", "--namespace", "Foo_x"), "'Foo_x' cannot be the name of a namespace"),
         (("pln",), "No such command 'pln'; did you mean \"plan\"?"),
         (("diff", "-f", "-", "-f", "-"), "standard input can be read once"),
     ],

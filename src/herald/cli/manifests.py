@@ -16,6 +16,7 @@ import yaml
 import herald
 from herald.api import crd
 from herald.cli.inputs import DEFAULT_NAMESPACE
+from herald.cluster.meta import is_dns_label
 
 FILES = (
     "namespace",
@@ -55,6 +56,12 @@ def manifests(namespace: str, image: str) -> None:
       herald manifests | kubectl apply -f -
       herald manifests --image registry.example.com/herald:0.1.0 | kubectl diff -f -
     """
+    if not is_dns_label(namespace):
+        raise click.BadParameter(
+            f"{namespace!r} cannot be the name of a namespace: lower-case letters, digits and -, at most 63, and no - at "
+            "either end",
+            param_hint="--namespace",
+        )
     click.echo(dump_yaml(namespace, image), nl=False)
 
 

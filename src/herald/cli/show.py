@@ -234,5 +234,6 @@ def _only_socket() -> Path:
 
 
 def _give_up(message: str) -> NoReturn:
-    click.echo(f"herald show: {message}", err=True)
+    command = "vtysh" if "vtysh" in click.get_current_context().command_path.split() else "show"
+    click.echo(f"herald {command}: {message}", err=True)
     sys.exit(2)

@@ -34,7 +34,6 @@ MEANINGLESS: Final = {
     "bgp_debounce_timeout": "changes reach the peers at once",
     "frrk8s_namespace": "Herald speaks BGP itself, without frr-k8s",
     "frrk8s_secret_passthrough": "Herald speaks BGP itself, without frr-k8s",
-    "host": "nothing asks for it",
 }
 """MetalLB's options that are accepted and do nothing, and why."""
 BGP_TYPE: Final = "METALLB_BGP_TYPE"

@@ -13,7 +13,13 @@ PoolName = NewType("PoolName", str)
 PeerName = NewType("PeerName", str)
 
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_LABEL = 63
 _LONGEST_SUBDOMAIN = 253
+
+
+def is_dns_label(text: str) -> bool:
+    """Whether a namespace can have this name (RFC 1123 label)."""
+    return len(text) <= _LONGEST_LABEL and "." not in text and is_dns_subdomain(text)
 
 
 def is_dns_subdomain(text: str) -> bool:

@@ -65,8 +65,11 @@ def session_event(namespace: str, node: NodeName, before: SessionReport | None, 
         if not was_up:
             return Event(about, EventType.NORMAL, "BGPSessionUp", f"{where} is up")
         if before is not None and before.since != now.since:
-            why = f": {now.last_error}" if now.last_error else ""
-            return Event(about, EventType.WARNING, "BGPSessionUp", f"{where} is up again, it was down meanwhile{why}")
+            if not now.last_error:  # it was this speaker that ended it
+                text = f"{where} is up again, begun anew by this speaker"
+                return Event(about, EventType.NORMAL, "BGPSessionUp", text)
+            why = f"{where} is up again, it was down meanwhile: {now.last_error}"
+            return Event(about, EventType.WARNING, "BGPSessionUp", why)
         return None
     if was_up:
         why = now.last_error or "ended by this speaker"
