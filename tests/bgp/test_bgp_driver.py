@@ -155,6 +155,27 @@ async def test_a_session_comes_up_carries_routes_and_says_goodbye():
         assert seen == [State.CONNECT, State.OPEN_SENT, State.ESTABLISHED, State.IDLE]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "milliseconds"), [(90, 9, 9000), (9, 90, 9000), (90, 0, 0)], ids=["theirs", "ours", "none"]
+)
+async def test_a_peer_that_takes_nothing_in_is_given_up_after_the_agreed_hold_time(ours, theirs, milliseconds):
+    made = []
+
+    async def remember(parameters):
+        made.append(await dial(parameters))
+        made[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, parameters.hold_time * 1000)
+        return made[-1]
+
+    async with router() as there:
+        there.parameters = replace(there.parameters, hold_time=ours)
+        async with peering(there, remember) as herald:
+            talk = await there.accept()
+            await talk.hear()
+            await talk.say(replace(OPEN, hold_time=theirs), Keepalive())
+            await herald.wait_for(State.ESTABLISHED)
+            assert made[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
+
+
 async def test_a_large_table_reaches_a_slow_reader_without_a_giant_buffer():
     routes = tuple(
         Route(IPv4Network((0x0A000000 + number, 32)), communities=(Community(number),)) for number in range(20_000)
