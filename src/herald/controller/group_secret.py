@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient, ApiError
 from herald.store.kubernetes.objects import Owner
 from herald.store.kubernetes.watch_events import NO_JSON
@@ -99,8 +100,9 @@ def _read(content: bytes) -> Data | None:
 
 
 async def _owner(client: ApiClient, namespace: str, deployment: str) -> Owner:
-    content = await client.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}")
-    return Owner("apps/v1", "Deployment", deployment, msgspec.json.decode(content, type=_Deployment).metadata.uid)
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
+    found = read_answer(await client.get(path), _Deployment, path)
+    return Owner("apps/v1", "Deployment", deployment, found.metadata.uid)
 
 
 def _new_key() -> Data:

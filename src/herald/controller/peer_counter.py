@@ -18,7 +18,7 @@ from herald.controller.peer_status import SessionCount
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.reflector import Reflection
 from herald.store.kubernetes.refusals import Refusals
-from herald.store.kubernetes.watch_events import Fact, ListBegun, ListEnded, Present, Put, Remove
+from herald.store.kubernetes.watch_events import NO_JSON, Fact, ListBegun, ListEnded, Present, Put, Remove
 from herald.store.store import StoreError
 
 PAUSE_S: Final = 1.0
@@ -100,7 +100,7 @@ class PeerCounter:
             case Present() | Put():
                 try:
                     self._count.put(fact.identity.name, _session.decode(fact.raw))
-                except msgspec.ValidationError as error:
+                except NO_JSON as error:
                     fields = {"event": "sessionStatusUnreadable", "object": fact.identity.name, "error": str(error)}
                     _log.debug("a BGPSessionStatus cannot be read", extra=fields)
             case Remove():

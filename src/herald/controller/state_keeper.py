@@ -8,13 +8,14 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
 from herald.api import scheme
 from herald.config.problem import Problem
 from herald.controller import state
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient, ApiError
 from herald.store.kubernetes.objects import Objects, Owner
 from herald.store.store import StoreError
@@ -26,7 +27,6 @@ LONGEST_RETRY_S: Final = 30.0
 _NOT_FOUND: Final = 404
 
 _log = logging.getLogger("herald.controller")
-T = TypeVar("T")
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ class StateKeeper:
             return
         if self._pod is not None and self._owner is None:
             path = f"/api/v1/namespaces/{self._namespace}/pods/{self._pod}"
-            uid = _decoded(await self._client.get(path), _Pod).metadata.uid
+            uid = read_answer(await self._client.get(path), _Pod, path).metadata.uid
             self._owner = Owner("v1", "Pod", self._pod, uid)
         instant = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         await self._objects.apply(
@@ -109,7 +109,7 @@ class StateKeeper:
         root, plural = self._kind.path.rsplit("/", 1)
         path = f"{root}/namespaces/{self._namespace}/{plural}/{state.NAME}"
         try:
-            return _decoded(await self._client.get(path), _Found).status
+            return read_answer(await self._client.get(path), _Found, path).status
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -118,11 +118,3 @@ class StateKeeper:
 
 def _timeless(conditions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in each.items() if name != "lastTransitionTime"} for each in conditions]
-
-
-def _decoded(content: bytes, kind: type[T]) -> T:
-    """What the API server says; raises StoreError if it is none of its words (a proxy's page, for example)."""
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
-        raise StoreError(f"the answer cannot be read: {error}") from error

@@ -16,6 +16,7 @@ from herald.api import decode as api_decode
 from herald.api import scheme
 from herald.controller.webhook.admission_review import AdmissionRequest
 from herald.controller.webhook.world import World
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient
 from herald.store.store import StoreError
 
@@ -47,11 +48,8 @@ async def refreshed(world: World, request: AdmissionRequest, client: ApiClient) 
 
 async def _listed(client: ApiClient, name: str, namespace: str) -> list[Any]:
     kind = next(each for each in scheme.KINDS if each.kind == name)
-    answer = await client.get(f"/apis/{kind.api_version}/namespaces/{namespace}/{kind.plural}")
-    try:
-        items = msgspec.json.decode(answer, type=_List).items
-    except msgspec.DecodeError as error:
-        raise StoreError(f"the list of {kind.plural} cannot be read: {error}") from error
+    path = f"/apis/{kind.api_version}/namespaces/{namespace}/{kind.plural}"
+    items = read_answer(await client.get(path), _List, path).items
     whole = ({**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in items)
     decoded = (api_decode.decode(each, "the API server").object for each in whole)
     return [each for each in decoded if each is not None]

@@ -19,12 +19,11 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-import msgspec
-
 from herald.controller.webhook.certificates import CA_CERT, CERT, KEY, Step, examine, issue, united
 from herald.controller.webhook.options import CONVERTED_CRD, WebhookOptions
 from herald.controller.webhook.readiness import Readiness
 from herald.controller.webhook.tls import CertificateError
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient, ApiError, Params, PatchKind
 from herald.store.store import StoreError
 
@@ -150,13 +149,11 @@ async def _read_secret(client: ApiClient, options: WebhookOptions) -> dict[str, 
 async def _read(client: ApiClient, path: str) -> dict[str, Any] | None:
     """The object, or None if there is none."""
     try:
-        return msgspec.json.decode(await client.get(path), type=dict[str, Any])
+        return read_answer(await client.get(path), dict[str, Any], path)
     except ApiError as error:
         if error.status == _NOT_FOUND:
             return None
         raise
-    except msgspec.DecodeError as error:
-        raise StoreError(f"{path}: the answer cannot be read: {error}") from error
 
 
 def _content(secret: Mapping[str, Any] | None) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from herald.observe.metrics_server import PATH, CannotReviewError, Verdict
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient
 from herald.store.store import StoreError
 
@@ -75,7 +76,7 @@ class Reviewer:
         self._under_way += 1
         try:
             verdict = await self._ask(token)
-        except (StoreError, msgspec.DecodeError) as error:
+        except StoreError as error:
             raise CannotReviewError(str(error)) from error
         finally:
             self._under_way -= 1
@@ -98,12 +99,11 @@ class Reviewer:
 
     async def _ask(self, token: str) -> Verdict:
         asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
-        who = msgspec.json.decode(await self._client.create(_TOKEN_REVIEWS, asked), type=_TokenReview).status
+        who = read_answer(await self._client.create(_TOKEN_REVIEWS, asked), _TokenReview, _TOKEN_REVIEWS).status
         if not who.authenticated:
             return Verdict.UNKNOWN
-        may = msgspec.json.decode(
-            await self._client.create(_ACCESS_REVIEWS, self._access_review(who.user)), type=_AccessReview
-        )
+        answer = await self._client.create(_ACCESS_REVIEWS, self._access_review(who.user))
+        may = read_answer(answer, _AccessReview, _ACCESS_REVIEWS)
         return Verdict.ALLOWED if may.status.allowed else Verdict.FORBIDDEN
 
     def _access_review(self, user: _User) -> object:

@@ -20,6 +20,7 @@ import msgspec
 
 from herald.cluster.meta import NamespacedName
 from herald.cluster.service import CLAIMED_ADDRESSES
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient, ApiError
 from herald.store.kubernetes.event_recorder import EventRecorder
 from herald.store.kubernetes.sources import kind_of
@@ -65,16 +66,17 @@ class ClusterWriter:
 
     async def patch_status(self, patch: StatusPatch) -> str:
         """See `Store.patch_status`."""
+        path = f"{_path(patch)}/status"
         self._under_way += 1
         try:
-            answer = await self._client.patch(f"{_path(patch)}/status", body_of(patch))
+            answer = await self._client.patch(path, body_of(patch))
         except ApiError as error:
             if error.status == _CONFLICT:
                 raise StaleError(str(error)) from error
             raise
         finally:
             self._under_way -= 1
-        return msgspec.json.decode(answer, type=_Written).metadata.resource_version
+        return read_answer(answer, _Written, path).metadata.resource_version
 
     async def read_claims(self) -> Mapping[NamespacedName, Claim]:
         """None: every Service brings its own along."""
@@ -92,8 +94,8 @@ class ClusterWriter:
 
         Raises StoreError.
         """
-        content = await self._client.get(f"/api/v1/namespaces/{service.namespace}/services/{service.name}")
-        managers = msgspec.json.decode(content, type=_Written).metadata.managed_fields
+        path = f"/api/v1/namespaces/{service.namespace}/services/{service.name}"
+        managers = read_answer(await self._client.get(path), _Written, path).metadata.managed_fields
         return tuple(sorted({each.manager for each in managers if each.has_addresses} - {self._manager}))
 
 
