@@ -1,5 +1,6 @@
 """What the lab's kubelet makes of the shipped manifests, and which pods `kubectl logs` and `exec` mean."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,40 @@ def test_a_pod_is_named_by_itself_or_by_its_workload(target: str, names: list[st
 @pytest.mark.parametrize(("count", "expected"), [(2, "bc"), (0, ""), (9, "abc"), (-1, "abc")])
 def test_the_last_lines_of_a_log(count: int, expected: str) -> None:
     assert "".join(kubelet.last(iter("abc"), count)) == expected
+
+
+LOG = ['{"ts":"2026-11-21T08:00:00.000Z"}\n', "no JSON\n", '{"ts":"2026-11-21T08:00:30.000Z"}\n']
+NOW = datetime(2026, 11, 21, 8, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        pytest.param((), LOG, id="as it is"),
+        pytest.param(("--since=45s",), LOG[2:], id="since"),
+        pytest.param(("--since=1m",), LOG, id="since the first line, the second being of its time"),
+        pytest.param(("--prefix",), [f"[pod/x/speaker] {line}" for line in LOG], id="prefix"),
+        pytest.param(
+            ("--timestamps", "--since=1m"),
+            [f"2026-11-21T08:00:{second}.000Z {line}" for second, line in zip(("00", "00", "30"), LOG, strict=True)],
+            id="timestamps",
+        ),
+    ],
+)
+def test_what_kubectl_logs_puts_before_lines_and_leaves_away(words: tuple[str, ...], shown: list[str]) -> None:
+    options = kubelet.parser().parse_args(["/x", "-n", "metallb-system", "logs", "speaker-node-1", *words])
+    assert options.namespace == "metallb-system"
+    assert list(kubelet.dressed(LOG, options, "pod/x/speaker", NOW)) == shown
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1h30m", 5400), ("5m", 300), ("10ms", 0.01)])
+def test_a_duration_is_read_as_kubectl_reads_it(text: str, seconds: float) -> None:
+    assert kubelet.duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("words", [("-n", "a", "logs", "x"), ("logs", "-n", "a", "x"), ("logs", "x", "--namespace=a")])
+def test_the_namespace_stands_before_or_after_the_verb(words: tuple[str, ...]) -> None:
+    assert kubelet.parser().parse_args(["/x", *words]).namespace == "a"
 
 
 def test_a_pod_gets_arguments_and_environment_of_the_manifests() -> None:

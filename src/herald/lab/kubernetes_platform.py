@@ -24,7 +24,7 @@ from typing import Any
 from herald.cli import manifests
 from herald.lab import process
 from herald.lab.blueprint import Blueprint
-from herald.lab.kubernetes import binaries, kubeconfig, nodes
+from herald.lab.kubernetes import binaries, deletion, kubeconfig, nodes
 from herald.lab.kubernetes.api_server import ApiServer
 from herald.lab.kubernetes.client import RequestRefusedError
 from herald.lab.kubernetes.endpoint_controller import slices_path
@@ -56,8 +56,19 @@ OBJECTS = (
 KUBECTL = """\
 #!/bin/sh
 # kubectl as administrator of the lab's cluster, whose API server is in a network namespace.
-case "$1" in
-  logs|exec) exec {python} -m herald.lab.kubernetes.kubelet {lab} "$@" ;;
+# What a kubelet would do is done by the lab's, unless it is the one who asks.
+verb= noun= skip=
+for word in "$@"; do
+  if [ -n "$skip" ]; then skip=; continue; fi
+  case "$word" in
+    -n|--namespace|-l|--selector|-c|--container|--context|--user|--cluster) skip=1 ;;
+    -*) ;;
+    *) if [ -z "$verb" ]; then verb=$word; else noun=$word; break; fi ;;
+  esac
+done
+case "$verb ${{noun%%/*}} $HERALD_LAB_KUBELET" in
+  "logs "*|"exec "*|"delete pod "|"delete pods "|"delete po ")
+    exec {python} -m herald.lab.kubernetes.kubelet {lab} "$@" ;;
 esac
 exec ip netns exec {namespace} env KUBECONFIG={kubeconfig} HOME={home} {kubectl} "$@"
 """
@@ -78,9 +89,9 @@ class KubernetesPlatform:
     def legend(self) -> str:
         """What stands for what in the report."""
         return (
-            "Lines with `$ kubectl` were run as they stand, by the real kubectl against a real kube-apiserver (logs "
-            "and exec, which a kubelet would answer, are the lab's), and their time counts. On every node a real "
-            "kube-proxy runs; Herald runs as its manifests say, with the rights that stand there."
+            "Lines with `$ kubectl` were run as they stand, by the real kubectl against a real kube-apiserver (logs, "
+            "exec and the end of a pod, which are a kubelet's, are the lab's), and their time counts. On every node a "
+            "real kube-proxy runs; Herald runs as its manifests say, with the rights that stand there."
         )
 
     @classmethod
@@ -218,7 +229,7 @@ class KubernetesPlatform:
 
     @property
     def kubectl(self) -> Path:
-        """The lab's kubectl: logs and exec by the lab, everything else by the real one."""
+        """The lab's kubectl: logs, exec and the deletion of pods by the lab, everything else by the real one."""
         return self._programs / "kubectl"
 
     # Within.
@@ -282,7 +293,9 @@ class KubernetesPlatform:
     def _launch(self, pod: Pod, api: tuple[str, int], mounts: Mapping[str, str]) -> Launch:
         if pod.component == "speaker":
             self._link_socket(pod)
-        return Launch(pod.name, pod.command(self.place.directory, api, mounts), pod.node)
+        launch = Launch(pod.name, pod.command(self.place.directory, api, mounts), pod.node)
+        deletion.remember(launch, pod.folder)
+        return launch
 
     def _link_socket(self, pod: Pod) -> None:
         """`herald show` of the lab finds the speaker's socket where that of any lab is."""
