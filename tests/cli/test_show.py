@@ -97,11 +97,6 @@ async def test_answers_are_shown_as_a_table_and_as_json(
         assert json.loads(document) == {"node": "node-1", "show": " ".join(words), "data": ANSWERS[" ".join(words)]()}
 
 
-async def test_bfd_is_said_to_be_not_active(tmp_path: Path) -> None:
-    code, out, _ = await herald_show(tmp_path / "none.sock", "bfd")
-    assert (code, "not active in this version" in out) == (0, True)
-
-
 async def test_a_question_that_the_speaker_does_not_know_is_an_error_in_words(tmp_path: Path) -> None:
     path = tmp_path / "show.sock"
     async with await ShowSocket("node-1", {"l2": lambda: LAYER2}).start(bind(path)):

@@ -16,7 +16,11 @@ from herald.cli.vtysh.state import State, state
 from herald.cli.vtysh.text import uptime
 from herald.engine.show import ShowSocket, bind
 
-ANSWERS: dict[str, Callable[[], Any]] = {"bgp summary": lambda: SESSIONS, "bgp routes": lambda: ROUTES}
+ANSWERS: dict[str, Callable[[], Any]] = {
+    "bgp summary": lambda: SESSIONS,
+    "bgp routes": lambda: ROUTES,
+    "bfd": lambda: {"sessions": [], "waiting": [], "dropped": {}},
+}
 STATE: State = state("node-1", SESSIONS, ROUTES)
 
 UNKNOWN_TO_HERALD = {

@@ -18,7 +18,7 @@ from herald.config.problem import Problem, Severity
 from herald.net.address_range import parse
 from herald.observe import controller_metrics, speaker_metrics, store_metrics
 from herald.observe.controller_metrics import ControllerMetrics
-from herald.observe.engine_counts import EngineCounts, SessionCounts
+from herald.observe.engine_counts import BfdCounts, EngineCounts, SessionCounts
 from herald.observe.exposition import Family, Format
 from herald.observe.speaker_metrics import SpeakerMetrics
 from herald.observe.store_metrics import StoreCounts
@@ -55,6 +55,14 @@ SPEAKER_CATALOGUE = {
     "metallb_bgp_route_refresh_sent": ("counter", ("peer",)),
     "metallb_bgp_total_sent": ("counter", ("peer",)),
     "metallb_bgp_total_received": ("counter", ("peer",)),
+    "metallb_bfd_session_up": ("gauge", ("peer",)),
+    "metallb_bfd_control_packet_input": ("counter", ("peer",)),
+    "metallb_bfd_control_packet_output": ("counter", ("peer",)),
+    "metallb_bfd_echo_packet_input": ("counter", ("peer",)),
+    "metallb_bfd_echo_packet_output": ("counter", ("peer",)),
+    "metallb_bfd_session_up_events": ("counter", ("peer",)),
+    "metallb_bfd_session_down_events": ("counter", ("peer",)),
+    "metallb_bfd_zebra_notifications": ("counter", ("peer",)),
 }
 
 WEB = NamespacedName("default", "web")
@@ -63,7 +71,8 @@ SESSION = SessionCounts(
     "tor", "10.0.0.1:179", True, 3, 2, 4, 3, {"open": 1, "update": 5}, {"open": 1, "update": 7, "keepalive": 9}
 )
 PROCESS = {"rss": 1000, "fds": 9, "cpuSeconds": 0.5, "startedAt": 1.0}
-ENGINE = EngineCounts((SESSION,), 1, {"not held": 5}, 2, PROCESS, {"192.0.2.7": (4, 3, 10)})
+BFD = BfdCounts("10.0.0.1", True, 11, 12, 13, 14, 3, 2)
+ENGINE = EngineCounts((SESSION,), (BFD,), {"no session": 6}, 1, {"not held": 5}, 2, PROCESS, {"192.0.2.7": (4, 3, 10)})
 
 
 def families(page: bytes) -> dict[str, Metric]:
@@ -144,7 +153,7 @@ async def test_nothing_is_left_of_what_is_withdrawn_or_removed() -> None:
     speaker.contributions[WEB] = both_protocols()
     await speaker.page()
     speaker.contributions.clear()
-    speaker.engine = EngineCounts((), 0, {}, 0, ENGINE.process, {})
+    speaker.engine = EngineCounts((), (), {}, 0, {}, 0, ENGINE.process, {})
     page = await speaker.page()
     assert b"192.0.2.7" not in page
     assert b"10.0.0.1" not in page
@@ -168,10 +177,30 @@ async def test_counts_of_the_engine_stand_under_the_address_and_the_endpoint() -
 async def test_two_peers_of_one_endpoint_are_one_series_that_is_up_only_if_both_are() -> None:
     speaker = Speaker()
     down = SessionCounts("other", "10.0.0.1:179", False, 1, 0, 0, 0, {}, {"update": 1})
-    speaker.engine = EngineCounts((SESSION, down), 0, {}, 0, ENGINE.process, {})
+    speaker.engine = EngineCounts((SESSION, down), (), {}, 0, {}, 0, ENGINE.process, {})
     page = await speaker.page()
     assert values(page, "metallb_bgp_session_up") == {("10.0.0.1:179",): 0}
     assert values(page, "metallb_bgp_updates_total") == {("10.0.0.1:179",): 8}
+
+
+async def test_bfd_is_counted_under_the_address_of_the_peer() -> None:
+    page = await Speaker().page()
+    expected = {
+        "session_up": 1, "control_packet_input": 11, "control_packet_output": 12, "echo_packet_input": 13,
+        "echo_packet_output": 14, "session_up_events": 3, "session_down_events": 2, "zebra_notifications": 5,
+    }  # fmt: skip
+    assert {name: values(page, f"metallb_bfd_{name}") for name in expected} == {
+        name: {("10.0.0.1",): value} for name, value in expected.items()
+    }
+    assert values(page, "herald_bfd_packets_dropped_total") == {("no session",): 6}
+
+
+async def test_one_address_watched_twice_is_one_series_that_is_up_only_if_both_are() -> None:
+    speaker = Speaker()
+    speaker.engine = EngineCounts((), (BFD, BfdCounts("10.0.0.1", False, 1, 1, 0, 0, 0, 0)), {}, 0, {}, 0, PROCESS, {})
+    page = await speaker.page()
+    assert values(page, "metallb_bfd_session_up") == {("10.0.0.1",): 0}
+    assert values(page, "metallb_bfd_control_packet_input") == {("10.0.0.1",): 12}
 
 
 async def test_without_its_engine_a_speaker_tells_what_it_wants_and_that_the_engine_is_gone() -> None:

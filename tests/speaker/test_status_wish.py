@@ -1,5 +1,7 @@
 """Which status objects follow from decisions and facts, and how they stand on the wire."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -19,7 +21,7 @@ from herald.config.resources import Resources
 from herald.engine.link import SessionFact
 from herald.net.ip_family import parse_address
 from herald.speaker import own_objects, status_document
-from herald.speaker.happening import session_event
+from herald.speaker.happening import bfd_event, session_event
 from herald.speaker.status_object import (
     Essence,
     Found,
@@ -224,6 +226,28 @@ def test_a_session_that_comes_and_goes_is_an_event(
     assert (event.reason if event else None) == expected
     if event is not None:
         assert "BGP session of node-1 with tor" in event.message
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param(None, "Up", "BFDSessionUp", id="up for the first time"),
+        pytest.param("Down", "Up", "BFDSessionUp", id="up"),
+        pytest.param("Up", "Down", "BFDSessionDown", id="down"),
+        pytest.param("Up", "Init", "BFDSessionDown", id="down, and on its way"),
+        pytest.param("Up", "", None, id="no longer wanted"),
+        pytest.param("Up", "Up", None, id="still up"),
+        pytest.param("Down", "Init", None, id="not yet"),
+    ],
+)
+def test_a_bfd_session_that_comes_and_goes_is_an_event(before: str | None, now: str, expected: str | None) -> None:
+    earlier = None if before is None else replace(UP, bfd=before)
+    event = bfd_event("metallb-system", NODE, earlier, replace(UP, bfd=now))
+    assert (event.reason if event else None) == expected
+
+
+def test_a_change_of_bfd_is_news() -> None:
+    assert is_news(replace(UP, bfd="Up"), replace(UP, bfd="Down"))
 
 
 @pytest.mark.parametrize(
