@@ -128,7 +128,9 @@ def routes(path: Path | None, node_name: str | None, output: Format) -> None:
 @show.command()
 @where_options
 def bfd(path: Path | None, node_name: str | None, output: Format) -> None:
-    """BFD sessions: how they stand, how often packets are sent, and after how long a peer is taken to be gone.
+    """BFD sessions, one line each.
+
+    How they stand, how often packets are sent, and after how long a peer is taken to be gone.
 
     \b
     Examples:
