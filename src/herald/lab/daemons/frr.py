@@ -1,7 +1,8 @@
-"""FRR in a namespace: zebra and bgpd in the foreground, with a directory of their own for sockets and configuration.
+"""FRR in a namespace: zebra, bgpd and, where a neighbour is to be watched over by BFD, bfdd.
 
-zebra must be ready before bgpd starts: a daemon that misses zebra's socket tries again only ten seconds later. The
-configuration is one integrated file that vtysh hands to both. FRR drops its privileges to the user `frr`, so its
+They run in the foreground, with a directory of their own for sockets and configuration. zebra must be ready before the
+others start: a daemon that misses zebra's socket tries again only ten seconds later. The configuration is one
+integrated file that vtysh hands to all. FRR drops its privileges to the user `frr`, so its
 directory belongs to that user.
 """
 
@@ -27,6 +28,7 @@ def configuration(router: Router) -> str:
     """The integrated frr.conf of a router."""
     lines = [
         f"hostname {router.name}",
+        *_profiles(router),
         f"router bgp {router.asn}",
         f" bgp router-id {router.router_id}",
         # RFC 8212 would otherwise refuse every route of a neighbour without a policy.
@@ -44,6 +46,15 @@ def configuration(router: Router) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _profiles(router: Router) -> list[str]:
+    profiles = {neighbor.bfd.name: neighbor.bfd for neighbor in router.neighbors if neighbor.bfd}
+    lines = []
+    for name, one in profiles.items():
+        lines += [f" profile {name}", f"  transmit-interval {one.interval_ms}", f"  receive-interval {one.interval_ms}"]
+        lines += [f"  detect-multiplier {one.multiplier}", " exit"]
+    return ["bfd", *lines, "exit"] if lines else []
+
+
 def _session(neighbor: Neighbor) -> list[str]:
     start = f" neighbor {neighbor.address}"
     lines = [f"{start} remote-as {neighbor.asn}", f"{start} timers connect 1"]
@@ -51,6 +62,10 @@ def _session(neighbor: Neighbor) -> list[str]:
         lines.append(f"{start} password {neighbor.password}")
     if neighbor.passive:
         lines.append(f"{start} passive")
+    if neighbor.source is not None:
+        lines.append(f"{start} update-source {neighbor.source}")
+    if neighbor.bfd is not None:
+        lines += [f"{start} bfd", f"{start} bfd profile {neighbor.bfd.name}"]
     return lines
 
 
@@ -78,6 +93,9 @@ class Frr:
         self = cls(router, directory)
         self._spawn(place, "zebra")
         await self._until(lambda: (directory / "zserv.api").is_socket() and (directory / "zebra.vty").is_socket())
+        if any(neighbor.bfd for neighbor in router.neighbors):
+            self._spawn(place, "bfdd", "--bfdctl", str(directory / "bfdd.sock"))
+            await self._until((directory / "bfdd.vty").is_socket)
         self._spawn(place, "bgpd")
         await self._until((directory / "bgpd.vty").is_socket)
         await process.must([*self.vtysh, "-f", str(directory / "frr.conf")])
@@ -104,11 +122,11 @@ class Frr:
         """The answer to a `show … json` question. ValueError when it is not JSON."""
         return json.loads((await process.must(self.asking(question))).stdout)
 
-    def _spawn(self, place: Place, daemon: str) -> None:
+    def _spawn(self, place: Place, daemon: str, *more: str) -> None:
         d = self.directory
         argv = [str(DAEMONS / daemon), "--vty_socket", str(d), "-z", str(d / "zserv.api"), "-A", "127.0.0.1"]
         argv += ["--log", "stdout", "--log-level", "informational", "-f", str(d / "zebra.conf")]
-        argv += ["-i", str(d / f"{daemon}.pid")]
+        argv += ["-i", str(d / f"{daemon}.pid"), *more]
         name = f"{self.router.name}-{daemon}"
         started = Process.start(name, argv, log=place.log(name), namespace=place.namespace(self.router.name))
         place.record_process(name, started.pid)
