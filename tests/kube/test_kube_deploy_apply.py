@@ -382,6 +382,25 @@ def test_an_upgrade_that_would_stop_all_speakers_at_once_is_refused(metallb_char
     assert "Set metallbChartNames=true to replace it node by node" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("nameOverride=foo",), ("nameOverride=foo: this release has", "Leave nameOverride=foo away")),
+        (("metallbChartNames=true",), ("metallbChartNames=true: this release has", "Set metallbChartNames=false")),
+    ],
+    ids=["another name", "the names of MetalLB's chart"],
+)
+def test_what_would_rename_all_objects_is_named(
+    cluster: ApiServer, options: tuple[str, ...], words: tuple[str, str]
+) -> None:
+    release = ("herald", *RELEASE[1:])
+    done(_helm(cluster, "install", *release, "--create-namespace", "--take-ownership", "--force-conflicts"))
+    result = _helm(cluster, "upgrade", *release, *(word for one in options for word in ("--set", one)))
+    assert not result.ok
+    for part in words:
+        assert part in result.stderr
+
+
 def test_an_upgrade_from_metallbs_chart_keeps_the_workloads(metallb_chart: ApiServer) -> None:
     names = (("daemonsets", "metallb-speaker"), ("deployments", "metallb-controller"))
     before = [_workload(metallb_chart, *name)["metadata"]["uid"] for name in names]

@@ -151,7 +151,13 @@ those of the old name go, speakers on all nodes at once. */}}
 {{- $other := ternary "speaker" (printf "%s-speaker" (include "herald.fullname" .)) $chart }}
 {{- $found := lookup "apps/v1" "DaemonSet" .Release.Namespace $other }}
 {{- if and $found (eq (dig "metadata" "annotations" "meta.helm.sh/release-name" "" $found) .Release.Name) }}
-metallbChartNames={{ $chart }}: this release has the DaemonSet {{ $other }}, which would be removed on all nodes at once. Set metallbChartNames={{ not $chart }} to replace it node by node
+{{- $cause := list }}
+{{- range $name := list "nameOverride" "fullnameOverride" }}
+{{- with index $.Values $name }}{{ $cause = append $cause (printf "%s=%s" $name .) }}{{ end }}
+{{- end }}
+{{- if or .Values.metallbChartNames (not $cause) }}{{ $cause = append $cause (printf "metallbChartNames=%t" .Values.metallbChartNames) }}{{ end }}
+{{- $remedy := ternary (printf "Leave %s away" (join ", " $cause)) (printf "Set metallbChartNames=%t" (not $chart)) (or .Values.nameOverride .Values.fullnameOverride | not | not) }}
+{{ join ", " $cause }}: this release has the DaemonSet {{ $other }}, which would be removed on all nodes at once. {{ $remedy }} to replace it node by node
 {{- end }}
 {{- end }}
 {{- end }}
