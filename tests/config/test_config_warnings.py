@@ -202,18 +202,19 @@ def test_two_identities_on_one_node_are_worth_a_word_and_no_error(spec: dict[str
     assert {problem.severity for problem in found} <= {Severity.INFO}
 
 
+def test_what_is_accepted_and_has_no_effect_is_said() -> None:
+    (found,) = compiled(peer("r", disable_mp=True)).problems
+    assert (found.rule, found.field, found.severity) == ("HL210", "spec.disableMP", Severity.INFO)
+    assert "disableMP has no effect" in found.message
+
+
 @pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        ({"disable_mp": True}, "spec.disableMP"),
-    ],
+    "spec",
+    [{"vrf": "red"}, {"peer_address": "", "interface": "eth1"}, {"ttl_security": True}],
+    ids=["vrf", "unnumbered", "GTSM"],
 )
-def test_what_is_accepted_and_not_active_is_said(spec: dict[str, Any], field: str) -> None:
-    outcome = compiled(peer("r", **spec))
-    assert [(problem.rule, problem.field, problem.severity) for problem in outcome.problems] == [
-        ("HL210", field, Severity.INFO)
-    ]
-    assert "accepted, not active in this version" in outcome.problems[0].message
+def test_a_way_to_the_peer_has_nothing_to_say(spec: dict[str, Any]) -> None:
+    assert compiled(peer("r", **spec)).problems == ()
 
 
 def test_a_plain_peer_has_nothing_to_say() -> None:

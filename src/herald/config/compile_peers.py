@@ -24,7 +24,7 @@ _LONGEST_PASSWORD = 80  # TCP_MD5SIG_MAXKEYLEN of Linux
 
 
 def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -> Peer | None:
-    """The peer, or None with what is wrong; what is accepted without being active yet is found too (HL210)."""
+    """The peer, or None with what is wrong; what is accepted and has no effect is found too (HL210)."""
     spec = resource.spec
     _check_identity(spec, found)
     check_selectors(found, "spec.nodeSelectors", spec.node_selectors)
@@ -38,7 +38,7 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
     connect_time_s = _whole_seconds(spec.connect_time, "connectTime", found)
     if found.fatal:
         return None
-    _add_inactive(spec, found)
+    _add_without_effect(spec, found)
     return Peer(
         name=PeerName(resource.metadata.name),
         my_asn=spec.my_asn,
@@ -268,15 +268,12 @@ def _whole_seconds(text: str | None, field: str, found: Findings) -> int | None:
         return None
 
 
-def _add_inactive(spec: api.BGPPeerSpec, found: Findings) -> None:
-    inactive = {
-        "disableMP": (spec.disable_mp, "deprecated in MetalLB as well, where it has no effect either"),
-    }
-    for field, (given, consequence) in inactive.items():
-        if given:
-            found.add(
-                "HL210",
-                f"spec.{field}",
-                f"accepted, not active in this version: {field} ({consequence})",
-                Severity.INFO,
-            )
+def _add_without_effect(spec: api.BGPPeerSpec, found: Findings) -> None:
+    if spec.disable_mp:
+        found.add(
+            "HL210",
+            "spec.disableMP",
+            "disableMP has no effect, nor has it in MetalLB, where it is deprecated; a session carries one family unless "
+            "dualStackAddressFamily is set",
+            Severity.INFO,
+        )

@@ -239,8 +239,8 @@ RULES: tuple[Rule, ...] = (
     Rule("HL208", _E, "UnreadableKind", "A kind of object that the API server does not let Herald read",
          "What was known of it stays in force; nothing new takes effect.",
          "Apply Herald's CRDs and its RBAC rules as the message says.", _LIVE),
-    Rule("HL210", _I, "NotActive", "Accepted, not active in this version",
-         "The field is checked and kept, and has no effect yet.", "Nothing; or do without it until then."),
+    Rule("HL210", _I, "NoEffect", "A field that is accepted and has no effect",
+         "It is as if it were not there.", "Nothing; or leave it out."),
     Rule("HL211", _I, "LastValidInForce", "An object that cannot be read any more",
          "Its last valid version stays in force.", "Correct what the error about the object names, or delete it."),
     # What makes a single object unusable.
