@@ -273,7 +273,7 @@ def _add_without_effect(spec: api.BGPPeerSpec, found: Findings) -> None:
         found.add(
             "HL210",
             "spec.disableMP",
-            "disableMP has no effect, nor has it in MetalLB, where it is deprecated; a session carries one family unless "
-            "dualStackAddressFamily is set",
+            "disableMP has no effect, nor has it in MetalLB, where it is deprecated; a session carries one family "
+            "unless dualStackAddressFamily is set",
             Severity.INFO,
         )
