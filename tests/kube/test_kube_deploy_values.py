@@ -112,9 +112,9 @@ def test_a_value_does_what_it_says(values: str, words: str) -> None:
     assert words in done(template("--set", values))
 
 
-def test_a_cluster_that_cannot_select_services_by_type_is_refused() -> None:
-    assert "which is incompatible with Kubernetes v1.30" in template("--kube-version", "1.30.9").stderr
-    assert template("--kube-version", "1.31.0").ok
+def test_a_cluster_that_does_not_check_the_rules_of_the_custom_resources_is_refused() -> None:
+    assert "which is incompatible with Kubernetes v1.24" in template("--kube-version", "1.24.17").stderr
+    assert template("--kube-version", "1.25.0").ok
 
 
 def test_whatever_the_policy_deletions_wait_for_nobody() -> None:

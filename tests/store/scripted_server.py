@@ -90,7 +90,8 @@ class ScriptedServer:
                 if not self.script:
                     return
                 answer = self.script.pop(0)
-                await asyncio.sleep(answer.after_s)
+                if answer.after_s:
+                    await asyncio.sleep(answer.after_s)
                 self.history.append(f"{request.method} done")
                 if not await _answer(writer, answer):
                     return

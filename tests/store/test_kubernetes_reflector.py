@@ -202,3 +202,54 @@ async def test_deleting_what_is_not_there_is_no_error(tmp_path: Path) -> None:
         with pytest.raises(ApiError):
             await client.delete(PATH)
         await client.close()
+
+
+SELECTED = {"fieldSelector": "spec.type=LoadBalancer"}
+
+
+@pytest.mark.parametrize(
+    ("script", "asked_for"),
+    [
+        ([refusal(400), page(100, "x"), HANG], ["list of some", "list", "watch"]),
+        ([page(100, "x"), refusal(400), HANG], ["list of some", "watch of some", "watch"]),
+        ([page(100, "x"), HANG], ["list of some", "watch of some"]),
+        ([refusal(403), refusal(403)], ["list of some", "list of some"]),
+    ],
+    ids=["the list is refused", "the watch is refused", "the server can select", "another refusal"],
+)
+async def test_a_server_that_cannot_select_is_asked_for_everything_at_once(
+    tmp_path: Path, script: list[Answer], asked_for: list[str]
+) -> None:
+    facts: list[Fact] = []
+    async with scripted(*script) as server:
+        client = ApiClient.connect(kubeconfig(tmp_path, server.url))
+        machine = WatchMachine(random.Random(1))
+        reflector = Reflector(client, PATH, SELECTED, machine, facts.append, fallback={})
+        task = asyncio.create_task(reflector.run())
+        await until(server.stirred, lambda: len(server.requests) >= len(asked_for))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.close()
+    verbs = ["watch" if "watch" in request.params else "list" for request in server.requests]
+    some = [" of some" if "fieldSelector" in request.params else "" for request in server.requests]
+    assert list(map("".join, zip(verbs, some, strict=True))) == asked_for
+    assert ("trouble list" in words(facts)) == (script[0].status == 403)
+
+
+async def test_without_a_fallback_a_refused_selector_is_trouble(tmp_path: Path) -> None:
+    told, requests = await reflected(tmp_path, [refusal(400), refusal(400)], 2)
+    assert told[:2] == ["list", "trouble list"]
+    assert len(requests) == 2
+
+
+async def test_when_everything_is_refused_as_well_that_is_trouble(tmp_path: Path) -> None:
+    facts: list[Fact] = []
+    async with scripted(refusal(400), refusal(400), refusal(400)) as server:
+        client = ApiClient.connect(kubeconfig(tmp_path, server.url))
+        reflector = Reflector(client, PATH, SELECTED, WatchMachine(random.Random(1)), facts.append, fallback={})
+        task = asyncio.create_task(reflector.run())
+        await until(server.stirred, lambda: len(server.requests) >= 3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.close()
+    assert words(facts)[:2] == ["list", "trouble list"]

@@ -34,7 +34,8 @@ CONTROLLER, SPEAKER = Scope.of_controller("metallb-system"), Scope.of_speaker("m
 
 
 def view(*kinds: str, scope: Scope = CONTROLLER) -> View:
-    return View(sources(scope, kinds), with_status=scope.with_status)
+    only = scope.load_balancers_only
+    return View(sources(scope, kinds), with_status=scope.with_status, load_balancers_only=only)
 
 
 def raw(content: dict[str, Any]) -> tuple[Identity, msgspec.Raw]:
@@ -350,3 +351,24 @@ def test_whatever_octets_an_object_has_nothing_is_raised_and_nothing_lost(octets
     batch = seen.batch()
     assert len(before) == 1
     assert batch is None or batch.deleted == () or kind == "Service", "a Service may have become another type"
+
+
+def test_where_the_server_cannot_select_services_the_view_keeps_load_balancers_only() -> None:
+    seen = view("Service", scope=SPEAKER)
+    other = service(1, "ClusterIP", ip="192.0.2.1")
+    other["metadata"]["name"] = "other"
+    seen.take("Service", ListBegun())
+    seen.take("Service", Present(*raw(service(1))))
+    seen.take("Service", Present(*raw(other)))
+    seen.take("Service", ListEnded())
+    assert [item.metadata.name for item in seen.synced().objects] == ["web"]
+    seen.take("Service", Put(*raw(service(2, "ClusterIP", ip="192.0.2.1"))))
+    batch = seen.batch()
+    assert batch is not None
+    assert [key.name for key in batch.deleted] == ["web"]
+    seen.take("Service", Put(*raw(service(3, "NodePort"))))
+    assert seen.batch() is None
+    seen.take("Service", Put(*raw(service(4))))
+    batch = seen.batch()
+    assert batch is not None
+    assert [item.metadata.name for item in batch.objects] == ["web"]

@@ -158,4 +158,5 @@ def test_where_the_kinds_are_read() -> None:
         "Secret": "/api/v1/namespaces/system/secrets",
     }
     assert found["Service"].selectors == {"fieldSelector": "spec.type=LoadBalancer"}
+    assert {name: source.fallback for name, source in found.items() if source.fallback is not None} == {"Service": {}}
     assert sources(Scope.of_controller("system"), ("Service",))["Service"].selectors == {}

@@ -4,6 +4,7 @@ Every failure becomes an event of the machine, so that a reflector ends only by 
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from time import monotonic
@@ -25,11 +26,16 @@ from herald.store.kubernetes.watch_events import (
 from herald.store.kubernetes.watch_machine import WatchMachine
 from herald.store.pace import Pace
 
+_BAD_REQUEST = 400
+
+_log = logging.getLogger("herald.store")
+
 
 class Reflector:
     """One path with its selectors. `tell` takes what is found, fact by fact, in order.
 
-    `heard` is called whenever the server has said anything at all, be it that there is no news.
+    `fallback`: the selectors from the moment on when the server does not know the others (400); whoever is told has to
+    sort out the rest then. `heard` is called whenever the server has said anything at all, be it that there is no news.
     """
 
     def __init__(
@@ -40,10 +46,13 @@ class Reflector:
         machine: WatchMachine,
         tell: Callable[[Fact], None],
         heard: Callable[[], None] = lambda: None,
+        *,
+        fallback: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self._path = path
         self._selectors = selectors
+        self._fallback = fallback
         self._machine = machine
         self._tell = tell
         self._heard = heard
@@ -85,6 +94,8 @@ class Reflector:
             self._heard()
             return PageCame(page)
         except StoreError as error:
+            if self._falls_back(error):
+                return await self._fetch(request)
             return _failure(error)
 
     async def _follow(self, request: Follow) -> list[Effect]:
@@ -94,7 +105,18 @@ class Reflector:
             async with self._client.stream(self._path, params, silence_s=request.silence_s) as chunks:
                 return await self._read(chunks)
         except StoreError as error:
+            if self._falls_back(error):
+                return await self._follow(request)
             return self._machine.handle(_failure(error), monotonic())
+
+    def _falls_back(self, error: StoreError) -> bool:
+        """Whether the server is asked again at once, with other selectors."""
+        if self._fallback is None or not isinstance(error, ApiError) or error.status != _BAD_REQUEST:
+            return False
+        fields = {"event": "selectorUnknown", "path": self._path, "error": error.message}
+        _log.info("%s: the API server cannot select (%s); all are read", self._path, error.message, extra=fields)
+        self._selectors, self._fallback = self._fallback, None
+        return True
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> list[Effect]:
         effects = self._machine.handle(Opened(), monotonic())
@@ -124,6 +146,8 @@ class Reflection:
         selectors: Mapping[str, str],
         tell: Callable[[Fact], None],
         heard: Callable[[], None] = lambda: None,
+        *,
+        fallback: Mapping[str, str] | None = None,
     ) -> None:
         """Follow one more path; see `Reflector`."""
 
@@ -132,7 +156,8 @@ class Reflection:
             self._stirred.set()
 
         machine = WatchMachine(random.Random())  # noqa: S311 (spreads load, guards nothing)
-        task = asyncio.create_task(Reflector(self._client, path, selectors, machine, stir, heard).run(), name=path)
+        reflector = Reflector(self._client, path, selectors, machine, stir, heard, fallback=fallback)
+        task = asyncio.create_task(reflector.run(), name=path)
         task.add_done_callback(lambda _: self._stirred.set())
         self._tasks.append(task)
 

@@ -17,8 +17,9 @@ _VERSIONS = {BGPPeer.__name__: "metallb.io/v1beta2"}
 class Scope:
     """What a process reads. `namespace` is Herald's: custom resources and Secrets of others are not seen.
 
-    `load_balancers_only`: no Service of another type is sent at all. Without it also those come that have ceased to be
-    load balancers and still carry what is to be cleared. `with_status`: the status of custom resources is kept.
+    `load_balancers_only`: no Service of another type is kept; API servers that can select by type (Kubernetes 1.31
+    or newer) send none. Without it those come as well that are no load balancers any more and have something to clear.
+    `with_status`: the status of custom resources is kept.
     """
 
     namespace: str
@@ -39,13 +40,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One kind, at one path, with the selectors that narrow it down."""
+    """One kind, at one path, with the selectors that narrow it down.
+
+    `fallback`: those for API servers that do not know the first ones; None if all of them do.
+    """
 
     kind: str
     resource: str
     path: str
     selectors: Mapping[str, str] = field(default_factory=dict)
     namespace: str = ""
+    fallback: Mapping[str, str] | None = None
 
     @property
     def where(self) -> str:
@@ -70,12 +75,14 @@ def kind_of(name: str) -> scheme.Kind:
 def _source(kind: scheme.Kind, scope: Scope) -> Source:
     is_ours = kind.is_custom or kind.kind in _IN_OUR_NAMESPACE
     root, plural = kind.path.rsplit("/", 1)
+    selectors = _selectors(kind.kind, scope)
     return Source(
         kind=kind.kind,
         resource=f"{plural}.{kind.group}" if kind.group else plural,
         path=f"{root}/namespaces/{scope.namespace}/{plural}" if is_ours else kind.path,
-        selectors=_selectors(kind.kind, scope),
+        selectors=selectors,
         namespace=scope.namespace if is_ours else "",
+        fallback={} if "fieldSelector" in selectors else None,
     )
 
 

@@ -44,11 +44,13 @@ class KubernetesStore:
         Kinds outside the scope are taken for absent.
         """
         wanted = sources(self._scope, kinds)
-        view = self._view = View(wanted, with_status=self._scope.with_status)
+        scope = self._scope
+        view = self._view = View(wanted, with_status=scope.with_status, load_balancers_only=scope.load_balancers_only)
         reflection = Reflection(self._client)
         for kind, source in wanted.items():
             tell = partial(self._tell, view, kind)
-            reflection.start(source.path, source.selectors, tell, partial(self._hear, kind))
+            hear = partial(self._hear, kind)
+            reflection.start(source.path, source.selectors, tell, hear, fallback=source.fallback)
         try:
             while not view.is_settled:
                 await reflection.news()

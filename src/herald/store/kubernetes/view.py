@@ -35,12 +35,15 @@ _NOT_FOUND, _UNAUTHORISED, _FORBIDDEN = 404, 401, 403
 
 
 class View:
-    """The objects of `sources`, by kind. `with_status` as in `Scope`."""
+    """The objects of `sources`, by kind. `with_status` and `load_balancers_only` as in `Scope`."""
 
-    def __init__(self, sources: Mapping[str, Source], *, with_status: bool = True) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], *, with_status: bool = True, load_balancers_only: bool = False
+    ) -> None:
         self._sources = sources
         self._kinds = {name: kind_of(name) for name in sources}
         self._with_status = with_status
+        self._load_balancers_only = load_balancers_only
         self._held: dict[str, dict[ObjectKey, ClusterObject]] = {name: {} for name in sources}
         self._newest: dict[ObjectKey, str] = {}
         self._seen: dict[str, set[ObjectKey]] = {}
@@ -65,8 +68,10 @@ class View:
             case ListBegun():
                 self._seen[kind] = set()
             case Present():
-                self._seen[kind].add(_key(kind, fact.identity))
+                key = _key(kind, fact.identity)
                 self._put(kind, fact.identity, fact.raw)
+                if key in self._held[kind] or key in self._problems:
+                    self._seen[kind].add(key)
             case ListEnded():
                 self._end_list(kind)
             case Put():
@@ -160,10 +165,13 @@ class View:
         match reading.item:
             case None:
                 pass
-            case Service() as service if not wire.has_something_of_ours(service):
+            case Service() as service if not self._matters(service):
                 self._drop(key)
             case item:
                 self._hold(key, item)
+
+    def _matters(self, service: Service) -> bool:
+        return service.is_load_balancer if self._load_balancers_only else wire.has_something_of_ours(service)
 
     def _hold(self, key: ObjectKey, item: ClusterObject) -> None:
         held = self._held[key.kind].get(key)
