@@ -34,7 +34,13 @@ def test_a_message_and_its_octets(message, wire):
 
 
 def test_an_advertisement_of_frr_is_read():
-    """As FRR 8.4.4 sends it for `neighbor eth0 interface`: lifetime, interval option (7), MAC option."""
+    """Recorded: FRR 8.4.4 with `neighbor eth0 interface`, to all nodes."""
+    wire = bytes.fromhex("860086bf" + "4000001e" + "00000000" * 2 + "0101" + "3e5f78432502")
+    mac = Mac(bytes.fromhex("3e5f78432502"))
+    assert decode(wire, IPv6Address("fe80::3c5f:78ff:fe43:2502"), HOP_LIMIT) == RouterAdvertisement(30, mac)
+
+
+def test_an_interval_option_as_other_routers_send_it_is_stepped_over():
     wire = bytes.fromhex("8600abcd" + "40000000" + "00000000" * 2 + "0701000000002710" + "0101" + MAC.hex())
     assert decode(wire, NEIGHBOUR, HOP_LIMIT) == RouterAdvertisement(0, MAC)
 
