@@ -14,10 +14,13 @@ from config_resources import (
     of_rule,
     peer,
     pool,
+    resources,
     select,
 )
 
 from herald.api.bgp_advertisement import ASPrepend
+from herald.cluster.meta import PeerName
+from herald.config.compile import compile_config
 from herald.config.problem import Severity
 
 NODES = [node("node-a", rack="1"), node("node-b", rack="2")]
@@ -219,3 +222,12 @@ def test_a_way_to_the_peer_has_nothing_to_say(spec: dict[str, Any]) -> None:
 
 def test_a_plain_peer_has_nothing_to_say() -> None:
     assert compiled(peer("r", dual_stack_address_family=True, ebgp_multi_hop=True)).problems == ()
+
+
+def test_a_secret_that_nobody_can_see_is_no_fault_of_the_peer_that_names_it() -> None:
+    parts = (pool("p", *V4), bgp("b"), bgp("named", peers=("r",)), peer("r", secret_name="nowhere"))
+    outcome = compile_config(resources(*parts), knows_secrets=False)
+    assert [problem.rule for problem in outcome.problems] == []
+    assert [*outcome.config.peers] == ["r"]
+    assert outcome.config.peers[PeerName("r")].password is None
+    assert outcome.config.left_out_peers == ()

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from herald.allocator.assign import assign_all
+from herald.api.bgp_advertisement import BGPAdvertisement, BGPAdvertisementSpec
+from herald.api.bgp_peer import BGPPeer, BGPPeerSpec, PasswordSecret
 from herald.api.ip_address_pool import IPAddressPool, IPAddressPoolSpec
 from herald.cluster.meta import NamespacedName, ObjectMeta
 from herald.cluster.service import Service, ServicePort, ServiceSpec
@@ -19,7 +21,7 @@ from herald.config.resources import Resources
 from herald.controller.assigner import Assigner, Options
 from herald.controller.loop import WATCHED, Controller, Hearing, run
 from herald.store.memory import MemoryStore
-from herald.store.store import ClusterObject, service_key
+from herald.store.store import ClusterObject, Synced, service_key
 
 NAMESPACE = "metallb-system"
 
@@ -355,3 +357,18 @@ def test_the_controller_does_not_watch_endpoints() -> None:
     assert "EndpointSlice" not in WATCHED
     assert "IPAddressPool" in WATCHED
     assert service_key(NamespacedName("a", "b")) == ObjectKey("Service", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("reads_secrets", "told"), [(True, {"HL004", "HL072"}), (False, set())], ids=["a folder", "a cluster"]
+)
+def test_a_peer_whose_secret_the_controller_cannot_see_is_no_problem(reads_secrets: bool, told: set[str]) -> None:
+    metadata = {name: ObjectMeta(name=name, namespace="metallb-system") for name in ("tor", "routes")}
+    spec = BGPPeerSpec(
+        my_asn=64512, peer_asn=64513, peer_address="10.0.0.1", password_secret=PasswordSecret(name="tor")
+    )
+    peer = BGPPeer(metadata=metadata["tor"], spec=spec)
+    routes = BGPAdvertisement(metadata=metadata["routes"], spec=BGPAdvertisementSpec())
+    assigner = Assigner(Options(reads_secrets=reads_secrets), {})
+    assigner.take(Synced((pool("prod", "192.0.2.0/24"), peer, routes)))
+    assert {problem.rule for problem in assigner.problems} == told

@@ -180,7 +180,12 @@ ALLOWED: list[tuple[str, tuple[dict[str, Any], ...], dict[str, Any], str | None]
     ("built-in BFD profile", (pool("p", "10.0.0.0/24"), bgp("a")), peer("r", bfdProfile="default"), None),
     ("password beside a Secret", (), peer("r", password="x", passwordSecret={"name": "s"}), "keep passwordSecret"),
     ("inline password", (), peer("r", password="very-secret"), "spec.password"),
-    ("a Secret that is not watched", (bgp("a"),), peer("r", passwordSecret={"name": "s"}), None),
+    (
+        "a Secret that is not watched",
+        (pool("p", "10.0.0.0/24"), bgp("a")),
+        peer("r", passwordSecret={"name": "s"}),
+        None,
+    ),
     (
         "localPref to eBGP only",
         (peer("r"), pool("p", "10.0.0.0/24")),
@@ -245,6 +250,15 @@ def test_a_missing_secret_is_told_where_secrets_are_watched() -> None:
     answer = review(asked, world(bgp("a"), knows_secrets=True))
     assert answer.allowed
     assert [text for text in answer.warnings if 'there is no Secret "s"' in text]
+
+
+@pytest.mark.parametrize("peers", [[], ["r"]], ids=["to all peers", "to that one"])
+def test_an_advertisement_to_peers_whose_secrets_cannot_be_seen_is_in_order(peers: list[str]) -> None:
+    stored = (pool("p", "10.0.0.0/24"), peer("r", passwordSecret={"name": "s"}))
+    answer = review(create(bgp("a", ipAddressPools=["p"], peers=peers)), world(*stored))
+    assert (answer.allowed, answer.warnings) == (True, ())
+    answer = review(create(stored[1]), world(stored[0], bgp("a", ipAddressPools=["p"], peers=peers)))
+    assert (answer.allowed, answer.warnings) == (True, ())
 
 
 FOLDER = (

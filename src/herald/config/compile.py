@@ -23,12 +23,12 @@ from typing import Any, TypeVar
 
 from herald.api.bgp_peer import BGPPeer
 from herald.bfd.profile import BFDProfile
+from herald.cluster.meta import PeerName
 from herald.config.compile_advertisements import Targets, bgp_compiler, l2_compiler
 from herald.config.compile_bfd import compile_bfd_profile
 from herald.config.compile_communities import community_compiler
 from herald.config.compile_peers import compile_peer
 from herald.config.compile_pools import pool_compiler
-from herald.cluster.meta import PeerName
 from herald.config.config import Config
 from herald.config.conflict import conflicts
 from herald.config.findings import Findings, ObjectKey, Resource, problem
@@ -65,11 +65,13 @@ def compile_config(
     namespace: str = DEFAULT_NAMESPACE,
     last_good: Mapping[ObjectKey, Resource] = _NO_PAST,
     spoilt: Collection[ObjectKey] = (),
+    knows_secrets: bool = True,
 ) -> Compiled:
     """The configuration that `resources` make, custom resources being read from `namespace` only.
 
     `spoilt` names objects that exist but could not even be decoded (HL202): they are not deleted, so their last valid
-    versions stay in force.
+    versions stay in force. `knows_secrets` False: whoever asks may not read Secrets; peers with one are taken to be in
+    order, and come without their password.
     """
     revived = tuple(last_good[key] for key in sorted(spoilt) if key in last_good)
     here, misplaced = _in_namespace(with_revived(resources, revived), namespace)
@@ -83,6 +85,7 @@ def compile_config(
         bfd_profiles={profile.name: profile for profile in profiles.values},
         aliases=united(communities.values),
         left_out=profiles.left_out | communities.left_out | pools.left_out,
+        knows_secrets=knows_secrets,
     )
     past = as_it_was(around, last_good)
     peers = _settle_peers(here.bgp_peers, last_good, around, past)

@@ -12,13 +12,17 @@ from herald.config.findings import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Everything valid that can be named. `left_out` holds what exists and cannot be used."""
+    """Everything valid that can be named. `left_out` holds what exists and cannot be used.
+
+    `knows_secrets` False: of Secrets nothing is known, which is no fault of those that name one.
+    """
 
     namespace: str
     secrets: Mapping[NamespacedName, Secret] = field(default_factory=dict)
     bfd_profiles: Mapping[str, BFDProfile] = field(default_factory=dict)
     aliases: Mapping[str, Alias] = field(default_factory=dict)
     left_out: frozenset[ObjectKey] = frozenset()
+    knows_secrets: bool = True
 
     def is_left_out(self, kind: str, name: str) -> bool:
         return ObjectKey(kind, self.namespace, name) in self.left_out

@@ -54,7 +54,6 @@ from herald.controller.versions import Written, is_older
 from herald.controller.words import deleted_line, outcome_lines, restored_line, withheld_line
 from herald.net.ip_family import IPAddress
 from herald.store.cache import Cache
-from herald.store.problem_event import ABOUT_SECRETS
 from herald.store.store import Changes, Claim, Event, StatusPatch, service_key
 
 _NOT_COMPILED = Compiled(Config(), (), {})
@@ -99,10 +98,7 @@ class Assigner:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the objects now."""
-        found = (*self._cache.problems, *self._compiled.problems)
-        if self._options.reads_secrets:
-            return found
-        return tuple(problem for problem in found if problem.rule not in ABOUT_SECRETS)
+        return (*self._cache.problems, *self._compiled.problems)
 
     @property
     def config(self) -> Config:
@@ -121,7 +117,10 @@ class Assigner:
             self._see(key)
         if touched.configuration or not self._began:
             self._compiled = compile_config(
-                self._cache.resources(), namespace=self._options.namespace, last_good=self._compiled.accepted
+                self._cache.resources(),
+                namespace=self._options.namespace,
+                last_good=self._compiled.accepted,
+                knows_secrets=self._options.reads_secrets,
             )
         was_in_doubt, self._in_doubt = self._in_doubt, self._pools_are_in_doubt()
         pools = self._compiled.config.pools

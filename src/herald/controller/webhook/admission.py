@@ -158,9 +158,11 @@ def _decoded(raw: object, kind: Kind, request: AdmissionRequest) -> Any:
 
 def _compiled(world: World, change: Change) -> Configured:
     # The request's old object counts, not that of the cache: a cache may lag behind.
-    before = compile_config(_with(world.resources, change, change.old), namespace=world.namespace)
+    knows = world.knows_secrets
+    resources = _with(world.resources, change, change.old)
+    before = compile_config(resources, namespace=world.namespace, knows_secrets=knows)
     resources = _with(world.resources, change, change.new)
-    after = compile_config(resources, namespace=world.namespace, last_good=before.accepted)
+    after = compile_config(resources, namespace=world.namespace, last_good=before.accepted, knows_secrets=knows)
     return Configured(change, world, resources, before, after)
 
 

@@ -17,7 +17,6 @@ from herald.config.pool import Pool
 from herald.config.problem import Problem, Severity
 from herald.controller.webhook.admission_review import LONGEST_WARNING
 from herald.controller.webhook.change import Change, Configured, is_about
-from herald.controller.webhook.world import World
 from herald.lint import LintInputs, advertisements, nodes, peers, pools, selectors
 from herald.lint.checks import Check
 from herald.lint.facts import Facts
@@ -70,9 +69,9 @@ def consequences(configured: Configured, tolerated: Iterable[Problem]) -> tuple[
         return tuple(map(_words, tolerated))
     after = _found(configured, configured.after)
     known = {_identity(each) for each in _found(configured, configured.before)}
-    own = [each for each in after if is_about(each, change.key) and _is_told(each, configured.world)]
+    own = [each for each in after if is_about(each, change.key) and _is_told(each)]
     others = [each for each in after if not is_about(each, change.key) and _identity(each) not in known]
-    graver = [each for each in others if each.severity is not Severity.INFO and _is_told(each, configured.world)]
+    graver = [each for each in others if each.severity is not Severity.INFO]
     return (
         *_addresses_lost(configured),
         *_silenced(configured),
@@ -97,9 +96,7 @@ def _found(configured: Configured, compiled: Compiled) -> list[Problem]:
     return sorted({*compiled.problems, *linted}, key=lambda each: each.order)
 
 
-def _is_told(problem: Problem, world: World) -> bool:
-    if problem.rule in ("HL031", "HL072") and not world.knows_secrets:
-        return False
+def _is_told(problem: Problem) -> bool:
     return problem.severity is not Severity.INFO or problem.rule in TOLD_INFOS
 
 
