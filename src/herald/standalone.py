@@ -37,6 +37,7 @@ def children(given: argparse.Namespace, locks: tuple[FolderLock, ...] = ()) -> t
         f"--members-dir={given.config}/.herald/members",
         *(f"--exclude-interface={pattern}" for pattern in given.exclude_interface or ()),
         *(["--exclude-no-interface"] if given.exclude_no_interface else []),
+        *(f"--engine={word}" for word in given.engine or ()),
         "--",
         *shared,
         "--assume-node",
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--show-socket", type=Path, help="Unix socket that `herald show` asks")
     arguments.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
     arguments.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
+    arguments.add_argument("--engine", action="append", help="argument for the engine")
     arguments.add_argument("--endpoints", choices=("assumed", "required"), default="assumed")
     arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
     return arguments

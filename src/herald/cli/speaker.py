@@ -9,6 +9,7 @@ import click
 
 from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.go_style import GoStyleCommand
+from herald.cli.layer2_options import layer2_options, layer2_words
 from herald.cli.running import (
     DEFAULT_NAMESPACE,
     NodeNameType,
@@ -61,6 +62,7 @@ _OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_pro
 @show_socket_option
 @members_option
 @exclusions_option
+@layer2_options
 @process_options
 @click.option(
     "--ml-bindaddr", envvar="METALLB_ML_BIND_ADDR", metavar="IP", help="Address for gossip; without it, none."
@@ -115,7 +117,7 @@ def speaker(node_name: str, config: Path | None, log_level: str, **given: Any) -
         namespace = given["namespace"] or DEFAULT_NAMESPACE
         control += options(config=config, namespace=namespace, show_socket=show_socket)
     control += served(given)
-    words = [*engine, *supervisor_words(given["exclude_interfaces_file"]), "--", *control]
+    words = [*engine, *supervisor_words(given["exclude_interfaces_file"]), *layer2_words(given), "--", *control]
     become("herald.speaker.supervisor", words)
 
 

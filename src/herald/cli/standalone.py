@@ -1,10 +1,12 @@
 """`herald standalone`: controller and speaker in one, on a folder of manifests."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from herald.cli.exclusions import exclusions_option, supervisor_words
+from herald.cli.layer2_options import layer2_options, layer2_words
 from herald.cli.running import (
     NodeNameType,
     become,
@@ -39,6 +41,7 @@ from herald.cli.running import (
 @class_option
 @show_socket_option
 @exclusions_option
+@layer2_options
 @log_level_option
 def standalone(
     config: Path,
@@ -49,6 +52,7 @@ def standalone(
     show_socket: Path | None,
     exclude_interfaces_file: Path | None,
     log_level: str,
+    **layer2: Any,
 ) -> None:
     """Controller and speaker for this host in one command: no cluster needed.
 
@@ -70,4 +74,4 @@ def standalone(
         show_socket=show_socket,
         log_level=log_level,
     )
-    become("herald.standalone", [*words, *supervisor_words(exclude_interfaces_file)])
+    become("herald.standalone", [*words, *supervisor_words(exclude_interfaces_file), *layer2_words(layer2)])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from herald.layer2.announcer import DEFAULT_RATE
 from herald.layer2.link import DEFAULT_EXCLUSIONS
+from herald.layer2.refresh_interval import parse_refresh
 from herald.swim.profile import HERALD, PROFILES, Profile, from_metallb
 
 
@@ -36,6 +37,7 @@ class Options:
     exclude_interfaces: tuple[str, ...] = DEFAULT_EXCLUSIONS
     gratuitous_rate: int = DEFAULT_RATE
     gossip: GossipOptions | None = None
+    gratuitous_interval: float | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -49,6 +51,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
     parser.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     parser.add_argument("--gratuitous-rate", type=int, default=DEFAULT_RATE, help="gratuitous ARP frames per second")
+    parser.add_argument("--gratuitous-arp-interval", default="0", help="announce each address again so often; 0: never")
     _add_gossip(parser)
     given = parser.parse_args(arguments)
     default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
@@ -62,7 +65,15 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         patterns,
         given.gratuitous_rate,
         _gossip(parser, given) if given.ml_bindaddr else None,
+        _interval(parser, given.gratuitous_arp_interval),
     )
+
+
+def _interval(parser: argparse.ArgumentParser, text: str) -> float | None:
+    try:
+        return parse_refresh(text)
+    except ValueError as error:
+        parser.error(f"--gratuitous-arp-interval: {error}")
 
 
 def _add_gossip(parser: argparse.ArgumentParser) -> None:

@@ -118,6 +118,8 @@ class _Engine:
             on_change=self._layer2_changed,
             on_trouble=lambda: self._monitor.resync(),
             rate=self._options.gratuitous_rate,
+            refresh=self._options.gratuitous_interval,
+            rng=random.Random(),  # noqa: S311  # jitter, no secret
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
         self._membership = self._join()

@@ -6,13 +6,22 @@ unsolicited Neighbor Advertisement to all nodes. Only what is *new* begins round
 to it, a link that appeared or changed its MAC. Wishing the same again sends nothing, and releasing an address ends its
 rounds; neither protocol knows a farewell.
 
+Where a `refresh` interval is given, every target gets one more round at least that often for as long as it is held.
+Switches forget a MAC that sends nothing, commonly after 300 s, and routers believe an ARP entry for longer: an address
+that only answers would then be flooded, or dropped. Each wait is 90 to 100 % of the interval and the first one any part
+of it, so that a thousand addresses taken together do not stay together. The same low priority, without an interval,
+is what `AnnounceAgain` gives: rounds because others may believe somebody else, see `herald.layer2.event`.
+
 A node never sends more than `rate` of these frames in any one second, so that a thousand addresses moving at once do
-not drown a switch. When the rate binds, first rounds go before repetitions: every address is announced once as soon
-as possible, the repetitions spread out behind.
+not drown a switch. When the rate binds, first rounds go before repetitions, and those before refreshes: every address
+is announced once as soon as possible, the rest spreads out behind. Refreshes have half the rate at most, so that a node
+with many addresses has room for one that moves to it.
 """
 
+import enum
 import heapq
 import itertools
+import random
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +29,16 @@ from ipaddress import IPv4Address
 from typing import Final, assert_never
 
 from herald.layer2 import arp, ndp
-from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFailed, SendFrame
+from herald.layer2.event import (
+    AnnounceAgain,
+    Effect,
+    Event,
+    FrameReceived,
+    HoldingsChanged,
+    LinksChanged,
+    SendFailed,
+    SendFrame,
+)
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
 from herald.net.interface import Mac
@@ -31,23 +49,42 @@ DEFAULT_RATE: Final = 200
 """Gratuitous frames in any one second, for the whole node and both families."""
 FRAMES_PER_ROUND: Final = 2
 """Of ARP; a round of NDP is one frame."""
+AGAIN_ROUNDS: Final = 3
+REFRESH_SHARE: Final = 0.5
+"""Of the rate, for rounds that can wait."""
+SHORTEST_REFRESH: Final = 1.0
+LONGEST_REFRESH: Final = 86400.0
+_JITTER: Final = 0.1
 _WINDOW: Final = 1.0
+_NEVER: Final = float("inf")
 
 Target = tuple[Address, int]
 """An address on the link of that index."""
 
 
+class _Queue(enum.Enum):
+    """Where a round waits; the first that has one which is due goes before the others."""
+
+    FIRST = enum.auto()
+    REPEATS = enum.auto()
+    REFRESHES = enum.auto()
+
+
 @dataclass(slots=True)
 class _Progress:
-    """Rounds sent so far and the turn that stands in a queue; a queued turn with another number is void."""
+    """Rounds still to come before the refreshes, and the turn that stands in a queue.
 
-    sent: int
+    A queued turn with another number is void.
+    """
+
+    left: int
     turn: int
+    is_urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncerSnapshot:
-    """Targets that still have rounds to come, and frames sent since the start."""
+    """Targets that still have rounds to come besides refreshes, and frames sent since the start."""
 
     pending: int
     frames_sent: int
@@ -56,20 +93,34 @@ class AnnouncerSnapshot:
 class Announcer:
     """A `herald.machine.Machine` of Layer 2 events and effects."""
 
-    def __init__(self, rate: int = DEFAULT_RATE) -> None:
-        """`rate` is in frames per second for the whole node, at least 2 (one round)."""
+    def __init__(
+        self, rate: int = DEFAULT_RATE, *, refresh: float | None = None, rng: random.Random | None = None
+    ) -> None:
+        """`rate` is in frames per second for the whole node, at least 2 (one round).
+
+        `refresh` is in seconds, 1 to 86,400, or None for never; `rng` spreads the refreshes and is to be given with it.
+        """
         if rate < FRAMES_PER_ROUND:
             raise ValueError(f"gratuitous ARP rate {rate}: at least {FRAMES_PER_ROUND} frames per second are needed")
+        if refresh is not None and not SHORTEST_REFRESH <= refresh <= LONGEST_REFRESH:
+            raise ValueError(
+                f"gratuitous ARP interval {refresh:g} s: 1 s to 86400 s (a day) is possible, or 0 for never"
+            )
         self._rate = rate
+        self._rate_of_refreshes = max(FRAMES_PER_ROUND, int(rate * REFRESH_SHARE))
+        self._refresh = refresh
+        self._rng = rng or random.Random(0)  # noqa: S311  # spreads packets, no secret
         self._links: dict[tuple[int, int], Link | NdpLink] = {}  # by IP version and index
         self._holdings: dict[Address, Holding] = {}
         self._progress: dict[Target, _Progress] = {}
         self._first: deque[tuple[int, Target]] = deque()
         self._repeats: list[tuple[float, int, Target]] = []
+        self._refreshes: list[tuple[float, int, Target]] = []
         self._turns = itertools.count()
         self._sent_at: deque[float] = deque()
         self._frames_sent = 0
         self._sent_for: Counter[Address] = Counter()
+        self._first_sent: dict[Address, float] = {}
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
@@ -80,6 +131,8 @@ class Announcer:
             case LinksChanged(links, _, ndp_links):
                 by_arp = {(4, link.index): link for link in links}
                 self._replace_links(by_arp | {(6, link.index): link for link in ndp_links})
+            case AnnounceAgain(addresses, delay):
+                self._announce_again(addresses, now + delay)
             case FrameReceived() | SendFailed():  # a round that was lost is what the other rounds are for
                 return []
             case _:
@@ -89,29 +142,36 @@ class Announcer:
     def wake(self, now: float) -> list[Effect]:
         """See `herald.machine.Machine.wake`: sends the rounds that are due, as far as the rate allows."""
         effects: list[Effect] = []
-        while (target := self._next_due(now)) is not None and self._allowed(target, now):
-            effects.extend(self._send_round(target, self._take(now), now))
+        self._discard_void()
+        while (queue := self._next_queue(now)) is not None:
+            due, target = self._take(queue, now)
+            effects.extend(self._send_round(target, due, now))
+            self._discard_void()
         return effects
 
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
         self._discard_void()
         if self._first:
-            due, target = float("-inf"), self._first[0][1]
-        elif self._repeats:
-            due, _, target = self._repeats[0]
-        else:
-            return None
-        to_expire = len(self._sent_at) + _frames_of_a_round(target) - self._rate
-        return max(due, self._sent_at[to_expire - 1] + _WINDOW) if to_expire > 0 else due
+            return self._room_for(self._first[0][1], self._rate)
+        repeat_due, repeat_at = self._instants(self._repeats, self._rate)
+        _, refresh_at = self._instants(self._refreshes, self._rate_of_refreshes)
+        if repeat_due <= refresh_at:  # it goes first, and may have to wait for longer
+            refresh_at = max(refresh_at, repeat_at)
+        at = min(repeat_at, refresh_at)
+        return None if at == _NEVER else at
 
     def snapshot(self) -> AnnouncerSnapshot:
         """See `herald.machine.Machine.snapshot`."""
-        return AnnouncerSnapshot(len(self._progress), self._frames_sent)
+        return AnnouncerSnapshot(sum(one.left > 0 for one in self._progress.values()), self._frames_sent)
 
     def sent_for(self, address: Address) -> int:
         """Gratuitous frames for an address since it was taken."""
         return self._sent_for[address]
+
+    def first_sent(self, address: Address) -> float | None:
+        """When the first gratuitous frame for an address went out since it was taken; None before that."""
+        return self._first_sent.get(address)
 
     # What is covered: the one place where targets begin and end.
 
@@ -127,6 +187,7 @@ class Announcer:
         for address in addresses:
             self._end(self._covered(self._holdings.pop(address, None)))
             self._sent_for.pop(address, None)
+            self._first_sent.pop(address, None)
 
     def _replace_links(self, wanted: Mapping[tuple[int, int], Link | NdpLink]) -> None:
         before = self._links
@@ -152,32 +213,54 @@ class Announcer:
     def _begin(self, targets: Iterable[Target]) -> None:
         for target in targets:
             turn = next(self._turns)
-            self._progress[target] = _Progress(0, turn)
+            self._progress[target] = _Progress(ROUNDS, turn)
             self._first.append((turn, target))
+
+    def _announce_again(self, addresses: Iterable[Address] | None, at: float) -> None:
+        chosen = self._holdings if addresses is None else addresses
+        for holding in [self._holdings[address] for address in chosen if address in self._holdings]:
+            for target in self._covered(holding):
+                progress = self._progress.get(target)
+                if progress is None or not progress.left:  # rounds that are under way do as well
+                    progress = self._progress[target] = _Progress(AGAIN_ROUNDS, next(self._turns), is_urgent=False)
+                    heapq.heappush(self._refreshes, (at, progress.turn, target))
 
     def _end(self, targets: Iterable[Target]) -> None:
         for target in targets:
             self._progress.pop(target, None)
 
-    def _next_due(self, now: float) -> Target | None:
-        """The target whose turn it is."""
-        self._discard_void()
+    def _next_queue(self, now: float) -> _Queue | None:
+        """Where the round stands that may go out now."""
+        while self._sent_at and self._sent_at[0] + _WINDOW <= now:
+            self._sent_at.popleft()
         if self._first:
-            return self._first[0][1]
-        return self._repeats[0][2] if self._repeats and self._repeats[0][0] <= now else None
+            return _Queue.FIRST if self._room_for(self._first[0][1], self._rate) <= now else None
+        if self._repeats and self._repeats[0][0] <= now:
+            return _Queue.REPEATS if self._room_for(self._repeats[0][2], self._rate) <= now else None
+        if self._refreshes and self._refreshes[0][0] <= now:
+            has_room = self._room_for(self._refreshes[0][2], self._rate_of_refreshes) <= now
+            return _Queue.REFRESHES if has_room else None
+        return None
 
-    def _take(self, now: float) -> float:
-        """Takes that target from its queue; gives the instant at which its round was due."""
-        if self._first:
-            self._first.popleft()
-            return now
-        return heapq.heappop(self._repeats)[0]
+    def _take(self, queue: _Queue, now: float) -> tuple[float, Target]:
+        """Takes what stands first in that queue; gives the instant at which its round was due, and the target."""
+        match queue:
+            case _Queue.FIRST:
+                return now, self._first.popleft()[1]
+            case _Queue.REPEATS:
+                due, _, target = heapq.heappop(self._repeats)
+            case _Queue.REFRESHES:
+                due, _, target = heapq.heappop(self._refreshes)
+            case _:
+                assert_never(queue)
+        return due, target
 
     def _discard_void(self) -> None:
         while self._first and self._is_void(*self._first[0]):
             self._first.popleft()
-        while self._repeats and self._is_void(*self._repeats[0][1:]):
-            heapq.heappop(self._repeats)
+        for queue in (self._repeats, self._refreshes):
+            while queue and self._is_void(*queue[0][1:]):
+                heapq.heappop(queue)
 
     def _is_void(self, turn: int, target: Target) -> bool:
         progress = self._progress.get(target)
@@ -185,26 +268,38 @@ class Announcer:
 
     def _send_round(self, target: Target, due: float, now: float) -> Iterator[Effect]:
         progress = self._progress[target]
-        progress.sent += 1
-        if progress.sent >= ROUNDS:
-            del self._progress[target]
-        else:
+        was_refresh = not progress.left
+        progress.left = max(0, progress.left - 1)
+        progress.turn = next(self._turns)
+        if progress.left:
             # A timer that fires a little late must not push the later rounds back; waiting for the rate must.
             base = due if now - due < INTERVAL / 2 else now
-            progress.turn = next(self._turns)
-            heapq.heappush(self._repeats, (base + INTERVAL, progress.turn, target))
+            queue = self._repeats if progress.is_urgent else self._refreshes
+            heapq.heappush(queue, (base + INTERVAL, progress.turn, target))
+        elif self._refresh is not None:
+            wait = self._refresh * self._rng.uniform(1 - _JITTER if was_refresh else 0.0, 1.0)
+            heapq.heappush(self._refreshes, (now + wait, progress.turn, target))
+        else:
+            del self._progress[target]
         count = _frames_of_a_round(target)
         self._frames_sent += count
         self._sent_for[target[0]] += count
+        self._first_sent.setdefault(target[0], now)
         self._sent_at.extend([now] * count)
         for data in _round(target[0], self._links[_key(target)]):
             yield SendFrame(target[1], data)
 
-    def _allowed(self, target: Target, now: float) -> bool:
-        """Whether one more round fits into the second that ends now."""
-        while self._sent_at and self._sent_at[0] + _WINDOW <= now:
-            self._sent_at.popleft()
-        return len(self._sent_at) + _frames_of_a_round(target) <= self._rate
+    def _instants(self, queue: list[tuple[float, int, Target]], rate: int) -> tuple[float, float]:
+        """When the first of the queue is due, and when it can go out."""
+        if not queue:
+            return _NEVER, _NEVER
+        due, _, target = queue[0]
+        return due, max(due, self._room_for(target, rate))
+
+    def _room_for(self, target: Target, rate: int) -> float:
+        """When one more round fits into any one second; the distant past if it does already."""
+        to_expire = len(self._sent_at) + _frames_of_a_round(target) - rate
+        return self._sent_at[to_expire - 1] + _WINDOW if to_expire > 0 else float("-inf")
 
 
 def _key(target: Target) -> tuple[int, int]:

@@ -7,6 +7,7 @@ socket stands again: it is tried anew at the next change and at the latest after
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -188,8 +189,10 @@ class Layer2Driver:
         on_change: Callable[[], None],
         on_trouble: Callable[[], None],
         rate: int = DEFAULT_RATE,
+        refresh: float | None = None,
+        rng: random.Random | None = None,
     ) -> None:
-        """`open_arp` and `open_ndp` may raise OSError.
+        """`open_arp` and `open_ndp` may raise OSError. For `rate`, `refresh` and `rng` see `Announcer`.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
@@ -200,7 +203,7 @@ class Layer2Driver:
         self._loop = asyncio.get_running_loop()
         self._responder = Responder()
         self._group_member = GroupMember()
-        self._announcer = Announcer(rate)
+        self._announcer = Announcer(rate, refresh=refresh, rng=rng)
         self._machines = (self._responder, self._group_member, self._announcer)
         self._interfaces: tuple[Interface, ...] = ()
         self._arp = _Lane("ARP", arp.FRAME_OCTETS, open_arp, self._readable)

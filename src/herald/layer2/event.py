@@ -49,7 +49,15 @@ class SendFailed:
     data: bytes
 
 
-Event = HoldingsChanged | LinksChanged | FrameReceived | SendFailed
+@dataclass(frozen=True, slots=True)
+class AnnounceAgain:
+    """Others may believe somebody else: announce these addresses (None: all that are held) again, from `delay` s on."""
+
+    addresses: tuple[Address, ...] | None = None
+    delay: float = 0.0
+
+
+Event = HoldingsChanged | LinksChanged | FrameReceived | SendFailed | AnnounceAgain
 
 
 @dataclass(frozen=True, slots=True)

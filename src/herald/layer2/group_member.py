@@ -15,6 +15,7 @@ from typing import assert_never
 
 from herald.layer2 import solicited_node
 from herald.layer2.event import (
+    AnnounceAgain,
     Effect,
     Event,
     FrameReceived,
@@ -45,7 +46,7 @@ class GroupMember:
                 return effects
             case LinksChanged():
                 return self._replace_links({link.index: link for link in event.ndp_links})
-            case FrameReceived() | SendFailed():
+            case FrameReceived() | SendFailed() | AnnounceAgain():
                 return []
             case _:
                 assert_never(event)

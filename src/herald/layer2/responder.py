@@ -29,6 +29,7 @@ from herald.layer2 import arp, ethernet, ndp, ndp_answer
 from herald.layer2.conflict import Conflict, ConflictLedger
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
+    AnnounceAgain,
     ClearConflict,
     Effect,
     Event,
@@ -113,6 +114,8 @@ class Responder:
                 return self._receive(index, data, now)
             case SendFailed(_, data):
                 self._count_unsent(data)
+                return []
+            case AnnounceAgain():
                 return []
             case HoldingsChanged(held, released):
                 effects = self._release(released)

@@ -1,0 +1,51 @@
+"""The options of Layer 2 that `herald speaker` and `herald standalone` share, and the engine's words for them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from herald.layer2.refresh_interval import parse_refresh
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _IntervalType(click.ParamType[str]):
+    """What `parse_refresh` understands; stays text, for the engine reads it."""
+
+    name = "interval"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        try:
+            parse_refresh(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+_OPTIONS = (
+    click.option(
+        "--gratuitous-arp-interval",
+        type=_IntervalType(),
+        envvar="METALLB_GRATUITOUS_ARP_INTERVAL",
+        show_envvar=True,
+        metavar="INTERVAL",
+        help="Announce each held address again this often, in seconds or as 5m; 0: never.  [default: 0]",
+    ),
+)
+
+
+def layer2_options(command: F) -> F:
+    """Everything here as options of `command`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def layer2_words(given: Mapping[str, Any]) -> list[str]:
+    """What was given, as arguments of the supervisor."""
+    words = []
+    if given["gratuitous_arp_interval"] is not None:
+        words.append(f"--engine=--gratuitous-arp-interval={given['gratuitous_arp_interval']}")
+    return words
