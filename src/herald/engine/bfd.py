@@ -23,6 +23,7 @@ from herald.bfd.reception import Reason
 from herald.bfd.session import Cause, Changed
 from herald.bgp.event import BfdDown, BfdUp
 from herald.bgp.parameters import PeerParameters
+from herald.engine.precedence import Precedence
 
 GRACE: Final = 4.0
 """Seconds in which a peer whose BFD began anew may come up again without BGP being told (RFC 5882 §3.1, hysteresis): at
@@ -50,6 +51,7 @@ class PeerWatch:
         self._is_on_link = is_on_link
         self._on_change = on_change
         self._wanted: dict[str, tuple[Path, BFDProfile, PeerParameters]] = {}
+        self._precedence = Precedence()
         self._graces: dict[Path, asyncio.TimerHandle] = {}
         self._waiting: dict[str, tuple[PeerParameters, asyncio.TimerHandle]] = {}
 
@@ -92,6 +94,7 @@ class PeerWatch:
             self._settle(path)
         if before is not None and before[0] != path:
             self._settle(before[0])
+        self._precedence.need(needed=bool(self._wanted))
 
     def drop(self, name: str) -> None:
         """The peer is no longer configured."""
@@ -99,6 +102,7 @@ class PeerWatch:
         before = self._wanted.pop(name, None)
         if before is not None:
             self._settle(before[0])
+            self._precedence.need(needed=bool(self._wanted))
 
     def look_again(self) -> None:
         """The addresses of this host are different: who is on a link may be so too."""
@@ -129,6 +133,7 @@ class PeerWatch:
         for path in tuple(self._graces):
             self._relent(path)
         await self._driver.stop()
+        self._precedence.need(needed=False)
 
     def _names(self, path: Path) -> list[str]:
         return sorted(name for name, (wanted, _, _) in self._wanted.items() if wanted == path)
