@@ -178,8 +178,8 @@ def frr_beyond_a_router() -> Iterator[FrrRouter]:
     ("changes", "words"),
     [
         ({"multihop": True}, None),
-        ({}, "it is beyond a router, which needs ebgpMultiHop"),
-        ({"ttl_security": True}, "with ttlSecurity the peer must be on the link"),
+        ({}, f"TTL expired at {ROUTER} on the way to {BEYOND}:179"),
+        ({"ttl_security": True}, f"timed out: no answer from {BEYOND}:179"),
     ],
     ids=["ebgpMultiHop", "nothing", "ttlSecurity"],
 )
