@@ -47,15 +47,15 @@ class Ways:
 
     def drop(self, name: str) -> None:
         """The peer is no longer configured."""
+        self.note_state(name, established=False)
         self._wanted.pop(name, None)
-        self._established.discard(name)
         self._follow_interfaces()
 
     def note_state(self, name: str, *, established: bool) -> None:
         """Whether the session of a peer stands: then its neighbour is there, however silent it may be otherwise."""
         if established == (name in self._established):
             return
-        (self._established.add if established else self._established.discard)(name)
+        self._established ^= {name}
         interface = self._wanted[name].interface if name in self._wanted else None
         if interface is not None:
             self._unnumbered.note_use(
