@@ -42,13 +42,14 @@ def children(given: argparse.Namespace, locks: tuple[FolderLock, ...] = ()) -> t
         *shared,
         "--assume-node",
         f"--endpoints={given.endpoints}",
+        *(given.control or ()),
     ]
     return (
         _child("speaker", "herald.speaker.supervisor", speaker, inherited, SPEAKER_PATIENCE_S),
         _child(
             "controller",
             "herald.controller.process",
-            [*shared, f"--log-level={given.log_level}", "--locked"],
+            [*shared, f"--log-level={given.log_level}", "--locked", *(given.controller or ())],
             inherited,
             CONTROLLER_PATIENCE_S,
         ),
@@ -75,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--exclude-interface", action="append", help="pattern of interfaces that count as not there")
     arguments.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     arguments.add_argument("--engine", action="append", help="argument for the engine")
+    arguments.add_argument("--control", action="append", help="argument for the speaker's deciding process")
+    arguments.add_argument("--controller", action="append", help="argument for the controller")
     arguments.add_argument("--endpoints", choices=("assumed", "required"), default="assumed")
     arguments.add_argument("--log-level", default="info", help="all, debug, info, warn, error or none")
     return arguments

@@ -8,7 +8,9 @@ from click.testing import CliRunner
 from herald.cli.main import main
 
 
-@pytest.mark.parametrize("command", [["speaker", "--node-name=n1"], ["controller"]], ids=lambda words: str(words[0]))
+@pytest.mark.parametrize(
+    "command", [["speaker", "--node-name=n1"], ["controller"], ["standalone"]], ids=lambda words: str(words[0])
+)
 @pytest.mark.parametrize(
     ("option", "words"),
     [
@@ -24,3 +26,14 @@ def test_an_option_that_cannot_be_kept_is_refused_at_once(
     done = CliRunner().invoke(main, [*command, f"--config={tmp_path}", option])
     assert done.exit_code == 2
     assert words in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--port=9120", "--controller-port=9120"], ["--health-probe-port=9120", "--controller-port=9120"]],
+    ids=["two metrics", "metrics and probes"],
+)
+def test_two_servers_on_one_port_are_refused_at_once(tmp_path: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(main, ["standalone", f"--config={tmp_path}", *words])
+    assert done.exit_code == 2
+    assert "port 9120 is given to more than one" in " ".join(done.output.split())

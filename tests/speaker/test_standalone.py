@@ -53,14 +53,15 @@ def namespace() -> Iterator[str]:
 class Host:
     """A host that runs `herald standalone`."""
 
-    def __init__(self, namespace: str, folder: Path) -> None:
+    def __init__(self, namespace: str, folder: Path, *words: str) -> None:
+        self.namespace = namespace
         self.config = folder / "config"
         self.config.mkdir()
         self.socket = folder / "show.sock"
         self.log = folder / "log"
         options = ["--config", str(self.config), "--node-name", "host-1", "--show-socket", str(self.socket)]
         with self.log.open("wb") as log:
-            command = ["ip", "netns", "exec", namespace, *HERALD, "standalone", *options]
+            command = ["ip", "netns", "exec", namespace, *HERALD, "standalone", *options, *words]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def show(self, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -76,6 +77,12 @@ class Host:
         lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
         return [line for line in lines if line.get("event") == name]
 
+    def fetched(self, port: int, path: str) -> str:
+        """What is served on loopback; empty while nothing is."""
+        code = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}{path}').read().decode())"
+        command = ["ip", "netns", "exec", self.namespace, sys.executable, "-c", code]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
     def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
@@ -85,8 +92,8 @@ class Host:
 
 
 @pytest.fixture
-def host(namespace: str, tmp_path: Path) -> Iterator[Host]:
-    running = Host(namespace, tmp_path)
+def host(namespace: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Host]:
+    running = Host(namespace, tmp_path, *getattr(request, "param", ()))
     try:
         yield running
     finally:
@@ -195,3 +202,16 @@ def test_show_without_a_speaker_says_so_and_exits_2(tmp_path: Path) -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     assert shown.returncode == 2
     assert "no speaker runs behind" in shown.stderr
+
+
+SERVED = ("--port=9120", "--health-probe-port=9121", "--controller-port=9122", "--controller-health-probe-port=9123")
+
+
+@pytest.mark.parametrize("host", [SERVED], indirect=True, ids=["all four ports"])
+def test_speaker_and_controller_of_a_plain_host_each_serve_their_metrics_and_probes(host: Host) -> None:
+    (host.config / "all.yaml").write_text(MANIFESTS)
+    host.until(lambda: host.answers_for() == ["192.0.2.200"])
+    host.until(lambda: "metallb_speaker_announced{" in host.fetched(9120, "/metrics"))
+    host.until(lambda: "metallb_allocator_addresses_in_use_total{" in host.fetched(9122, "/metrics"))
+    assert "metallb_allocator" not in host.fetched(9120, "/metrics")
+    host.until(lambda: "ok" in host.fetched(9121, "/readyz") and "ok" in host.fetched(9123, "/readyz"))

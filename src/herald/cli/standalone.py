@@ -1,7 +1,9 @@
 """`herald standalone`: controller and speaker in one, on a folder of manifests."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,8 +18,12 @@ from herald.cli.running import (
     namespace_option,
     options,
     own_name,
+    process_options,
+    served,
     show_socket_option,
 )
+
+_PORTS: Final = ("port", "health_probe_port", "controller_port", "controller_health_probe_port")
 
 
 @click.command()
@@ -42,6 +48,17 @@ from herald.cli.running import (
 @show_socket_option
 @exclusions_option
 @layer2_options
+@process_options
+@click.option(
+    "--controller-port",
+    type=click.IntRange(0, 65535),
+    help="Port of the controller's metrics; --port is the speaker's.  [default: none]",
+)
+@click.option(
+    "--controller-health-probe-port",
+    type=click.IntRange(0, 65535),
+    help="HTTP port of the controller's /healthz and /readyz.  [default: none]",
+)
 @log_level_option
 def standalone(
     config: Path,
@@ -52,7 +69,7 @@ def standalone(
     show_socket: Path | None,
     exclude_interfaces_file: Path | None,
     log_level: str,
-    **layer2: Any,
+    **given: Any,
 ) -> None:
     """Controller and speaker for this host in one command: no cluster needed.
 
@@ -64,6 +81,7 @@ def standalone(
     Examples:
       herald standalone --config /etc/herald
       herald standalone --config /etc/herald --node-name edge-1 --endpoints required
+      herald standalone --config /etc/herald --port 9120 --controller-port 9121
     """
     words = options(
         config=config,
@@ -74,4 +92,24 @@ def standalone(
         show_socket=show_socket,
         log_level=log_level,
     )
-    become("herald.standalone", [*words, *supervisor_words(exclude_interfaces_file), *layer2_words(layer2)])
+    words += [*supervisor_words(exclude_interfaces_file), *layer2_words(given), *_served(given)]
+    become("herald.standalone", words)
+
+
+def _served(given: Mapping[str, Any]) -> list[str]:
+    """The words about metrics and probes, for either process its own ports; everything else holds for both."""
+    for port, count in Counter(given[name] for name in _PORTS if given[name]).items():
+        if count > 1:
+            raise click.UsageError(
+                f"port {port} is given to more than one: {', '.join(map(_option, _PORTS))} are four servers"
+            )
+    of_controller = {
+        "port": given["controller_port"],
+        "health_probe_port": given["controller_health_probe_port"],
+    }
+    speaker, controller = served(given), served({**given, **of_controller})
+    return [*(f"--control={word}" for word in speaker), *(f"--controller={word}" for word in controller)]
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
