@@ -21,7 +21,7 @@ import socket
 from typing import Final
 
 from herald.bgp.event import Leaving
-from herald.engine import counters, host, past, precedence, show
+from herald.engine import bfd_document, counters, host, past, show
 from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
 from herald.engine.heartbeat import Heartbeat
@@ -82,7 +82,6 @@ class _Engine:
             telling = tasks.create_task(self._link.tell_facts())
             _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
             collector.calm()
-            precedence.take()
             reason = await self._leaving
             self._link.leaving()
             for server in servers:
@@ -218,11 +217,12 @@ class _Engine:
                 "gossip": self._show_gossip,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
+                "bfd": lambda: bfd_document.shown(self._peers.bfd, now()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now(), self._peers.ways.links()),
             },
             {
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
-                "counters": lambda: counters.pieces(self._peers.snapshots(), self._layer2),
+                "counters": lambda: counters.pieces(self._peers.snapshots(), self._peers.bfd, self._layer2),
             },
         )
 
