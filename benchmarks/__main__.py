@@ -16,6 +16,7 @@ SECTIONS = {
     "peer_table": "A table of routes to a fresh router",
     "speaker": "A speaker at work",
     "kube": "In a cluster, on a real API server",
+    "bfd": "BFD",
 }
 WRITE = "--write"
 RESULTS = Path(__file__).parent / "RESULTS.md"

@@ -316,7 +316,10 @@ async def _false_alarms(interval_ms: int) -> Figure:
     downs = after["downs"] - before["downs"]
     ours, theirs = (f"{1000 * max(pauses[is_out]):.0f} ms" for is_out in (True, False))
     who = f", the last for: {after['downDiagnostic']}" if downs else ""
-    note = f"in {LOAD_SECONDS:g} s{who}; longest pause between our packets {ours}, between FRR's {theirs}, which runs at real-time priority here"
+    note = (
+        f"in {LOAD_SECONDS:g} s{who}; longest pause between our packets {ours}, between FRR's {theirs}; "
+        "both at real-time priority"
+    )
     return Figure(f"false alarms at {interval_ms} ms × 3, control saturated", downs, "", None, (), note)
 
 
