@@ -14,10 +14,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from herald.lab import checks, kubectl_checks
+from herald.lab import checks, kubectl_checks, namespace
 from herald.lab.blueprint import Blueprint
 from herald.lab.client import curl
-from herald.lab.daemons.router import Neighbor, Router
+from herald.lab.daemons.router import Bfd, Neighbor, Router
 from herald.lab.data_centre import DataCentre
 from herald.lab.howto import HowTo
 from herald.lab.process import Result
@@ -154,7 +154,8 @@ def _core() -> Host:
 
 def _bgp(name: str) -> Router:
     password = PASSWORD if name == "router-3" else None
-    nodes = (Neighbor(one, 64500, password if one == NODES["node-1"] else None) for one in NODES.values())
+    bfd = Bfd() if name == "router-1" else None
+    nodes = (Neighbor(one, 64500, password if one == NODES["node-1"] else None, bfd=bfd) for one in NODES.values())
     return Router(name, 64501, ROUTERS[name], (*nodes, Neighbor(_core_end(name), 64510)))
 
 
@@ -345,7 +346,7 @@ async def _ecmp(walk: Walk) -> None:
 
 
 async def _graceful(walk: Walk) -> None:
-    walk.step("Graceful shutdown", "With gracefulRestart; no BFD runs on router-1, whose sessions do not wait for it.")
+    walk.step("Graceful shutdown", "With gracefulRestart and the built-in BFD profile.")
     await walk.delete(*HOWTO.objects("node-specific-peers"))
     await walk.apply("bgp-peers", "graceful-shutdown")
     await walk.sessions_up("without a source address every node meets router-1", "router-1", NODES.values())
@@ -372,6 +373,32 @@ async def _bfd(walk: Walk) -> None:
     await walk.bgp_route("and its routes", "router-1", f"{CRITICAL}/32", NODES.values())
     await walk.warned("Herald tells that it is the same session", "BGPPeer", "router-1-bfd", "router-1", "same session")
     await walk.delete(HOWTO.object("bfd-profile", "router-1-bfd"))
+    watched = walk.lab.vtysh("router-1", "show bfd peers json")
+    await walk.follows(
+        "router-1 and every node see each other by BFD", watched, f"up: {checks.listed(NODES.values())}", _up
+    )
+    await namespace.unplug(walk.lab.place, walk.lab.blueprint.segment, "router-1")
+    walk.did("› pull the cable of router-1")
+    for node in NODES:
+        sessions = walk.lab.show(node, "bgp", "summary")
+        await walk.follows(f"{node} ends its session, long before the hold time", sessions, "Cease/BFD Down", _lost)
+    await namespace.plug(walk.lab.place, walk.lab.blueprint.segment, "router-1")
+    walk.did("› plug the cable of router-1 in again")
+    await walk.sessions_up("every node is back", "router-1", NODES.values(), within=30.0)
+    await walk.follows("and is seen", watched, f"up: {checks.listed(NODES.values())}", _up)
+
+
+def _up(result: Result) -> Seen:
+    """The nodes that router-1 sees by BFD."""
+    up = [one["peer"] for one in json.loads(result.stdout) if one["status"] == "up"]
+    return checks.exactly(NODES.values(), up, "up:")
+
+
+def _lost(result: Result) -> Seen:
+    """The session with router-1 is down, and BFD said so."""
+    (session,) = (one for one in json.loads(result.stdout)["data"] if one["neighbor"]["address"] == ROUTERS["router-1"])
+    said = str(session["lastError"])
+    return Seen(session["state"] != "Established" and "BFD Down" in said, f"{session['state']}, {said}")
 
 
 async def _filtering(walk: Walk) -> None:
