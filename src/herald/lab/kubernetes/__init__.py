@@ -9,7 +9,8 @@
     kubeconfig    credentials as files: kubeconfigs, and what a pod finds under /var/run/secrets
     configuration kube-apiserver's flags, certificates and port
     snapshot      all objects at one moment, to come back to
-    api_server    etcd and kube-apiserver: start, stop, and every fault that a cluster's API can have
+    api_processes etcd and kube-apiserver: start, stop, and every fault that a cluster's API can have
+    api_server    the same as something to use: kubectl and helm, namespaces, users, many objects at once
     nodes         nodes in the API, without kubelets
     bulk          thousands of objects at once
     kube_proxy    the real kube-proxy in a node's namespace
