@@ -249,7 +249,7 @@ def test_a_changed_restart_time_waits_for_the_next_session():
 def test_a_hard_reset_of_the_peer_is_shown_with_its_cause():
     walk = established(HEEDING)
     walk.hear(Notification(6, 9, bytes((6, 2, 5)) + b"fibre"))
-    assert walk.session.last_error.text == 'they sent Cease/Hard Reset (Cease/Administrative Shutdown: "fibre")'
+    assert walk.session.last_error.symptom == 'they sent Cease/Hard Reset (Cease/Administrative Shutdown: "fibre")'
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from herald.bgp import fsm, message
 from herald.bgp.capability import EnhancedRouteRefresh, ExtendedMessage, FourOctetAs, GracefulRestart, Multiprotocol
 from herald.bgp.community import Community
+from herald.bgp.diagnosis import Cause, Finding
 from herald.bgp.family import Family
 from herald.bgp.message import Framer, Keepalive, MessageType, Open, RouteRefresh, Update
 from herald.bgp.notification import Notification
@@ -260,9 +261,9 @@ def test_no_answer_within_ten_seconds_ends_the_attempt():
     assert isinstance(close, Close)
     assert walk.state is State.ACTIVE
     assert close.reason == (
-        "timed out: 10.0.0.1:179 did not answer within 10 s "
-        "(with a password set, a mismatch looks like this; a peer beyond a router needs ebgpMultiHop, "
-        "one with GTSM needs ttlSecurity)"
+        "timed out: 10.0.0.1:179 did not answer within 10 s (it is silent on TCP port 179: its TCP MD5 password is "
+        "another than this one, or a firewall drops that port, or it has GTSM, which needs ttlSecurity; compare the "
+        "passwords (the router's log tells of a mismatch), then the firewall)"
     )
 
 
@@ -395,13 +396,47 @@ def test_the_first_error_stays_pinned_until_the_session_is_up():
     assert walk.snapshot.pinned_error.text == "the peer reset the connection"
 
 
+BAD_AS = Notification(2, 2)
+
+
+def test_a_cause_is_not_buried_by_connections_that_are_just_closed():
+    walk = open_sent()
+    walk.hear(BAD_AS)
+    for _ in range(3):
+        next_attempt(walk)
+        walk.give(LOCAL)
+        walk.give(Closed("the peer closed the connection"))
+    assert walk.snapshot.last_error.finding.cause is Cause.NOT_CONFIGURED
+    assert walk.snapshot.telling_error.finding.cause is Cause.LOCAL_ASN
+
+
+def test_a_cause_makes_room_for_the_next_one_and_for_a_vague_one_after_a_minute():
+    walk = open_sent()
+    walk.hear(BAD_AS)
+    next_attempt(walk)
+    walk.give(ConnectFailed("refused", Finding(Cause.REFUSED, "why", "fix")))
+    assert walk.snapshot.telling_error.text == "refused (why; fix)"
+    walk.wait(61)
+    while walk.state is not State.CONNECT:
+        walk.wait(1)
+    walk.give(LOCAL)
+    walk.give(Closed("the peer closed the connection"))
+    assert walk.snapshot.telling_error.finding.cause is Cause.NOT_CONFIGURED
+
+
+def next_attempt(walk):
+    walk.wait(walk.session.deadline() - walk.now)
+    assert walk.state is State.CONNECT
+
+
 def test_a_connection_closed_before_the_open_says_what_that_means():
     walk = open_sent()
     assert walk.give(Closed("the peer closed the connection")) == []
     assert walk.state is State.ACTIVE
     assert walk.snapshot.last_error.text == (
-        "the peer closed the connection before the peer's OPEN: it may have no session configured for 10.0.0.2, "
-        "or has this one shut down"
+        "the peer closed the connection before its OPEN (it may have no session configured for 10.0.0.2, "
+        "or has this one shut down; one that is beyond a router may lack its ebgp-multihop; "
+        "configure 10.0.0.2 as a neighbour on the router, or set sourceAddress to the one it expects)"
     )
 
 
@@ -464,14 +499,16 @@ def test_a_notification_of_the_peer_ends_the_session_unanswered(state):
     assert sent(effects) == []
     assert Close in kinds(effects)
     assert walk.state is State.IDLE
-    assert walk.snapshot.last_error.text == 'they sent Cease/Administrative Shutdown: "lunch"'
+    assert walk.snapshot.last_error.symptom == 'they sent Cease/Administrative Shutdown: "lunch"'
+    assert walk.snapshot.last_error.finding.cause is Cause.SHUT_DOWN
 
 
 def test_a_known_complaint_of_the_peer_comes_with_its_usual_meaning():
     walk = open_sent()
     walk.hear(Notification(2, 2))
     assert walk.snapshot.last_error.text == (
-        "they sent OPEN Message Error/Bad Peer AS (it does not expect AS 64500 from us)"
+        "they sent OPEN Message Error/Bad Peer AS (it does not expect AS 64500 from us; "
+        "set myASN to the AS that it has for this node, or correct its own configuration)"
     )
 
 

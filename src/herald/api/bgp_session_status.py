@@ -40,7 +40,9 @@ class BGPSessionStatusStatus(msgspec.Struct, frozen=True, kw_only=True, rename=w
         msgspec.Meta(extra_json_schema={"format": "date-time"}),
         described("When the state changed last, RFC 3339."),
     ] = None
-    last_error: Annotated[str, described("Why the session is not up, or why the last one ended.")] = ""
+    last_error: Annotated[
+        str, described("Why the session is not up, which routes it does not carry, or why the last one ended.")
+    ] = ""
     prefixes_sent: Annotated[Count, described("Prefixes the peer has been sent on this session.")] = 0
     bfd: Annotated[str, described("State of the BFD session that watches over it; empty without one.")] = ""
 

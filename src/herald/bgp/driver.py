@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import assert_never
 
 from herald.bgp import local_address
+from herald.bgp.diagnosis import DiagnosedError
 from herald.bgp.event import (
     BfdDown,
     BfdUp,
@@ -182,7 +183,7 @@ class Peering:
             return
         error = attempt.exception()
         if isinstance(error, OSError) and current:
-            self._handle(ConnectFailed(str(error)))
+            self._handle(ConnectFailed(str(error), error.finding if isinstance(error, DiagnosedError) else None))
         elif error is not None and not isinstance(error, OSError):
             raise error  # a mistake of ours: the loop reports it, and the deadline of the attempt goes on from here
 

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
+from herald.bgp.diagnosis import Finding
 from herald.bgp.family import Address, Prefix
 from herald.bgp.graceful_restart import Past
 from herald.bgp.parameters import PeerParameters
@@ -61,9 +62,10 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class ConnectFailed:
-    """The attempt that `Connect` asked for came to nothing; `reason` in words."""
+    """The attempt that `Connect` asked for came to nothing; `reason` in words, `finding` is what is behind it."""
 
     reason: str
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class WayLost:
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """What kept attempts from succeeding may be over: the next one need not wait."""
+    """What kept attempts from succeeding is over, or is another thing now: the next one need not wait."""
 
 
 @dataclass(frozen=True, slots=True)

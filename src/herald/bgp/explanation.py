@@ -1,56 +1,118 @@
-"""Words for a session that does not come up, or ends: what happened and, where it is usually that, what is wrong.
+"""Words for a session that ends once there was a connection: what was said, and what that usually means.
 
-A session that fails looks the same for a dozen reasons. What is known here, the configured peer and how far the attempt
-got, is put into the message while it is known.
+What keeps the connection from coming up at all is the matter of `diagnosis`.
 """
 
+from herald.bgp.diagnosis import Cause, Finding, lives_for_one_hop
 from herald.bgp.family import Address
-from herald.bgp.notification import Notification
+from herald.bgp.notification import CeaseSubcode, Code, Notification, OpenSubcode, cause_of
 from herald.bgp.parameters import PeerParameters
 
-_HINTS = {
-    (2, 2): "it does not expect AS {asn} from us",
-    (2, 3): "our router ID is not acceptable to it, often because it is its own",
-    (2, 7): "it wants a capability that we do not offer",
-    (2, 11): "it is strict about BGP roles (RFC 9234), and we state none: make it not strict",
-    (6, 1): "it has been sent more prefixes than it is configured to take",
-    (6, 3): "it has no such session configured any more",
-    (6, 5): "it refuses the connection: no session configured for our address, or not now",
-    (6, 7): "it has another connection to us",
-}
 _OUR_GTSM = "with ttlSecurity the peer must be on the link and send with TTL 255, as its own GTSM does"
 _THEIR_GTSM = "a peer with GTSM drops what we send without ttlSecurity"
+
+_Key = tuple[int, int]
+_BAD_AS: _Key = (Code.OPEN_MESSAGE_ERROR, OpenSubcode.BAD_PEER_AS)
+_BAD_ID: _Key = (Code.OPEN_MESSAGE_ERROR, OpenSubcode.BAD_BGP_IDENTIFIER)
+_AUTHENTICATION: _Key = (Code.OPEN_MESSAGE_ERROR, OpenSubcode.AUTHENTICATION_FAILURE)
+_HOLD_TIME: _Key = (Code.OPEN_MESSAGE_ERROR, OpenSubcode.UNACCEPTABLE_HOLD_TIME)
+_CAPABILITY: _Key = (Code.OPEN_MESSAGE_ERROR, OpenSubcode.UNSUPPORTED_CAPABILITY)
+_ROLE: _Key = (Code.OPEN_MESSAGE_ERROR, OpenSubcode.ROLE_MISMATCH)
+_PREFIXES: _Key = (Code.CEASE, CeaseSubcode.MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
+_SHUT_DOWN: _Key = (Code.CEASE, CeaseSubcode.ADMINISTRATIVE_SHUTDOWN)
+_DE_CONFIGURED: _Key = (Code.CEASE, CeaseSubcode.PEER_DE_CONFIGURED)
+_REJECTED: _Key = (Code.CEASE, CeaseSubcode.CONNECTION_REJECTED)
+_COLLISION: _Key = (Code.CEASE, CeaseSubcode.CONNECTION_COLLISION_RESOLUTION)
+
+# What the peer means when it says so. Braces are filled in by `_facts`.
+_THEY_SENT: dict[_Key, Finding] = {
+    _BAD_AS: Finding(
+        Cause.LOCAL_ASN,
+        "it does not expect AS {local_asn} from us",
+        "set myASN to the AS that it has for this node, or correct its own configuration",
+    ),
+    _BAD_ID: Finding(
+        Cause.ROUTER_ID,
+        "our router ID is not acceptable to it, often because it is its own",
+        "set another routerID on the BGPPeer; every speaker and router needs its own",
+    ),
+    _AUTHENTICATION: Finding(Cause.MD5_WRONG, "it does not accept our password", "set the same on both"),
+    _HOLD_TIME: Finding(
+        Cause.HOLD_TIME,
+        "our hold time of {hold_time} s is below what it takes, or above",
+        "set holdTime to what the router allows, or relax its limit",
+    ),
+    _CAPABILITY: Finding(
+        Cause.FAMILY,
+        "it wants a capability that we do not offer, most often a family besides {families}",
+        "activate {families} for this neighbour on the router",
+    ),
+    _ROLE: Finding(
+        Cause.ROLE, "it is strict about BGP roles (RFC 9234), and we state none", "make it not strict about them"
+    ),
+    _PREFIXES: Finding(
+        Cause.TOO_MANY_PREFIXES,
+        "it has been sent more prefixes than it is configured to take",
+        "raise its limit, or announce less: aggregationLength",
+    ),
+    _SHUT_DOWN: Finding(
+        Cause.SHUT_DOWN, "its operator has shut this session down", "have it brought up on the router again"
+    ),
+    _DE_CONFIGURED: Finding(
+        Cause.NOT_CONFIGURED, "it has no such session configured any more", "configure it on the router again"
+    ),
+    _REJECTED: Finding(
+        Cause.NOT_CONFIGURED,
+        "it refuses the connection: no session configured for our address, or not now",
+        "configure a neighbour for the address of this node on the router",
+    ),
+    _COLLISION: Finding(
+        Cause.COLLISION,
+        "it has another connection to us, from the same address",
+        "give this one another sourceAddress, or let one program of this node do all its BGP",
+    ),
+}
+
+# What it means that we say so.
+_WE_SENT: dict[_Key, Finding] = {
+    _BAD_AS: Finding(
+        Cause.PEER_ASN,
+        "peerASN of the BGPPeer is not the AS of that router",
+        "set peerASN to what the peer says, or correct peerAddress",
+    ),
+    _BAD_ID: Finding(
+        Cause.ROUTER_ID, "two speakers cannot have one router ID", "set another routerID on the BGPPeer, or on the peer"
+    ),
+    _HOLD_TIME: Finding(
+        Cause.HOLD_TIME, "a hold time is 0 or at least 3 s (RFC 4271)", "set the hold time of the router so"
+    ),
+    _CAPABILITY: Finding(
+        Cause.FAMILY,
+        "nothing can be sent to it without a family in common",
+        "activate {families} for this neighbour on the router, or correct disableMP or dualStackAddressFamily here",
+    ),
+}
 
 
 def no_answer(parameters: PeerParameters, seconds: float) -> str:
     """TCP did not come up in time."""
-    return f"timed out: {parameters.remote} did not answer within {seconds:g} s{why_no_answer(parameters)}"
+    return f"timed out: {parameters.remote} did not answer within {seconds:g} s"
 
 
-def why_no_answer(parameters: PeerParameters) -> str:
-    """What a peer that does not answer usually means, in brackets; nothing where nothing comes to mind."""
-    hints = []
-    if parameters.password is not None:
-        hints.append("with a password set, a mismatch looks like this")
-    if parameters.ttl_security:
-        hints.append(_OUR_GTSM)
-    elif lives_for_one_hop(parameters):
-        hints.append("a peer beyond a router needs ebgpMultiHop, one with GTSM needs ttlSecurity")
-    return f" ({'; '.join(hints)})" if hints else ""
-
-
-def lives_for_one_hop(parameters: PeerParameters) -> bool:
-    """Whether no packet of ours gets past a router, and a peer with GTSM takes none (TTL 1)."""
-    return not (parameters.internal or parameters.multihop or parameters.ttl_security)
-
-
-def closed_before_open(reason: str, parameters: PeerParameters, local_address: Address) -> str:
+def closed_before_open(reason: str) -> str:
     """The peer took the connection and dropped it, or it broke, without a word."""
-    text = (
-        f"{reason} before the peer's OPEN: it may have no session configured for {local_address}, "
-        "or has this one shut down"
+    return f"{reason} before its OPEN"
+
+
+def why_closed_before_open(parameters: PeerParameters, local_address: Address) -> Finding:
+    """What that means."""
+    beyond = "" if parameters.internal else "; one that is beyond a router may lack its ebgp-multihop"
+    gtsm = f"; {_OUR_GTSM}" if parameters.ttl_security else ""
+    return Finding(
+        Cause.NOT_CONFIGURED,
+        f"it may have no session configured for {local_address}, or has this one shut down{beyond}{gtsm}",
+        f"configure {local_address} as a neighbour on the router, or set sourceAddress to the one it expects",
     )
-    return f"{text}; {_OUR_GTSM}" if parameters.ttl_security else text
 
 
 def no_open(parameters: PeerParameters, seconds: float) -> str:
@@ -65,7 +127,25 @@ def no_keepalive(parameters: PeerParameters, seconds: float) -> str:
     return f"{text} ({_THEIR_GTSM})" if lives_for_one_hop(parameters) else text
 
 
-def notification(received: Notification, parameters: PeerParameters) -> str:
-    """What the peer says, with what it usually means."""
-    hint = _HINTS.get((received.code, received.subcode))
-    return f"{received.text} ({hint.format(asn=parameters.local_asn)})" if hint else received.text
+def they_sent(received: Notification, parameters: PeerParameters) -> Finding | None:
+    """What it means that the peer says this, if anything is known about it."""
+    meant = cause_of(received) or received  # a Hard Reset says what it is about inside (RFC 8538)
+    return _filled(_THEY_SENT.get((meant.code, meant.subcode)), parameters)
+
+
+def we_sent(note: Notification, parameters: PeerParameters) -> Finding | None:
+    """What it means that we had to say this."""
+    return _filled(_WE_SENT.get((note.code, note.subcode)), parameters)
+
+
+def not_exchanged(family: str) -> str:
+    """The session stands, and the peer does not take one family: what to do."""
+    return f"activate {family} for this neighbour on the router"
+
+
+def _filled(finding: Finding | None, parameters: PeerParameters) -> Finding | None:
+    if finding is None:
+        return None
+    families = " and ".join(family.text for family in sorted(parameters.families, key=lambda family: family.value))
+    facts = {"local_asn": parameters.local_asn, "hold_time": parameters.hold_time, "families": families}
+    return Finding(finding.cause, finding.why.format(**facts), finding.fix.format(**facts))

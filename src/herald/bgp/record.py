@@ -16,6 +16,9 @@ from herald.bgp.message import MessageType
 from herald.bgp.parameters import Change, PeerParameters, changed_fields
 from herald.bgp.snapshot import FamilySnapshot, Neighbor, RestartSnapshot, SessionError, SessionSnapshot
 
+CAUSE_SECONDS = 60.0
+"""How long a cause is shown that shows no more."""
+
 
 class Record:
     """The history of one peer since it was configured. Instants are monotonic seconds."""
@@ -28,7 +31,7 @@ class Record:
         self.ups = 0
         self.short_sessions = 0  # how many in a row were not stable
         self.last_error: SessionError | None = None
-        self.pinned_error: SessionError | None = None  # the first one since the session was last Established
+        self.pinned_error: SessionError | None = None  # the most telling one since the session was last Established
         self.messages_in: Counter[MessageType] = Counter()
         self.messages_out: Counter[MessageType] = Counter()
         self.updates_with_errors = 0
@@ -49,7 +52,8 @@ class Record:
     def failed(self, error: SessionError) -> None:
         """A session or an attempt ended for `error`."""
         self.last_error = error
-        self.pinned_error = self.pinned_error or error
+        if _tells_more(error, self.pinned_error):
+            self.pinned_error = error
 
     def snapshot(
         self,
@@ -94,6 +98,23 @@ class Record:
             short_sessions=self.short_sessions,
             graceful_restart=_restart(conversation) if conversation else None,
         )
+
+
+def _tells_more(error: SessionError, than: SessionError | None) -> bool:
+    """Whether `error` is to be shown in the place of an earlier one.
+
+    After a NOTIFICATION that says all, many routers just close what comes next, so a known cause stays. Not for ever:
+    one that was not seen again for so long may be cured, and another may keep the session down now.
+    """
+    if than is None or _is_definite(error):
+        return True
+    if _is_definite(than):
+        return error.at - than.at > CAUSE_SECONDS
+    return error.finding is not None and than.finding is None
+
+
+def _is_definite(error: SessionError) -> bool:
+    return error.finding is not None and error.finding.cause.is_definite
 
 
 def _neighbor(parameters: PeerParameters, last: Conversation | None) -> Neighbor:

@@ -23,6 +23,7 @@ from typing import assert_never
 from herald.bgp import explanation, fsm, message
 from herald.bgp.adj_rib_out import AdjRibOut
 from herald.bgp.conversation import Conversation
+from herald.bgp.diagnosis import Evidence, Finding, Obstacle, diagnose
 from herald.bgp.event import (
     BfdDown,
     BfdUp,
@@ -105,8 +106,8 @@ class Session:
                 return self._stop(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, leaving, reason, now)
             case Connected():
                 return self._connected(event, now)
-            case ConnectFailed(reason):
-                return self._lost(reason, now) if self._state is State.CONNECT else []
+            case ConnectFailed(reason, finding):
+                return self._lost(reason, now, finding) if self._state is State.CONNECT else []
             case Received(data):
                 return self._received(data, now)
             case Closed(reason):
@@ -125,6 +126,7 @@ class Session:
                 return self._way_lost(reason, now)
             case WayBack():
                 if self._timers.get(Timer.RETRY) is not None:
+                    self._record.pinned_error = None  # it tells of how things were
                     self._timers.set(Timer.RETRY, now)
                 return []
             case BfdDown(reason):
@@ -226,7 +228,8 @@ class Session:
             return self._refuse(Input.FSM_ERROR, note, f"{kind.name} is not allowed now", now)
         received = conversation.decode(kind, body)
         if isinstance(received, Notification):
-            error = SessionError(Direction.THEY_SENT, explanation.notification(received, self._attempted), now)
+            finding = explanation.they_sent(received, self._attempted)
+            error = SessionError(Direction.THEY_SENT, received.text, now, finding)
             return [Close(error.text), *self._fail(happened, error, now)]
         effects = self._accept(received, conversation, now)
         self._advance(happened, now)
@@ -337,7 +340,9 @@ class Session:
                 return self._flush(conversation, now)
 
     def _attempt_expired(self, now: float) -> list[Effect]:
-        error = SessionError(Direction.LOCAL, explanation.no_answer(self._attempted, ATTEMPT_SECONDS), now)
+        reason = explanation.no_answer(self._attempted, ATTEMPT_SECONDS)
+        finding = diagnose(Obstacle.SILENCE, self._attempted, Evidence())
+        error = SessionError(Direction.LOCAL, reason, now, finding)
         return [Close(error.text), *self._fail(Input.HOLD_EXPIRES, error, now)]
 
     def _hold_expired(self, conversation: Conversation, now: float) -> list[Effect]:
@@ -371,12 +376,14 @@ class Session:
 
     def _refuse(self, happened: Input, note: Notification, reason: str, now: float) -> list[Effect]:
         """End the session with a NOTIFICATION of our own."""
-        error = SessionError(Direction.WE_SENT, f"{note.text}: {reason}", now)
+        finding = explanation.we_sent(note, self._attempted)
+        error = SessionError(Direction.WE_SENT, f"{note.text}: {reason}", now, finding)
         return [self._send(note), Close(error.text), *self._fail(happened, error, now)]
 
     def _closed(self, reason: str, now: float) -> list[Effect]:
         if self._state is State.OPEN_SENT and self._conversation is not None:
-            reason = explanation.closed_before_open(reason, self._attempted, self._conversation.local_address)
+            finding = explanation.why_closed_before_open(self._attempted, self._conversation.local_address)
+            return self._lost(explanation.closed_before_open(reason), now, finding)
         return self._lost(reason, now)
 
     def _way_lost(self, reason: str, now: float) -> list[Effect]:
@@ -384,9 +391,9 @@ class Session:
             return []
         return [Close(reason), *self._lost(reason, now)]
 
-    def _lost(self, reason: str, now: float) -> list[Effect]:
+    def _lost(self, reason: str, now: float, finding: Finding | None = None) -> list[Effect]:
         """The connection is gone, or never came: there is nothing to close."""
-        return self._fail(Input.TCP_FAILS, SessionError(Direction.LOCAL, reason, now), now)
+        return self._fail(Input.TCP_FAILS, SessionError(Direction.LOCAL, reason, now, finding), now)
 
     def _fail(self, happened: Input, error: SessionError, now: float) -> list[Effect]:
         """Leave the present state because of `error`, and try again later."""

@@ -6,6 +6,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 
 from herald.bgp.capability import GracefulRestart
+from herald.bgp.diagnosis import Finding
 from herald.bgp.family import Address, Family
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
@@ -21,16 +22,22 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SessionError:
-    """Why a session ended or an attempt failed. `at` is monotonic seconds."""
+    """Why a session ended or an attempt failed. `at` is monotonic seconds; `finding` is what is behind it, if known."""
 
     direction: Direction
     reason: str
     at: float
+    finding: Finding | None = None
+
+    @property
+    def symptom(self) -> str:
+        """`they sent Cease/Administrative Shutdown`, or for an error of the connection the reason alone."""
+        return self.reason if self.direction is Direction.LOCAL else f"{self.direction.value} {self.reason}"
 
     @property
     def text(self) -> str:
-        """`they sent Cease/Administrative Shutdown`, or for an error of the connection the reason alone."""
-        return self.reason if self.direction is Direction.LOCAL else f"{self.direction.value} {self.reason}"
+        """The symptom, and in brackets what it means and what to do."""
+        return f"{self.symptom} ({self.finding.text})" if self.finding is not None else self.symptom
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,8 @@ class Neighbor:
 class SessionSnapshot:
     """One session. Instants are monotonic seconds; what is negotiated is None while there is no agreement.
 
-    `pinned_error` is the first error since the session was last Established: of a hundred failed attempts the one that
-    tells most. `ups` and `flaps` count how often it came up and went down, `down_at` is when it last did.
+    `pinned_error` is the error since the session was last Established that tells most: the first one, until a cause is
+    found. `ups` and `flaps` count how often it came up and went down, `down_at` is when it last did.
     `pending_changes` are configured fields that take effect with the next session. `short_sessions` counts those in a
     row that fell soon after they had come up; from the second one on, the waits between attempts grow longer.
     """
@@ -129,6 +136,11 @@ class SessionSnapshot:
     neighbor: Neighbor
     short_sessions: int = 0
     graceful_restart: RestartSnapshot | None = None
+
+    @property
+    def telling_error(self) -> SessionError | None:
+        """The one to show where there is room for one."""
+        return self.pinned_error or self.last_error
 
     @property
     def advertised(self) -> int:

@@ -1,18 +1,21 @@
 """`herald explain`: why, or why not."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from herald.cli.inputs import Source, file_help, read_plan, settings, settings_options, source_options
+from herald.cli.inputs import PLUGIN, Source, file_help, read_plan, settings, settings_options, source_options
 from herald.cli.output import Format, output_option, show
+from herald.cli.show import ask, speaker_options
 
 if TYPE_CHECKING:
     from herald.report.explain import Explanation
     from herald.report.plan import Plan
+    from herald.report.table import Note
 
 SUBJECTS = ("svc", "ip", "pool", "peer", "node")
 
@@ -46,17 +49,22 @@ def _unusable() -> Iterator[None]:
 @click.argument("subject", type=click.Choice(SUBJECTS))
 @click.argument("name")
 @source_options(file_help)
+@speaker_options
 @output_option
 @settings_options
-def explain(subject: str, name: str, output: Format, **options: Any) -> None:
+def explain(subject: str, name: str, path: Path | None, node_name: str | None, output: Format, **options: Any) -> None:
     """Why (not): one service, address, pool, peer or node.
 
     SUBJECT is svc, ip, pool, peer or node; NAME is NAMESPACE/NAME of a Service (default/ may be left out), an
     address, or the name of the object. The last line is the verdict; the exit code is 0 if announced, 1 if not, 2 if in
     part or not as wished; 3 if the question or the input cannot be read.
 
+    Without -f and --live, `explain peer` asks the speaker of this host how the session stands at this moment, why it is
+    not up, and what to do.
+
     \b
     Examples:
+      herald explain peer router-1
       herald explain svc shop/web -f manifests/
       herald explain ip 192.168.1.200 -f manifests/
       herald explain peer router-1 -f manifests/ -o json
@@ -64,10 +72,30 @@ def explain(subject: str, name: str, output: Format, **options: Any) -> None:
     """
     from herald.report.hints import hints
 
+    if subject == "peer" and _means_speaker(options):
+        _conclude(_ask_speaker(name, path, node_name), output)
+    if path is not None:
+        raise click.UsageError("--socket is for `explain peer` without -f and --live")
     plan = read_plan(Source.of(options), settings(**options))
     found = _explain(plan, subject, name)
-    show(output, lambda: found.pieces(hints(plan)), found.to_json)
+    _conclude(found, output, hints(plan))
+
+
+def _conclude(found: "Explanation", output: Format, hints: "Iterable[Note]" = ()) -> NoReturn:
+    show(output, lambda: found.pieces(hints), found.to_json)
     sys.exit(found.verdict.state.exit_code)
+
+
+def _means_speaker(options: dict[str, Any]) -> bool:
+    is_plugin = click.get_current_context().find_root().info_name == PLUGIN
+    return not is_plugin and not any(options[one] for one in ("paths", "live", "kubeconfig", "context"))
+
+
+def _ask_speaker(name: str, path: Path | None, node_name: str | None) -> "Explanation":
+    from herald.cli.explain_session import explain_session
+
+    answer = ask("bgp summary", path, node_name)
+    return explain_session(answer["node"], answer["data"], name)
 
 
 def _explain(plan: "Plan", subject: str, name: str) -> "Explanation":

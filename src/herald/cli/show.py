@@ -23,6 +23,11 @@ SOCKET_VARIABLE = "HERALD_SOCKET"
 
 def where_options(command: F) -> F:
     """Which speaker is asked, and how its answer is printed."""
+    return speaker_options(output_option(command))
+
+
+def speaker_options(command: F) -> F:
+    """Which speaker is asked."""
     socket_option = click.option(
         "--socket",
         "path",
@@ -36,7 +41,7 @@ def where_options(command: F) -> F:
         metavar="NODE",
         help=f"The speaker behind {run_directory.SYSTEM}/NODE.sock.",
     )
-    return socket_option(node_option(output_option(command)))
+    return socket_option(node_option(command))
 
 
 @click.group()
@@ -236,6 +241,7 @@ def _only_socket() -> Path:
 
 
 def _give_up(message: str) -> NoReturn:
-    command = "vtysh" if "vtysh" in click.get_current_context().command_path.split() else "show"
+    path = click.get_current_context().command_path.split()
+    command = next((word for word in ("vtysh", "explain") if word in path), "show")
     click.echo(f"herald {command}: {message}", err=True)
-    sys.exit(2)
+    sys.exit(3 if command == "explain" else 2)  # for `explain`, 2 is a verdict

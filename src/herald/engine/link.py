@@ -147,9 +147,11 @@ class SessionFact:
     """A BGP session. `reason` says why it is not established, in words, if anything is known.
 
     `since`: when it was established, or when the last one ended or the peer was configured; seconds since 1970. So
-    long as it is the same, `established` has not changed meanwhile. `last_error` outlives the next establishment.
+    long as it is the same, `established` has not changed meanwhile. `last_error` is the error that
+    tells most of those since the session was up last; it outlives the next establishment.
     `prefixes_sent` is told every few seconds while it changes. `bfd` is the state of the BFD session that watches over
-    it (`Up`, `Down`, `Init`), empty without one.
+    it (`Up`, `Down`, `Init`), empty without one. `unsent` says which routes an established session does not carry, and
+    why; empty if it carries all.
     """
 
     peer: str
@@ -161,6 +163,7 @@ class SessionFact:
     last_error: str | None = None
     prefixes_sent: int = 0
     bfd: str = ""
+    unsent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from herald.bfd.network import Network
+from herald.bgp import explanation
 from herald.bgp.driver import Dial, Peering
 from herald.bgp.event import Leaving, ParametersChanged
 from herald.bgp.family import Address
@@ -209,7 +210,7 @@ class _Peer:
     def fact(self, bfd: str) -> SessionFact:
         """The session as control is told of it; `bfd` is the state of the session that watches over it."""
         snapshot = self.peering.snapshot()
-        error = snapshot.last_error.text if snapshot.last_error else None
+        error = snapshot.telling_error.text if snapshot.telling_error else None
         return SessionFact(
             snapshot.name,
             self.established,
@@ -220,4 +221,15 @@ class _Peer:
             error,
             snapshot.advertised,
             bfd,
+            _unsent(snapshot) if self.established else "",
         )
+
+
+def _unsent(snapshot: SessionSnapshot) -> str:
+    """Which routes are not sent over a session that stands, and why."""
+    lacking = (one for one in snapshot.families if one.reason is not None and one.wanted > one.advertised)
+    return "; ".join(
+        f"{one.wanted - one.advertised} of {one.wanted} {one.family.text} routes are not sent: {one.reason}"
+        + ("" if one.negotiated else f" ({explanation.not_exchanged(one.family.text)})")
+        for one in lacking
+    )

@@ -24,6 +24,7 @@ from herald.bgp.event import Leaving
 from herald.engine import bfd_document, counters, host, past, show
 from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
+from herald.engine.dialler import Dialler
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.link import Apply, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Membership
@@ -32,7 +33,6 @@ from herald.engine.netlink import InterfaceMonitor
 from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
-from herald.engine.tcp import dial
 from herald.engine.usable import UsableInterfaces
 from herald.engine.wish import Wish
 from herald.layer2.driver import JudgedInterface, Layer2Driver
@@ -88,6 +88,7 @@ class _Engine:
                 server.close()
             await self._leave(reason)
             telling.cancel()
+            self._dialler.close()
             self._link.close()
 
     def _start(self, tasks: asyncio.TaskGroup) -> None:
@@ -100,9 +101,10 @@ class _Engine:
             on_departing=self._expect,
         )
         changed = self._link.note_change
+        self._dialler = Dialler(self._is_on_link)
         self._peers = Peers(
             tasks,
-            dial=dial,
+            dial=self._dialler.dial,
             rng=random.Random(),  # noqa: S311  # jitter, no secret
             on_change=changed,
             bfd=BfdNetwork(asyncio.get_running_loop().time),

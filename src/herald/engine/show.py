@@ -19,11 +19,13 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                                 answers}],
                     conflicts: [{ip, interface, mac}], conflictsNotKept,
                     groups: {interface: [solicited-node group]}, dropped: {reason: frames},
-                    gratuitous: {pending, framesSent}, sendFailures}
+                    gratuitous: {pending, framesSent}, sendFailures,
+                    selfProbe: [{interface, protocol, failures, mute, lastLeft}]}
+                    `failures`: in a row; `lastLeft`: how long since a probe was seen to leave, or null
     counters       see `herald.engine.counters`
     bfd            see `herald.engine.bfd_document`
     bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, routerID, holdTime, keepaliveTime,
-                    nextRetry, lastError, lastErrorAge, pinnedError, flaps, ups, pendingChanges: [field],
+                    nextRetry, lastError, lastErrorAge, pinnedError, diagnosis, flaps, ups, pendingChanges: [field],
                     updatesWithErrors, messagesIn, messagesOut,
                     capabilities: {offered: [text], received: [text]}, shortSessions,
                     gracefulRestart: {offered, received: {restartTime, restarting, notification, families:
@@ -33,8 +35,11 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                                ttlSecurity, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
                     families: [{family, negotiated, wanted, advertised, pending, received, nextHop,
                                 nextHopLinkLocal, endOfRIBSent, endOfRIBReceived, reason}],
+                    diagnosis: {cause, error, why, fix, age} or null
                     discovery: {neighbor, others: [address], reason, sent, received, invalid} or null}]
                     `discovery`: the neighbour of an unnumbered peer, further routers there, messages; or null
+                    `pinnedError`: the error since it was up that tells most; `diagnosis`: what is known of it, `cause`
+                    as in `herald.bgp.diagnosis`, `age` in seconds; null while it is up
                     `since`: how long in this state; `nextRetry`: how long until the next attempt;
                     `shortSessions`: how many in a row fell soon after they came up; `kept`: the families whose routes
                     the peer keeps when the session is lost
@@ -61,6 +66,7 @@ from herald.engine.membership import Members
 from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
 from herald.layer2.responder import HoldingSnapshot
+from herald.layer2.self_probe import WaySnapshot
 from herald.net.interface import mac_text
 from herald.router_discovery.discovery import DiscoverySnapshot
 
@@ -176,6 +182,17 @@ def layer2(snapshot: Layer2Snapshot) -> Document:
         "dropped": {reason.value: count for reason, count in responder.dropped.items()},
         "gratuitous": {"pending": snapshot.announcer.pending, "framesSent": snapshot.announcer.frames_sent},
         "sendFailures": snapshot.send_failures,
+        "selfProbe": [_self_probe(one, snapshot.now) for one in snapshot.self_probes],
+    }
+
+
+def _self_probe(one: WaySnapshot, now: float) -> Document:
+    return {
+        "interface": one.interface,
+        "protocol": "ARP" if one.version == 4 else "NDP",
+        "failures": one.failures,
+        "mute": one.is_mute,
+        "lastLeft": None if one.left_at is None else round(now - one.left_at, 3),
     }
 
 
@@ -226,6 +243,7 @@ def _session(one: SessionSnapshot, now: float) -> Document:
         "lastError": one.last_error.text if one.last_error else None,
         "lastErrorAge": round(now - one.last_error.at, 3) if one.last_error else None,
         "pinnedError": one.pinned_error.text if one.pinned_error else None,
+        "diagnosis": _diagnosis(one, now),
         "flaps": one.flaps,
         "ups": one.ups,
         "pendingChanges": list(one.pending_changes),
@@ -237,6 +255,20 @@ def _session(one: SessionSnapshot, now: float) -> Document:
         "gracefulRestart": _restart(one.graceful_restart) if one.graceful_restart else None,
         "neighbor": _neighbor(one.neighbor),
         "families": [_family(family) for family in one.families],
+    }
+
+
+def _diagnosis(one: SessionSnapshot, now: float) -> Document:
+    error = one.telling_error
+    if one.established_at is not None or error is None:
+        return None
+    found = error.finding
+    return {
+        "cause": found.cause.value if found else None,
+        "error": error.symptom,
+        "why": found.why if found else None,
+        "fix": found.fix if found else None,
+        "age": round(now - error.at, 3),
     }
 
 

@@ -14,9 +14,10 @@ import os
 import socket
 import struct
 
-from herald.bgp import explanation
+from herald.bgp.diagnosis import DiagnosedError, Obstacle, lives_for_one_hop
 from herald.bgp.family import Address
 from herald.bgp.parameters import PeerParameters
+from herald.engine import icmp
 
 _TCP_MD5SIG = 14
 _LONGEST_MD5_KEY = 80
@@ -25,8 +26,14 @@ _TTL_SINGLE_HOP, _TTL_MOST = 1, 255
 _DSCP_CS6 = 0xC0  # internetwork control (RFC 4271 appendix E)
 
 
-class DialError(OSError):
-    """The connection did not come up; the text says why."""
+class DialError(DiagnosedError):
+    """The connection did not come up; the text says why.
+
+    `obstacle` is what stood in its way, where something did; `reporter` is who said so, if that came by ICMP.
+    """
+
+    obstacle: Obstacle | None = None
+    reporter: Address | None = None
 
 
 async def dial(parameters: PeerParameters) -> socket.socket:
@@ -57,7 +64,7 @@ def prepare(sock: socket.socket, parameters: PeerParameters) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if parameters.hold_time:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, parameters.hold_time * 1000)
-    ttl = _TTL_SINGLE_HOP if explanation.lives_for_one_hop(parameters) else _TTL_MOST
+    ttl = _TTL_SINGLE_HOP if lives_for_one_hop(parameters) else _TTL_MOST
     if sock.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _DSCP_CS6)
@@ -118,11 +125,13 @@ def _bind(sock: socket.socket, source: Address, parameters: PeerParameters) -> N
 
 
 async def _connect(sock: socket.socket, peer: Address, parameters: PeerParameters) -> None:
+    target = _sockaddr(peer, parameters.peer_port, parameters)
+    icmp.ask(sock)
     try:
-        target = _sockaddr(peer, parameters.peer_port, parameters)
         await asyncio.get_running_loop().sock_connect(sock, target)
     except OSError as error:
-        raise DialError(_refusal(error, parameters)) from error
+        raise _refusal(error, icmp.told(sock), parameters) from error
+    icmp.ask_no_more(sock)
 
 
 def _sockaddr(address: Address, port: int, parameters: PeerParameters) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -140,21 +149,32 @@ def _index(interface: str) -> int:
         raise DialError(f"interface {interface}: this node has no such interface") from error
 
 
-def _refusal(error: OSError, parameters: PeerParameters) -> str:
+def _refusal(error: OSError, told: icmp.Told | None, parameters: PeerParameters) -> DialError:
     """Why the connection did not come up, in words."""
-    if isinstance(error, DialError):
-        return str(error)
+    refusal = DialError(_reason(error, told, parameters))
+    refusal.obstacle = told.obstacle if told is not None and told.obstacle else _OBSTACLES.get(error.errno or 0)
+    refusal.reporter = told.reporter if told is not None else None
+    return refusal
+
+
+_OBSTACLES = {
+    errno.ECONNREFUSED: Obstacle.REFUSED,
+    errno.EHOSTUNREACH: Obstacle.NO_HOST,
+    errno.ENETUNREACH: Obstacle.NO_ROUTE,
+    errno.ETIMEDOUT: Obstacle.SILENCE,
+}
+
+
+def _reason(error: OSError, told: icmp.Told | None, parameters: PeerParameters) -> str:
     match error.errno:
-        case errno.ECONNREFUSED:
+        case errno.ECONNREFUSED if told is None:
             return f"connection refused by {parameters.remote}"
-        case errno.EHOSTUNREACH:
-            beyond = ", or it is beyond a router, which needs ebgpMultiHop"
-            hint = beyond if explanation.lives_for_one_hop(parameters) else ""
-            return f"no route to host {parameters.peer_address}, or it does not answer on its link{hint}"
-        case errno.ENETUNREACH:
+        case _ if told is not None:
+            return f"{told.words} on the way to {parameters.remote}"
+        case errno.EHOSTUNREACH | errno.ENETUNREACH:
             return f"no route to host {parameters.peer_address}"
         case errno.ETIMEDOUT:
-            return f"timed out: no answer to SYN from {parameters.remote}{explanation.why_no_answer(parameters)}"
+            return f"timed out: no answer from {parameters.remote}"
         case errno.EADDRNOTAVAIL:
             return f"no local address to reach {parameters.peer_address} from"
         case _:

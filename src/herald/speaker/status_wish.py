@@ -113,7 +113,13 @@ def _report(name: str, endpoint: str, fact: SessionFact | None) -> SessionReport
     if fact is None:
         return SessionReport(name, endpoint, "Connecting")
     since = datetime.fromtimestamp(fact.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if fact.since else ""
-    return SessionReport(name, endpoint, _state(fact), since, fact.last_error or "", fact.prefixes_sent, fact.bfd)
+    return SessionReport(name, endpoint, _state(fact), since, _error(fact), fact.prefixes_sent, fact.bfd)
+
+
+def _error(fact: SessionFact) -> str:
+    """What is wrong now, before what was wrong last."""
+    before = fact.last_error or ""
+    return f"{fact.unsent}; before that: {before}" if fact.unsent and before else fact.unsent or before
 
 
 def _state(fact: SessionFact) -> SessionState:
