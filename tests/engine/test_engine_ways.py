@@ -5,7 +5,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
 import pytest
 
-from herald.bgp.event import WayBack, WayLost
+from herald.bgp.event import ParametersChanged, WayBack, WayLost
 from herald.bgp.parameters import PeerParameters
 from herald.engine.unnumbered import readiness
 from herald.engine.ways import Ways
@@ -104,3 +104,18 @@ async def test_an_unnumbered_peer_says_why_it_has_no_neighbour():
 )
 def test_an_interface_is_ready_or_says_why_not(interface, expected):
     assert readiness(interface) == expected
+
+
+async def test_an_unnumbered_peer_hears_of_every_new_reason_and_of_the_interface():
+    peer = PeerParameters("tor", None, 64500, 64501, interface="eth7")
+    told = Told(peer)
+    down, without_carrier = Interface(7, "eth7", LinkFlag(0)), Interface(7, "eth7", LinkFlag.UP)
+    again = [("tor", ParametersChanged(peer))]
+    for seen, reason in (
+        ((), "this node has no interface of that name"),
+        ((down,), "it is down"),
+        ((without_carrier,), "it has no carrier"),
+    ):
+        lost = ("tor", WayLost(f"interface eth7: {reason}"))
+        assert told.see(*seen) == [*again, lost, ("tor", WayBack())]
+        assert told.see(*seen) == []

@@ -23,7 +23,9 @@ _MESSAGES_PER_WAKEUP: Final = 16
 _log: Final = logging.getLogger("herald.engine.unnumbered")
 
 OnChange = Callable[[str, str | None], None]
-"""Gets the name of an interface that has another neighbour now, or none; if one was lost, in words how."""
+"""Gets the name of an interface that has another neighbour now, or none, or none for another reason; if one was lost,
+in words how.
+"""
 
 
 class Unnumbered:
@@ -104,6 +106,7 @@ class _Followed:
         self._loop = asyncio.get_running_loop()
         self._machine = Discovery(rng)
         self._link: Link | None = None
+        self._seen: Link | str | None = None
         self._socket: RouterSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -116,13 +119,17 @@ class _Followed:
 
     def look(self, found: Link | str) -> None:
         """Follow the interface as it is now."""
-        if isinstance(found, Link) and found == self._link:
+        if found == self._seen and (self._link is not None or isinstance(found, str)):
             return
+        self._seen = found
+        had_neighbour = self.snapshot().neighbour is not None
         self._close_socket()
         self._link = None
         if isinstance(found, Link):
             found = self._open(found)
         self.handle(LinkReady(found) if isinstance(found, Link) else LinkLost(found))
+        if not had_neighbour:
+            self._on_change(self._name, None)
 
     def handle(self, event: Event) -> None:
         self._perform(self._machine.handle(event, self._loop.time()))

@@ -100,7 +100,12 @@ class Ways:
         for name in self._behind(interface):
             if lost is not None:
                 self._on_news(name, WayLost(lost))
-            self._on_news(name, ParametersChanged(self._resolved(self._wanted[name])))
+            resolved = self._resolved(self._wanted[name])
+            self._on_news(name, ParametersChanged(resolved))
+            if lost is None and resolved.peer_address is None:
+                if not self._unnumbered.is_ready(interface):  # an attempt that is just failing has an old reason
+                    self._on_news(name, WayLost(self._unnumbered.reason(interface)))
+                self._on_news(name, WayBack())
 
     def _resolved(self, parameters: PeerParameters) -> PeerParameters:
         if parameters.interface is None:
