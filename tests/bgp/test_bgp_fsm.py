@@ -34,5 +34,6 @@ def test_only_a_keepalive_after_an_open_leads_to_established():
 
 @pytest.mark.parametrize("state", CONNECTED)
 def test_every_connected_state_can_end_for_every_reason(state):
-    for happened in (Input.TCP_FAILS, Input.HOLD_EXPIRES, Input.MESSAGE_ERROR, Input.NOTIFICATION, Input.FSM_ERROR):
+    errors = (Input.MESSAGE_ERROR, Input.NOTIFICATION, Input.FSM_ERROR, Input.BFD_DOWN)
+    for happened in (Input.TCP_FAILS, Input.HOLD_EXPIRES, *errors):
         assert fsm.next_state(state, happened) in {State.IDLE, State.ACTIVE}

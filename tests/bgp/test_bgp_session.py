@@ -9,6 +9,7 @@ from bgp_wires import FRR, messages
 from hypothesis import given
 from hypothesis import strategies as st
 
+from herald.bfd.profile import BFDProfile
 from herald.bgp import fsm, message
 from herald.bgp.capability import EnhancedRouteRefresh, ExtendedMessage, FourOctetAs, GracefulRestart, Multiprotocol
 from herald.bgp.community import Community
@@ -19,6 +20,8 @@ from herald.bgp.notification import Notification
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
 from herald.bgp.session import (
+    BfdDown,
+    BfdUp,
     Close,
     Closed,
     Connect,
@@ -766,3 +769,56 @@ def test_fuzz_any_state_and_any_input_stay_lawful(begin, happenings, seed):
             open_now = False
         elif kind is Send:
             assert open_now
+
+
+@pytest.mark.parametrize("state", fsm.CONNECTED, ids=lambda state: state.value)
+def test_a_peer_that_bfd_lost_is_told_and_given_up_at_once(state):
+    walk = WALKS[state]()
+    effects = walk.give(BfdDown("control detection time expired"))
+    assert sent(effects) == [Notification(6, 10)]
+    assert Close in kinds(effects)
+    assert (Down in kinds(effects)) is (state is State.ESTABLISHED)
+    assert walk.state is State.IDLE
+    assert walk.snapshot.last_error.text == "we sent Cease/BFD Down: control detection time expired"
+
+
+def test_while_bfd_is_down_the_next_attempt_waits_five_seconds():
+    walk = established()
+    walk.give(BfdDown("control detection time expired"))
+    assert walk.session.deadline() - walk.now == 5.0
+    assert kinds(walk.wait(5.0)) == [Connect], "a peer that speaks BFD no more is talked to without"
+
+
+def test_the_next_attempt_is_made_soon_after_bfd_is_up_again():
+    walk = established()
+    walk.give(BfdDown("control detection time expired"))
+    assert walk.give(BfdUp()) == []
+    assert walk.session.deadline() - walk.now == 1.0
+
+
+def test_a_peer_whose_bfd_flaps_is_given_a_rest():
+    walk = established()
+    for _ in range(6):
+        walk.give(BfdDown("control detection time expired"))
+        walk.give(BfdUp())
+        delay = walk.session.deadline() - walk.now
+        walk.wait(delay)
+        walk.give(LOCAL)
+        walk.hear(THEIR_OPEN, Keepalive())
+        assert walk.state is State.ESTABLISHED
+    assert delay > 5.0
+
+
+@pytest.mark.parametrize("event", [BfdUp(), BfdDown("control detection time expired")], ids=["up", "down"])
+def test_bfd_says_nothing_to_a_session_that_waits_for_another_reason(event):
+    walk = connecting()
+    refuse(walk)
+    before = walk.session.deadline()
+    assert walk.give(event) == []
+    assert (walk.session.deadline(), walk.state) == (before, State.ACTIVE)
+
+
+def test_bfd_that_changes_is_no_reason_to_reset():
+    walk = established()
+    assert walk.give(ParametersChanged(replace(PEER, bfd=BFDProfile("fast", 50, 50)))) == []
+    assert walk.state is State.ESTABLISHED
