@@ -42,6 +42,8 @@ from herald.bgp.session import (
     State,
     Stop,
     Up,
+    WayBack,
+    WayLost,
     WritingPaused,
     WritingResumed,
 )
@@ -822,3 +824,37 @@ def test_bfd_that_changes_is_no_reason_to_reset():
     walk = established()
     assert walk.give(ParametersChanged(replace(PEER, bfd=BFDProfile("fast", 50, 50)))) == []
     assert walk.state is State.ESTABLISHED
+
+
+def test_a_lost_way_ends_the_session_without_a_word_and_one_that_is_back_is_tried_at_once():
+    walk = established()
+    walk.now += 60
+    effects = walk.give(WayLost("VRF red: its device is gone"))
+    assert (sent(effects), kinds(effects)) == ([], [Close, Down])
+    assert (walk.state, walk.snapshot.last_error.text) == (State.IDLE, "VRF red: its device is gone")
+    assert walk.give(WayBack()) == []
+    assert walk.snapshot.pinned_error is None, "it tells of how things were"
+    assert kinds(walk.wait(0)) == [Connect]
+
+
+def test_a_lost_way_ends_the_attempt_under_way():
+    walk = Walk()
+    walk.give(Start())
+    assert kinds(walk.give(WayLost("eth0 is gone"))) == [Close]
+    assert walk.state is State.ACTIVE
+
+
+@pytest.mark.parametrize("event", [WayBack(), WayLost("eth0 is gone")], ids=["back", "lost"])
+def test_a_session_that_nothing_is_under_way_for_ignores_its_way(event):
+    walk = Walk()
+    assert walk.give(event) == []
+    assert walk.session.deadline() is None
+    up = established()
+    up.give(Stop("maintenance"))
+    assert up.give(event) == []
+    assert up.session.deadline() is None
+
+
+def test_a_way_that_is_back_does_not_disturb_a_session_that_stands():
+    walk = established()
+    assert (walk.give(WayBack()), walk.state) == ([], State.ESTABLISHED)
