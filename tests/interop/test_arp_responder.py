@@ -160,7 +160,7 @@ async def test_a_new_address_is_announced_in_five_rounds_and_the_same_wish_again
 
             def all_rounds() -> bool:
                 frames.extend(drain(watching))
-                return len(frames) >= 10
+                return sum(packet.sender_ip == packet.target_ip for packet in from_the_node(frames)) >= 10
 
             await eventually(all_rounds, "five rounds of two frames")
             await herald.apply(wish(VIP))
@@ -283,6 +283,6 @@ async def test_the_show_socket_answers_each_question_and_names_them_to_who_asks_
         assert json.loads(await herald.show("bgp routes"))["data"] == []
         wrong = json.loads(await herald.show("weather"))
         assert wrong == {
-            "error": '"show" must be one of bgp routes, bgp summary, counters, gossip, interfaces, l2, members'
+            "error": '"show" must be one of bfd, bgp routes, bgp summary, counters, gossip, interfaces, l2, members'
         }
         assert herald.show_socket.stat().st_mode & 0o777 == 0o600

@@ -33,6 +33,12 @@ _OPTIONS = (
         metavar="INTERVAL",
         help="Announce each held address again this often, in seconds or as 5m; 0: never.  [default: 0]",
     ),
+    click.option(
+        "--self-probe-interval",
+        type=_IntervalType(),
+        metavar="INTERVAL",
+        help="Make sure this often that what is answered leaves the node; 0: never.  [default: 3s]",
+    ),
 )
 
 
@@ -45,7 +51,5 @@ def layer2_options(command: F) -> F:
 
 def layer2_words(given: Mapping[str, Any]) -> list[str]:
     """What was given, as arguments of the supervisor."""
-    words = []
-    if given["gratuitous_arp_interval"] is not None:
-        words.append(f"--engine=--gratuitous-arp-interval={given['gratuitous_arp_interval']}")
-    return words
+    names = ("gratuitous_arp_interval", "self_probe_interval")
+    return [f"--engine=--{name.replace('_', '-')}={given[name]}" for name in names if given[name] is not None]

@@ -102,6 +102,12 @@ def layer2(answer: Document) -> Iterable[Piece]:
     yield Table("Addresses this node answers for", header, rows, "none: another node leads, or nothing is announced")
     conflicts = tuple(row(Cell(each["ip"], Tone.BAD), each["interface"], each["mac"]) for each in answer["conflicts"])
     yield Table("Also claimed by somebody else", ("ADDRESS", "INTERFACE", "MAC"), conflicts)
+    mute = tuple(
+        row(Cell(each["interface"], Tone.BAD), each["protocol"], each["failures"])
+        for each in answer.get("selfProbe", ())
+        if each["mute"]
+    )
+    yield Table("Mute: what is sent does not leave", ("INTERFACE", "PROTOCOL", "FAILED PROBES"), mute)
 
 
 def _holding(each: Document) -> tuple[Cell, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from herald.layer2.announcer import DEFAULT_RATE
 from herald.layer2.link import DEFAULT_EXCLUSIONS
 from herald.layer2.refresh_interval import parse_refresh
+from herald.layer2.self_probe import DEFAULT_INTERVAL
 from herald.swim.profile import HERALD, PROFILES, Profile, from_metallb
 
 
@@ -38,6 +39,7 @@ class Options:
     gratuitous_rate: int = DEFAULT_RATE
     gossip: GossipOptions | None = None
     gratuitous_interval: float | None = None
+    self_probe_interval: float | None = DEFAULT_INTERVAL
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -52,6 +54,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--exclude-no-interface", action="store_true", help="every interface counts")
     parser.add_argument("--gratuitous-rate", type=int, default=DEFAULT_RATE, help="gratuitous ARP frames per second")
     parser.add_argument("--gratuitous-arp-interval", default="0", help="announce each address again so often; 0: never")
+    parser.add_argument(
+        "--self-probe-interval", default=f"{DEFAULT_INTERVAL:g}s", help="see whether answers leave so often; 0: never"
+    )
     _add_gossip(parser)
     given = parser.parse_args(arguments)
     default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
@@ -65,15 +70,16 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         patterns,
         given.gratuitous_rate,
         _gossip(parser, given) if given.ml_bindaddr else None,
-        _interval(parser, given.gratuitous_arp_interval),
+        _interval(parser, "--gratuitous-arp-interval", given.gratuitous_arp_interval),
+        _interval(parser, "--self-probe-interval", given.self_probe_interval),
     )
 
 
-def _interval(parser: argparse.ArgumentParser, text: str) -> float | None:
+def _interval(parser: argparse.ArgumentParser, option: str, text: str) -> float | None:
     try:
         return parse_refresh(text)
     except ValueError as error:
-        parser.error(f"--gratuitous-arp-interval: {error}")
+        parser.error(f"{option}: {error}")
 
 
 def _add_gossip(parser: argparse.ArgumentParser) -> None:

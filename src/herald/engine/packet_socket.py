@@ -33,6 +33,11 @@ _JUMP_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _RETURN: Final = 0x06  # BPF_RET | BPF_K
 _PACKET_TYPE: Final = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
 _OTHER_HOST: Final = 3
+_OUTGOING: Final = 4
+_ALL_PROTOCOLS: Final = 3  # ETH_P_ALL
+_JUMP_EQUAL_X: Final = 0x1D  # BPF_JMP | BPF_JEQ | BPF_X
+_TO_X: Final = 0x07  # BPF_MISC | BPF_TAX
+_WITNESS_OCTETS: Final = 128
 _TAKE_OCTETS: Final = 64
 
 Program = tuple[tuple[int, int, int, int], ...]
@@ -65,12 +70,42 @@ NDP_FILTER: Final[Program] = (
 )
 
 
+def _witness_filter(ethertype: int) -> Program:
+    """Lets pass what this node itself sends, of that EtherType, from a MAC to the same MAC."""
+    return (
+        (_LOAD_WORD, 0, 0, _PACKET_TYPE),
+        (_JUMP_EQUAL, 0, 10, _OUTGOING),
+        (_LOAD_HALF, 0, 0, 12),
+        (_JUMP_EQUAL, 0, 8, ethertype),
+        (_LOAD_WORD, 0, 0, 0),  # destination MAC: four octets, then two
+        (_TO_X, 0, 0, 0),
+        (_LOAD_WORD, 0, 0, 6),  # source MAC
+        (_JUMP_EQUAL_X, 0, 4, 0),
+        (_LOAD_HALF, 0, 0, 4),
+        (_TO_X, 0, 0, 0),
+        (_LOAD_HALF, 0, 0, 10),
+        (_JUMP_EQUAL_X, 1, 0, 0),
+        (_RETURN, 0, 0, 0),
+        (_RETURN, 0, 0, _WITNESS_OCTETS),
+    )
+
+
+def open_witness(link: Link | NdpLink, ethertype: int) -> socket.socket:
+    """A non-blocking socket that shows the frames which leave `link` for itself, as its driver is given them.
+
+    Only sockets for all protocols are shown what is sent. Raises OSError, see `open_filtered`.
+    """
+    return open_filtered(link, _ALL_PROTOCOLS, _witness_filter(ethertype), see_outgoing=True)
+
+
 def open_arp_socket(link: Link) -> socket.socket:
     """A non-blocking socket that reads and writes the ARP frames of `link`. Raises OSError, see `open_filtered`."""
     return open_filtered(link, ETHERTYPE_ARP, ARP_FILTER)
 
 
-def open_filtered(link: Link | NdpLink, ethertype: int, program: Program) -> socket.socket:
+def open_filtered(
+    link: Link | NdpLink, ethertype: int, program: Program, *, see_outgoing: bool = False
+) -> socket.socket:
     """A non-blocking socket for the frames of `link` that have this EtherType and pass the filter.
 
     Raises OSError: EPERM without CAP_NET_RAW, ENODEV if the name no longer belongs to that interface.
@@ -78,7 +113,8 @@ def open_filtered(link: Link | NdpLink, ethertype: int, program: Program) -> soc
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
     try:
         attach_filter(opened, program)
-        opened.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        if not see_outgoing:
+            opened.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         opened.bind((link.name, ethertype))
         _check_identity(link)
     except OSError:

@@ -31,13 +31,14 @@ from herald.engine.membership import Alone, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
 from herald.engine.options import Options
-from herald.engine.packet_socket import open_arp_socket
+from herald.engine.packet_socket import open_arp_socket, open_witness
 from herald.engine.peers import Peers
 from herald.engine.usable import UsableInterfaces
 from herald.engine.wish import Wish
 from herald.layer2.driver import JudgedInterface, Layer2Driver
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Exclusion, Verdict
+from herald.layer2.self_probe import DEFAULT_INTERVAL
 from herald.net.interface import Interface
 from herald.observe import collector, log
 
@@ -121,6 +122,8 @@ class _Engine:
             rate=self._options.gratuitous_rate,
             refresh=self._options.gratuitous_interval,
             rng=random.Random(),  # noqa: S311  # jitter, no secret
+            open_witness=open_witness if self._options.self_probe_interval is not None else None,
+            probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
         self._membership = self._join()

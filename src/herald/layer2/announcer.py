@@ -36,6 +36,8 @@ from herald.layer2.event import (
     FrameReceived,
     HoldingsChanged,
     LinksChanged,
+    ProbeLeft,
+    ProbeNotWatched,
     SendFailed,
     SendFrame,
 )
@@ -133,8 +135,8 @@ class Announcer:
                 self._replace_links(by_arp | {(6, link.index): link for link in ndp_links})
             case AnnounceAgain(addresses, delay):
                 self._announce_again(addresses, now + delay)
-            case FrameReceived() | SendFailed():  # a round that was lost is what the other rounds are for
-                return []
+            case FrameReceived() | SendFailed() | ProbeLeft() | ProbeNotWatched():
+                return []  # a round that was lost is what the other rounds are for
             case _:
                 assert_never(event)
         return self.wake(now)

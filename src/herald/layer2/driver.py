@@ -11,29 +11,40 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from herald.layer2 import arp, ethernet, ndp
 from herald.layer2.announcer import DEFAULT_RATE, Announcer, AnnouncerSnapshot
 from herald.layer2.conflict import Conflict
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
+    AnnounceAgain,
     ClearConflict,
+    ClearMute,
     Effect,
+    EndProbe,
     Event,
     FrameReceived,
     HoldingsChanged,
     JoinGroup,
     LeaveGroup,
     LinksChanged,
+    ProbeLeft,
+    ProbeLink,
+    ProbeNotWatched,
     ReportConflict,
+    ReportMute,
     SendFailed,
     SendFrame,
 )
 from herald.layer2.group_member import GroupMember
 from herald.layer2.holding import Address, Holding
+from herald.layer2.lane import Lane, OneLane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
+from herald.layer2.packet_socket import GroupSocket, PacketSocket
 from herald.layer2.responder import Responder, ResponderSnapshot, Unanswered
+from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe, WaySnapshot
+from herald.layer2.watch import Watch
 from herald.net.interface import Interface, mac_text
 
 RETRY: Final = 1.0
@@ -47,25 +58,12 @@ FRAMES_PER_WAKEUP: Final = 64
 _log: Final = logging.getLogger("herald.layer2")
 
 
-class PacketSocket(Protocol):
-    """A non-blocking socket that gives and takes whole Ethernet frames of one link and one protocol."""
-
-    def fileno(self) -> int: ...
-    def recv(self, size: int, /) -> bytes: ...
-    def send(self, data: bytes, /) -> int: ...
-    def close(self) -> None: ...
-
-
-class GroupSocket(PacketSocket, Protocol):
-    """One that can also be a member of groups; to join twice, or leave what was not joined, does nothing."""
-
-    def join(self, group: IPv6Address, /) -> None: ...
-    def leave(self, group: IPv6Address, /) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class JudgedInterface:
-    """An interface and whether it may answer by ARP and by NDP; `reading` says whether the socket really stands."""
+    """An interface and whether it may answer by ARP and by NDP.
+
+    `reading` says whether it really does: the socket stands, and what is sent leaves.
+    """
 
     interface: Interface
     verdict: Verdict
@@ -96,85 +94,8 @@ class Layer2Snapshot:
     groups: dict[str, tuple[IPv6Address, ...]]
     interfaces: tuple[JudgedInterface, ...]
     send_failures: int
-
-
-AnyLink = TypeVar("AnyLink", Link, NdpLink)
-AnySocket = TypeVar("AnySocket", bound=PacketSocket)
-
-
-class _Lane(Generic[AnyLink, AnySocket]):
-    """One protocol: the links on which it is spoken, and the sockets that stand on them."""
-
-    def __init__(
-        self,
-        protocol: str,
-        octets: int,
-        open_socket: Callable[[AnyLink], AnySocket],
-        on_readable: "Callable[[_Lane[AnyLink, AnySocket], int], None]",
-    ) -> None:
-        """`octets`: how many of a frame are read."""
-        self.protocol = protocol
-        self.octets = octets
-        self.links: dict[int, AnyLink] = {}
-        self.sockets: dict[int, AnySocket] = {}
-        self._open_socket: Callable[[AnyLink], AnySocket] = open_socket
-        self._on_readable: Callable[[_Lane[AnyLink, AnySocket], int], None] = on_readable
-        self._loop = asyncio.get_running_loop()
-        self._refused: set[int] = set()
-
-    def follow(self, links: Iterable[AnyLink]) -> bool:
-        """Open and close sockets, so that there is one for each of these links; False if one could not be opened."""
-        wanted = {link.index: link for link in links}
-        for index in self.sockets.keys() - wanted.keys():
-            self.close(index, "no longer eligible")
-        self._refused &= wanted.keys()
-        for link in wanted.values():
-            if link.index not in self.sockets:
-                self._open(link)
-        self.links = {index: link for index, link in wanted.items() if index in self.sockets}
-        return len(self.links) == len(wanted)
-
-    def close(self, index: int, reason: str) -> None:
-        """Stop reading and writing there."""
-        opened = self.sockets.pop(index)
-        link = self.links.pop(index)
-        self._loop.remove_reader(opened.fileno())
-        opened.close()
-        _log.info(
-            "no longer answering %s on %s: %s",
-            self.protocol,
-            link.name,
-            reason,
-            extra={"event": f"delete{self.protocol}Responder", "interface": link.name, "reason": reason},
-        )
-
-    def _open(self, link: AnyLink) -> None:
-        try:
-            opened = self._open_socket(link)
-        except OSError as error:
-            if link.index not in self._refused:  # said once, not every second
-                self._refused.add(link.index)
-                _log.warning(
-                    "cannot open a packet socket for %s on %s, retrying: %s",
-                    self.protocol,
-                    link.name,
-                    error,
-                    extra={"event": f"create{self.protocol}Responder", "interface": link.name, "error": str(error)},
-                )
-            return
-        self._refused.discard(link.index)
-        self.sockets[link.index] = opened
-        self.links[link.index] = link
-        self._loop.add_reader(opened.fileno(), self._on_readable, self, link.index)
-        _log.info(
-            "answering %s on %s",
-            self.protocol,
-            link.name,
-            extra={"event": f"create{self.protocol}Responder", "interface": link.name, "mac": mac_text(link.mac)},
-        )
-
-
-Lane = _Lane[Link, PacketSocket] | _Lane[NdpLink, GroupSocket]
+    self_probes: tuple[WaySnapshot, ...] = ()
+    now: float = 0.0
 
 
 class Layer2Driver:
@@ -191,8 +112,13 @@ class Layer2Driver:
         rate: int = DEFAULT_RATE,
         refresh: float | None = None,
         rng: random.Random | None = None,
+        open_witness: Callable[[Link | NdpLink, int], PacketSocket] | None = None,
+        probe_interval: float = DEFAULT_INTERVAL,
     ) -> None:
         """`open_arp` and `open_ndp` may raise OSError. For `rate`, `refresh` and `rng` see `Announcer`.
+
+        `open_witness` gives a socket on which frames of an EtherType are seen that leave a link for itself; without it
+        there is no self-probe, see `herald.layer2.self_probe`.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
@@ -204,10 +130,17 @@ class Layer2Driver:
         self._responder = Responder()
         self._group_member = GroupMember()
         self._announcer = Announcer(rate, refresh=refresh, rng=rng)
-        self._machines = (self._responder, self._group_member, self._announcer)
+        self._self_probe = SelfProbe(probe_interval)
+        self._machines: tuple[Responder | GroupMember | Announcer | SelfProbe, ...] = (
+            self._responder,
+            self._group_member,
+            self._announcer,
+            *([self._self_probe] if open_witness is not None else []),
+        )
+        self._watch = Watch(open_witness, self._probe_left)
         self._interfaces: tuple[Interface, ...] = ()
-        self._arp = _Lane("ARP", arp.FRAME_OCTETS, open_arp, self._readable)
-        self._ndp = _Lane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable)
+        self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable)
+        self._ndp = OneLane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable)
         self._lanes: dict[int, Lane] = {ethernet.ETHERTYPE_ARP: self._arp, ethernet.ETHERTYPE_IPV6: self._ndp}
         self._not_joined: dict[int, set[IPv6Address]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -237,29 +170,29 @@ class Layer2Driver:
         for lane in self._lanes.values():
             for index in list(lane.sockets):
                 lane.close(index, "leaving")
+        self._watch.close()
+
+    def announce_again(self, delay: float) -> None:
+        """Announce everything that is held three times more, from `delay` seconds on: others may believe another."""
+        self._perform(self._announcer.handle(AnnounceAgain(delay=delay), self._loop.time()))
+        self._arm()
 
     def snapshot(self) -> Layer2Snapshot:
         """The present state."""
         return Layer2Snapshot(
-            self._responder.snapshot(),
+            self._responder.snapshot(self._mute_names()),
             self._announcer.snapshot(),
             {self._ndp.links[i].name: tuple(sorted(groups)) for i, groups in self._group_member.snapshot().items()},
             self.interfaces(),
             self._send_failures,
+            self._self_probe.snapshot(),
+            self._loop.time(),
         )
 
     def interfaces(self) -> tuple[JudgedInterface, ...]:
         """Every interface of this machine with its verdicts."""
-        return tuple(
-            JudgedInterface(
-                one,
-                judge(one, self._exclusion),
-                one.index in self._arp.sockets,
-                judge_ndp(one, self._exclusion),
-                one.index in self._ndp.sockets,
-            )
-            for one in self._interfaces
-        )
+        mute = self._self_probe.mute()
+        return tuple(self._judged(one, is_mute=one.index in mute) for one in self._interfaces)
 
     def counts(self) -> Iterator[AddressCounts]:
         """What was asked, answered and sent unasked for each held address; may be read in slices.
@@ -280,11 +213,23 @@ class Layer2Driver:
 
     def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
         """The holdings that are answered on no link, with the reason."""
-        return self._responder.unanswered()
+        return self._responder.unanswered(self._mute_names())
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """The foreign claims that are open."""
         return self._responder.conflicts()
+
+    def _judged(self, one: Interface, *, is_mute: bool) -> JudgedInterface:
+        verdict, ndp_verdict = judge(one, self._exclusion), judge_ndp(one, self._exclusion)
+        if is_mute:
+            verdict = Verdict.MUTE if verdict is Verdict.ELIGIBLE else verdict
+            ndp_verdict = Verdict.MUTE if ndp_verdict is Verdict.ELIGIBLE_NDP else ndp_verdict
+        reading, ndp_reading = one.index in self._arp.sockets, one.index in self._ndp.sockets
+        return JudgedInterface(one, verdict, reading and not is_mute, ndp_verdict, ndp_reading and not is_mute)
+
+    def _mute_names(self) -> frozenset[str]:
+        mute = self._self_probe.mute()
+        return frozenset(one.name for one in self._interfaces if one.index in mute) if mute else frozenset()
 
     # Sockets.
 
@@ -333,7 +278,8 @@ class Layer2Driver:
             opened.send(data)
         except OSError as error:
             self._send_failures += 1
-            self._responder.handle(SendFailed(index, data), self._loop.time())
+            for machine in self._machines:
+                self._perform(machine.handle(SendFailed(index, data), self._loop.time()))
             if not isinstance(error, BlockingIOError):
                 self._loop.call_soon(self._lose, lane, index, error)
 
@@ -368,6 +314,19 @@ class Layer2Driver:
         groups.discard(group)
         if not groups:
             self._not_joined.pop(index, None)
+
+    def _probe(self, index: int, data: bytes) -> None:
+        lane = self._lanes[ethernet.ethertype(data)]
+        link = lane.links.get(index)
+        has_carrier = any(one.index == index and one.carrier for one in self._interfaces)
+        if link is not None and has_carrier and self._watch.begin(link, data):
+            self._send(index, data)
+        else:
+            self._self_probe.handle(ProbeNotWatched(index, data), self._loop.time())
+
+    def _probe_left(self, index: int, data: bytes) -> None:
+        self._perform(self._self_probe.handle(ProbeLeft(index, data), self._loop.time()))
+        self._arm()
 
     # Machines.
 
@@ -423,6 +382,18 @@ class Layer2Driver:
                     self._join(index, group)
                 case LeaveGroup(index, group):
                     self._leave(index, group)
+                case ProbeLink(index, data):
+                    self._probe(index, data)
+                case EndProbe(index, data):
+                    self._watch.end(index, data)
+                case ReportMute(_, interface, why):
+                    text = f"{interface} is mute, so it counts as not usable: {why}"
+                    _log.error(text, extra={"event": "linkMute", "interface": interface, "reason": why})
+                    self._on_change()
+                case ClearMute(_, interface):
+                    text = f"{interface} is mute no longer: what is sent on it leaves again"
+                    _log.info(text, extra={"event": "linkSpeaks", "interface": interface})
+                    self._on_change()
                 case _:
                     assert_never(effect)
 

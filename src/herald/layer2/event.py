@@ -57,7 +57,23 @@ class AnnounceAgain:
     delay: float = 0.0
 
 
-Event = HoldingsChanged | LinksChanged | FrameReceived | SendFailed | AnnounceAgain
+@dataclass(frozen=True, slots=True)
+class ProbeLeft:
+    """The kernel was seen to hand a frame that `ProbeLink` asked for to the driver of the link."""
+
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeNotWatched:
+    """Nobody could watch for that frame, or the link has no carrier: it was not sent."""
+
+    index: int
+    data: bytes
+
+
+Event = HoldingsChanged | LinksChanged | FrameReceived | SendFailed | AnnounceAgain | ProbeLeft | ProbeNotWatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +114,39 @@ class LeaveGroup:
     group: IPv6Address
 
 
-Effect = SendFrame | ReportConflict | ClearConflict | JoinGroup | LeaveGroup
+@dataclass(frozen=True, slots=True)
+class ProbeLink:
+    """Send this frame to the link itself, and watch whether it leaves: `ProbeLeft` if it does, see `EndProbe`."""
+
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndProbe:
+    """Watch for that frame no longer."""
+
+    index: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMute:
+    """What is sent on the link does not leave this node; `why` in words."""
+
+    index: int
+    interface: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearMute:
+    """What is sent on the link leaves again."""
+
+    index: int
+    interface: str
+
+
+Effect = (
+    SendFrame | ReportConflict | ClearConflict | JoinGroup | LeaveGroup | ProbeLink | EndProbe | ReportMute | ClearMute
+)

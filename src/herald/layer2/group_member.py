@@ -23,6 +23,8 @@ from herald.layer2.event import (
     JoinGroup,
     LeaveGroup,
     LinksChanged,
+    ProbeLeft,
+    ProbeNotWatched,
     SendFailed,
 )
 from herald.layer2.holding import Holding
@@ -46,7 +48,7 @@ class GroupMember:
                 return effects
             case LinksChanged():
                 return self._replace_links({link.index: link for link in event.ndp_links})
-            case FrameReceived() | SendFailed() | AnnounceAgain():
+            case FrameReceived() | SendFailed() | AnnounceAgain() | ProbeLeft() | ProbeNotWatched():
                 return []
             case _:
                 assert_never(event)

@@ -56,6 +56,7 @@ class Verdict(enum.Enum):
     NO_BROADCAST = "has no broadcast"
     NO_MAC = "has no 6-octet hardware address"
     NO_IPV6 = "has no IPv6 address"
+    MUTE = "is mute: what this node sends on it does not leave"
 
 
 @dataclass(frozen=True, slots=True)

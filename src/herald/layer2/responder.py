@@ -36,6 +36,8 @@ from herald.layer2.event import (
     FrameReceived,
     HoldingsChanged,
     LinksChanged,
+    ProbeLeft,
+    ProbeNotWatched,
     ReportConflict,
     SendFailed,
     SendFrame,
@@ -50,6 +52,7 @@ class Unanswered(enum.Enum):
     """Why a holding is answered nowhere; the value is for people."""
 
     NO_INTERFACE = "not answered: none of its interfaces is eligible on this node"
+    MUTE = "not answered: what this node sends on its interfaces does not leave them"
     NO_IPV6 = "not answered: none of its interfaces is eligible for NDP on this node; an IPv6 address is needed there"
 
 
@@ -115,7 +118,7 @@ class Responder:
             case SendFailed(_, data):
                 self._count_unsent(data)
                 return []
-            case AnnounceAgain():
+            case AnnounceAgain() | ProbeLeft() | ProbeNotWatched():
                 return []
             case HoldingsChanged(held, released):
                 effects = self._release(released)
@@ -136,10 +139,12 @@ class Responder:
         """See `herald.machine.Machine.deadline`."""
         return self._conflicts.deadline()
 
-    def snapshot(self) -> ResponderSnapshot:
-        """See `herald.machine.Machine.snapshot`."""
+    def snapshot(self, mute: frozenset[str] = frozenset()) -> ResponderSnapshot:
+        """See `herald.machine.Machine.snapshot`. Nothing counts as answered on the links called `mute`."""
         return ResponderSnapshot(
-            tuple(self._holding_snapshot(held) for _, held in sorted(self._held.items(), key=_by_family_and_value)),
+            tuple(
+                self._holding_snapshot(held, mute) for _, held in sorted(self._held.items(), key=_by_family_and_value)
+            ),
             tuple(self._links.values()),
             tuple(self._ndp_links.values()),
             self._conflicts.open(),
@@ -155,11 +160,14 @@ class Responder:
         """Frames that were not answered, by reason."""
         return dict(self._dropped)
 
-    def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
-        """The holdings that nobody here answers for, with the reason; sorted by family and value."""
-        found = [(octets, held) for octets, held in self._held.items() if held.unanswered is not None]
-        found.sort(key=_by_family_and_value)
-        return tuple((held.holding.address, held.unanswered) for _, held in found if held.unanswered is not None)
+    def unanswered(self, mute: frozenset[str] = frozenset()) -> tuple[tuple[Address, Unanswered], ...]:
+        """The holdings that nobody here answers for, with the reason; sorted by family and value.
+
+        Nothing counts as answered on the links called `mute`.
+        """
+        silent = ((octets, held, self._silence(held, mute)) for octets, held in self._held.items())
+        found = sorted(((octets, held, why) for octets, held, why in silent if why is not None), key=_by_octets)
+        return tuple((held.holding.address, why) for _, held, why in found)
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """The foreign claims that are open, sorted by address and MAC."""
@@ -253,10 +261,19 @@ class Responder:
         for held in self._held.values():
             held.unanswered = self._why_unanswered(held.holding)
 
-    def _holding_snapshot(self, held: _Held) -> HoldingSnapshot:
-        links = self._links_for(held.holding.address).values()
-        names = tuple(link.name for link in links if held.holding.covers(link.name))
-        return HoldingSnapshot(held.holding, names, held.unanswered, held.requests, held.requests - held.unsent)
+    def _holding_snapshot(self, held: _Held, mute: frozenset[str]) -> HoldingSnapshot:
+        names = tuple(name for name in self._answered_on(held.holding) if name not in mute)
+        answers = held.requests - held.unsent
+        return HoldingSnapshot(held.holding, names, self._silence(held, mute), held.requests, answers)
+
+    def _silence(self, held: _Held, mute: frozenset[str]) -> Unanswered | None:
+        if held.unanswered is None and mute and mute.issuperset(self._answered_on(held.holding)):
+            return Unanswered.MUTE
+        return held.unanswered
+
+    def _answered_on(self, holding: Holding) -> list[str]:
+        links = self._links_for(holding.address).values()
+        return [link.name for link in links if holding.covers(link.name)]
 
     def _why_unanswered(self, holding: Holding) -> Unanswered | None:
         if any(holding.covers(link.name) for link in self._links_for(holding.address).values()):
@@ -280,4 +297,8 @@ def _judge(frame: arp.Frame, target: _Held | None, link: Link) -> Drop | None:
 
 
 def _by_family_and_value(item: tuple[bytes, _Held]) -> tuple[int, bytes]:
+    return len(item[0]), item[0]
+
+
+def _by_octets(item: tuple[bytes, _Held, Unanswered]) -> tuple[int, bytes]:
     return len(item[0]), item[0]
