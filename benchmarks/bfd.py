@@ -89,6 +89,7 @@ class Sight:
         thread.join()
         (self._socket,) = made
         self.last_in = 0.0
+        self.is_up = False
 
     def packets(self) -> Iterator[tuple[float, bool, Any]]:
         """(time of day, whether it went out, packet), for ever. Raises TimeoutError when nothing is seen for long."""
@@ -101,7 +102,10 @@ class Sight:
             if not is_out:
                 self.last_in = at
             with contextlib.suppress(PacketError):
-                yield at, is_out, decode(data[28:])
+                packet = decode(data[28:])
+                if is_out:
+                    self.is_up = packet.state is State.UP
+                yield at, is_out, packet
 
     def close(self) -> None:
         self._socket.close()
@@ -111,9 +115,11 @@ def lose(sight: Sight, bfdd: int, interval_ms: int, rounds: int = ROUNDS) -> lis
     """Silence the peer so often, each time at a random moment between two packets."""
     losses = []
     _watch_for(sight, SETTLING_SECONDS)
-    for _ in range(rounds):
+    while len(losses) < rounds:
         _wait_up(sight, interval_ms)
         _watch_for(sight, random.uniform(0.5, 1.0))
+        if not sight.is_up:  # it went down by itself meanwhile
+            continue
         os.kill(bfdd, signal.SIGSTOP)
         silent = time.time()
         try:
