@@ -29,6 +29,8 @@ from herald.cluster.service import (
 )
 from herald.config.findings import ObjectKey
 from herald.engine.link import Departing, Facts, InterfaceFact, Join, Member, PeerRoutes, UnansweredHolding
+from herald.layer2.conflict import Conflict
+from herald.net.interface import Mac
 from herald.net.ip_family import parse_address
 from herald.speaker.control import Addresses, Control, Deletion
 from herald.speaker.decider import Decider, Options
@@ -412,6 +414,27 @@ async def test_an_address_that_is_answered_nowhere_is_an_event_of_its_service(tm
             'the interfaces specified by LB IP "10.0.0.0" doesn\'t exist in assigned node "node-1" '
             'with protocol "layer2"'
         )
+
+
+async def test_a_foreign_claim_is_one_event_of_the_service_and_names_the_mac(tmp_path: Path) -> None:
+    told = Told()
+    async with control(MemoryStore([*BASE, *assigned(2)]), tmp_path, facts("node-1"), told) as engine:
+        await engine.applied()
+        claim = Conflict(parse_address("10.0.0.0"), "eth0", Mac(bytes.fromhex("02000000c0de")))
+        unknown = Conflict(parse_address("192.0.2.77"), "eth0", Mac(bytes.fromhex("02000000c0de")))
+        for _ in range(3):
+            await engine.say(replace(facts("node-1"), conflicts=(claim, unknown)))
+        await told.until(lambda: bool(told.events))
+        other = replace(claim, mac=Mac(bytes.fromhex("02000000c0df")))
+        await engine.say(replace(facts("node-1"), conflicts=(claim, other)))
+        await engine.say(facts("node-1"))
+        await engine.say(replace(facts("node-1"), conflicts=(claim,)))
+        await told.until(lambda: len(told.events) >= 3)
+        assert [(event.about.kind, event.about.name, event.reason) for event in told.events] == [
+            ("Service", "s0", "addressConflict")
+        ] * 3
+        first = told.events[0].message
+        assert first.startswith('02:00:00:00:c0:de also claims 10.0.0.0, which node "node-1" answers for')
 
 
 async def test_one_speaker_says_for_all_that_nobody_announces_a_service_and_when_that_is_over(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from herald.engine.link import Apply, Departing, Facts, InterfaceFact, Member, R
 from herald.engine.membership import Alone, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
+from herald.engine.newcomers import LET_GO_S, Newcomers
 from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket, open_witness
 from herald.engine.peers import Peers
@@ -126,6 +127,7 @@ class _Engine:
             probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
+        self._newcomers = Newcomers(lambda: self._membership.members(), lambda: self._layer2.announce_again(LET_GO_S))
         self._membership = self._join()
         self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
 
@@ -138,6 +140,10 @@ class _Engine:
         self._peers.bfd.look_again()
         self._link.note_change()
 
+    def _members_changed(self) -> None:
+        self._link.note_change()
+        asyncio.get_running_loop().call_soon(self._newcomers.look)
+
     def _is_on_link(self, address: Address) -> bool:
         known = (one.interface.addresses for one in self._layer2.interfaces())
         return any(address in own.network for addresses in known for own in addresses if own.version == address.version)
@@ -147,12 +153,12 @@ class _Engine:
             # Imported here: only who gossips pays for the cryptography.
             from herald.engine.gossip import GossipMembership
 
-            gossip = GossipMembership(self._options.node, self._options.gossip, self._link.note_change)
+            gossip = GossipMembership(self._options.node, self._options.gossip, self._members_changed)
             self._show_members, self._show_gossip = gossip.document, gossip.own_document
             return gossip
         if self._options.members_dir is None:
             return Alone(self._options.node, self._link.note_change)
-        return Heartbeat(self._options.members_dir, self._options.node, self._link.note_change)
+        return Heartbeat(self._options.members_dir, self._options.node, self._members_changed)
 
     def _leave_for(self, why: Departing | str) -> None:
         """Told by control how, or by the signal of that name."""

@@ -52,6 +52,9 @@ RETRY: Final = 1.0
 REOPEN: Final = 0.05
 """Seconds after which a socket that failed is tried again. A link that goes down and up at once fails its socket, and
 may look to the reader of the interfaces as if nothing had happened."""
+DEFEND_AFTER: Final = 0.5
+"""Seconds after which an address that somebody else claims is announced again, if it is still held then: at a planned
+move the successor speaks before its predecessor lets go."""
 FRAMES_PER_WAKEUP: Final = 64
 """Frames read before other work gets its turn; a flood on one link must not starve the BGP sessions."""
 
@@ -369,6 +372,8 @@ class Layer2Driver:
                         conflict.address,
                         extra={"event": "addressConflict", **_conflict_fields(conflict)},
                     )
+                    again = AnnounceAgain((conflict.address,), DEFEND_AFTER)
+                    self._perform(self._announcer.handle(again, self._loop.time()))
                     self._on_change()
                 case ClearConflict(conflict):
                     _log.info(

@@ -203,6 +203,7 @@ class Control:
             case Facts():
                 self._roll_call.report({member.node: member.interfaces for member in item.members})
                 self._narrator.note_unanswered(item.holdings)
+                self._narrator.note_conflicts(item.conflicts)
                 self._narrator.note_sessions(item.sessions)
                 self._publisher.see(item.sessions)
                 self._see()

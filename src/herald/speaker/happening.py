@@ -3,6 +3,7 @@
 on the Service        nodeAssigned         this node began to announce it, by one protocol
                       announceFailed       this node won its address and has no interface to answer on, or has no BGP
                                            session that is up
+                      addressConflict      another machine claims its address, with the MAC
                       notAnnounced         nobody announces it, and why; one speaker says so for all
 in Herald's namespace BGPSessionUp/Down    about the BGPPeer
                       BFDSessionUp/Down    the same
@@ -15,6 +16,8 @@ from herald.allocator.convergence import EventType
 from herald.announcement.reason import Protocol, Reason
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.findings import ObjectKey
+from herald.layer2.conflict import Conflict
+from herald.net.interface import mac_text
 from herald.speaker.status_object import SessionReport, StatusKind, object_name
 from herald.store.store import Event, service_key
 
@@ -42,6 +45,15 @@ def announce_failed(service: NamespacedName, address: object, node: NodeName, re
         f'with protocol "{Protocol.LAYER2.value}" ({reason})'
     )
     return Event(service_key(service), EventType.WARNING, "announceFailed", message)
+
+
+def address_conflict(service: NamespacedName, conflict: Conflict, node: NodeName) -> Event:
+    """Somebody else claims an address that this node answers for."""
+    message = (
+        f'{mac_text(conflict.mac)} also claims {conflict.address}, which node "{node}" answers for; it was heard on '
+        f"{conflict.interface}. Free the address there, or take it out of the pool"
+    )
+    return Event(service_key(service), EventType.WARNING, "addressConflict", message)
 
 
 def not_announced(service: NamespacedName, reason: Reason) -> Event:

@@ -18,6 +18,7 @@ from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
 from herald.engine.link import SessionFact, UnansweredHolding
+from herald.layer2.conflict import Conflict
 from herald.net.ip_family import IPAddress
 from herald.speaker import acceptance, happening
 from herald.speaker.decider import Decider, Step
@@ -48,6 +49,7 @@ class Narrator:
         self._to_check: dict[NamespacedName, None] = {}
         self._silent: dict[NamespacedName, tuple[Reason, bool]] = {}
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
+        self._conflicts: frozenset[Conflict] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
         self._up: frozenset[str] = frozenset()
         self._about_secrets = ProblemEvents()
@@ -77,6 +79,18 @@ class Narrator:
             self._logger.warning(text, extra={"event": "announceFailed", "ip": str(one.address), "reason": one.reason})
             self._tell_failed(one)
         self._unanswered = present
+
+    def note_conflicts(self, conflicts: Iterable[Conflict]) -> None:
+        """The engine hears these stations claim what it answers for; it has logged them itself.
+
+        At a planned move the successor speaks up before this node lets go, which is no conflict: what this node does
+        not mean to answer for any more is left out.
+        """
+        present = frozenset(conflicts)
+        for one in sorted(present - self._conflicts, key=lambda one: (str(one.address), one.mac)):
+            for service in self._decider.upkeep.holders(one.address):
+                self._publisher.tell(happening.address_conflict(service, one, self._node))
+        self._conflicts = present
 
     def note_sessions(self, sessions: Iterable[SessionFact]) -> None:
         """The engine sees these."""
