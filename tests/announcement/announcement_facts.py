@@ -77,6 +77,7 @@ def bgp(
     local_pref: int | None = None,
     communities: Iterable[str] = (),
     prepend: Prepend | None = None,
+    bandwidth: int | None = None,
 ) -> BGPAdvertisement:
     parsed = [parse_community(text) for text in communities]
     return BGPAdvertisement(
@@ -91,6 +92,7 @@ def bgp(
         None if peers is None else frozenset(map(PeerName, peers)),
         only,
         prepend,
+        bandwidth,
     )
 
 

@@ -269,3 +269,34 @@ def test_two_names_for_one_session_are_one_session_reached_by_either() -> None:
 
 def test_a_peer_that_cannot_be_opened_is_still_in_the_plan() -> None:
     assert prefixes(sent(bgp(), peer("v", vrf="red"))) == {"v": ["10.0.0.1/32"]}
+
+
+def bandwidths(ready_pods: Readiness, *advertisements: BGPAdvertisement, local: bool = True) -> dict[str, int | None]:
+    """What each node announces by how many endpoints it has."""
+    found = decided(service(local=local), config(POOL, R1, *advertisements), ready_pods)
+    return {name: sent[0][1][0].link_bandwidth for name, sent in found.bgp.announcing.items()}
+
+
+PODS = readiness([slice_of("web", *[("node-a", True, None)] * 3, ("node-b", True, None), ("node-c", False, True))])
+
+
+@pytest.mark.parametrize(
+    ("advertisements", "local", "expected"),
+    [
+        pytest.param([bgp()], True, {"node-a": None, "node-b": None, "node-c": None}, id="nobody asks for it"),
+        pytest.param([bgp(bandwidth=10)], True, {"node-a": 30, "node-b": 10, "node-c": 10}, id="by endpoints"),
+        pytest.param(
+            [bgp(bandwidth=10)], False, {"node-a": None, "node-b": None, "node-c": None}, id="every node reaches all"
+        ),
+        pytest.param(
+            [bgp(bandwidth=10), bgp("c", bandwidth=20), bgp("d", local_pref=300)],
+            True,
+            {"node-a": 60, "node-b": 20, "node-c": 20},
+            id="the highest counts",
+        ),
+    ],
+)
+def test_the_bandwidth_follows_the_ready_endpoints_of_the_node(
+    advertisements: list[BGPAdvertisement], local: bool, expected: dict[str, int | None]
+) -> None:
+    assert bandwidths(PODS, *advertisements, local=local) == expected

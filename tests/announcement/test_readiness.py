@@ -27,7 +27,19 @@ WEB = NamespacedName("default", "web")
 )
 def test_an_endpoint_counts_if_ready_or_serving(ready: bool | None, serving: bool | None, counts: bool) -> None:
     expected = frozenset({"n"}) if counts else frozenset()
-    assert readiness([slice_of("web", ("n", ready, serving))]) == Readiness(counts, expected, counts, expected)
+    ready_on = {"n": 1} if counts and ready is not False else {}
+    found = readiness([slice_of("web", ("n", ready, serving))])
+    assert found == Readiness(counts, expected, counts, expected, ready_on=ready_on)
+
+
+def pods(family: str, *nodes: str) -> EndpointSlice:
+    entries = tuple(Endpoint(addresses=("10.0.0.1",), node_name=node) for node in nodes)
+    return EndpointSlice(address_type=family, endpoints=entries)
+
+
+def test_ready_pods_are_counted_by_node_and_once_for_both_families() -> None:
+    found = readiness([pods("IPv4", "n", "n"), pods("IPv4", "n", "m"), pods("IPv6", "n", "n", "n", "m")])
+    assert found.ready_on == {"n": 3, "m": 1}
 
 
 def test_layer2_counts_an_endpoint_without_addresses_and_bgp_does_not() -> None:

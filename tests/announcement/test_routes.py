@@ -24,6 +24,7 @@ attributes = st.builds(
     communities,
     large,
     st.lists(st.integers(1, 2), max_size=3).map(tuple),
+    st.none() | st.integers(1, 3),
 )
 
 
@@ -46,6 +47,7 @@ def test_the_winner_is_one_of_the_wishes_and_no_community_is_lost(wishes: list[R
     assert (found.local_pref, found.prepend) in [(wish.local_pref, wish.prepend) for wish in wishes]
     assert all((wish.local_pref or 0) <= (found.local_pref or 0) for wish in wishes)
     assert set(found.communities) == {c for wish in wishes for c in wish.communities}
+    assert (found.link_bandwidth or 0) == max(wish.link_bandwidth or 0 for wish in wishes)
     assert set(found.large_communities) == {c for wish in wishes for c in wish.large_communities}
 
 

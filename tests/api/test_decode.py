@@ -108,6 +108,12 @@ def test_the_prepend_of_an_advertisement_is_read() -> None:
     assert (prepend.count, prepend.asn) == (3, 64999)
 
 
+@pytest.mark.parametrize(("raw_value", "mbps"), [({}, 1000), ({"perEndpointMbps": 25}, 25)], ids=["default", "given"])
+def test_the_link_bandwidth_of_an_advertisement_is_read(raw_value: dict[str, int], mbps: int) -> None:
+    assert spec_of(raw("BGPAdvertisement", {"linkBandwidth": raw_value})).link_bandwidth.per_endpoint_mbps == mbps
+    assert spec_of(raw("BGPAdvertisement", {})).link_bandwidth is None
+
+
 def test_preferences_and_pins_are_read() -> None:
     preference = {"weight": 7, "preference": {"matchExpressions": [{"key": "rack", "operator": "Exists"}]}}
     spec = spec_of(raw("L2Advertisement", {"preferredNodeSelectors": [preference], "interfaces": ["eth0"]}))
@@ -168,6 +174,11 @@ SCHEMA_FAULTS = [
     (raw("BGPAdvertisement", {"aggregationLength": 0}), "spec.aggregationLength", "0 is out of range"),
     (raw("BGPAdvertisement", {"localPref": -1}), "spec.localPref", "-1 is out of range; 0 to 2147483647 is possible"),
     (raw("BGPAdvertisement", {"asPrepend": {"count": 11}}), "spec.asPrepend.count", "11 is out of range; 1 to 10"),
+    (
+        raw("BGPAdvertisement", {"linkBandwidth": {"perEndpointMbps": 0}}),
+        "spec.linkBandwidth.perEndpointMbps",
+        "0 is out of range; 1 to 1000000",
+    ),
     (raw("BFDProfile", {"receiveInterval": 9}), "spec.receiveInterval", "9 is out of range; 10 to 60000 is possible"),
     (raw("BFDProfile", {"minimumTtl": 255}), "spec.minimumTtl", "255 is out of range; 1 to 254 is possible"),
     (

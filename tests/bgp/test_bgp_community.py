@@ -10,6 +10,7 @@ from herald.bgp.community import (
     CommunityFormatError,
     CommunityValueError,
     LargeCommunity,
+    link_bandwidth,
     parse_community,
 )
 
@@ -82,3 +83,15 @@ def test_both_kinds_sort_together_by_their_first_32_bits():
 def test_fuzz_any_text_is_a_community_or_a_named_error(text):
     result = outcome(lambda: parse_community(text), CommunityFormatError, CommunityValueError)
     assert not isinstance(result, ValueError) or str(result).startswith("invalid community")
+
+
+@pytest.mark.parametrize(
+    ("asn", "mbps", "wire"),
+    [
+        pytest.param(64500, 1000, "4004 fbf4 4cee6b28", id="1 Gbit/s is 125 million octets per second"),
+        pytest.param(64500, 1, "4004 fbf4 47f42400", id="1 Mbit/s"),
+        pytest.param(4200000001, 1000, "4004 5ba0 4cee6b28", id="an AS of four octets"),
+    ],
+)
+def test_a_bandwidth_is_an_extended_community(asn, mbps, wire):
+    assert link_bandwidth(asn, mbps) == bytes.fromhex(wire)

@@ -28,6 +28,12 @@ def test_a_pod_with_another_address_on_its_node_makes_no_difference() -> None:
     assert narrowed(before) == narrowed(after)
 
 
+def test_one_pod_more_on_a_node_makes_a_difference() -> None:
+    one = Endpoint(addresses=("10.0.0.1",), node_name="node-1")
+    other = Endpoint(addresses=("10.0.0.2",), node_name="node-1")
+    assert narrowed(EndpointSlice(endpoints=(one, other))) != narrowed(EndpointSlice(endpoints=(one,)))
+
+
 def test_losing_the_last_address_makes_a_difference() -> None:
     before = EndpointSlice(endpoints=(Endpoint(addresses=("10.0.0.1",), node_name="node-1"),))
     after = EndpointSlice(endpoints=(Endpoint(addresses=(), node_name="node-1"),))

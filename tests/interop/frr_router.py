@@ -44,7 +44,8 @@ class FrrRouter:
     process: subprocess.Popen[str] = field(init=False)
     zebra: subprocess.Popen[str] = field(init=False)
 
-    def start(self, config: str) -> None:
+    def start(self, config: str, *, installs: bool = False) -> None:
+        """Run it; it keeps its routes to itself unless it `installs` them."""
         (self.directory / "zebra.conf").write_text("hostname router\n")
         (self.directory / "bgpd.conf").write_text(config)
         (self.directory / "vtysh.conf").write_text("")
@@ -52,7 +53,7 @@ class FrrRouter:
             shutil.chown(path, "frr", "frr")
         self.zebra = self._start("zebra")
         eventually(lambda: (self.directory / "zserv.api").exists(), "zebra opens its socket")
-        self.process = self._start("bgpd", "-n")
+        self.process = self._start("bgpd", *(() if installs else ("-n",)))
 
     def vtysh(self, *commands: str) -> str:
         arguments = [argument for command in commands for argument in ("-c", command)]

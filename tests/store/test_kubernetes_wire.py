@@ -70,9 +70,10 @@ def test_a_slice_keeps_which_nodes_can_serve_and_nothing_else() -> None:
     endpoint = {"nodeName": "n1", "conditions": {"ready": True, "terminating": False}, "targetRef": {"kind": "Pod"}}
     endpoints = [{**endpoint, "addresses": [address]} for address in ("10.0.0.1", "10.0.0.2")]
     meta = {**META, "labels": {"kubernetes.io/service-name": "web", "app": "x"}}
-    item = read("EndpointSlice", metadata=meta, endpoints=endpoints, ports=[]).item
+    item = read("EndpointSlice", metadata=meta, addressType="IPv4", endpoints=endpoints, ports=[]).item
     assert isinstance(item, EndpointSlice)
-    assert len(item.endpoints) == 1
+    assert item.endpoints[0] is item.endpoints[1], "how many, and not their addresses"
+    assert item.address_type == "IPv4"
     assert item.metadata == ObjectMeta(name="web", namespace="default", labels={"kubernetes.io/service-name": "web"}), (
         "no version: ten thousand of them are of no use"
     )

@@ -188,14 +188,16 @@ def summary(excluded: Mapping[NodeName, Reason]) -> str:
 def _bgp(service: Service, addresses: Addresses, readiness: Readiness, reach: BGPReach, view: View) -> BGPDecision:
     announcing: dict[NodeName, SessionRoutes] = {}
     excluded: dict[NodeName, Reason] = {}
-    made: dict[int, SessionRoutes] = {}
+    made: dict[tuple[int, int | None], SessionRoutes] = {}
     for node in view.landscape.everyone:
         why = reach.node_reason(node) or endpoint_reason(service, readiness, node)
         if why is None:
             patterns = view.patterns(reach, node)
-            if id(patterns) not in made:
-                made[id(patterns)] = session_routes(addresses, patterns)
-            routes = made[id(patterns)]
+            weight = weight_on(node, service, readiness)
+            same = (id(patterns), weight)
+            if same not in made:
+                made[same] = session_routes(addresses, patterns, weight)
+            routes = made[same]
             if routes:
                 announcing[node] = routes
                 continue
@@ -205,17 +207,22 @@ def _bgp(service: Service, addresses: Addresses, readiness: Readiness, reach: BG
     return BGPDecision(announcing, excluded, reason, reach.unadvertised)
 
 
-def session_routes(addresses: Addresses, patterns: Patterns) -> SessionRoutes:
+def weight_on(node: NodeName, service: Service, readiness: Readiness) -> int | None:
+    """By how many endpoints the bandwidth of the routes of `node` is measured; None if every node reaches them all."""
+    return readiness.ready_on.get(node, 1) if service.is_local else None
+
+
+def session_routes(addresses: Addresses, patterns: Patterns, endpoints: int | None = None) -> SessionRoutes:
     """The routes of a service with `addresses` for each session; sessions that get none are left out.
 
-    Sessions that get equal routes get the same object.
+    Sessions that get equal routes get the same object. `endpoints` as `weight_on` gives it.
     """
     made: list[tuple[Pattern, tuple[Route, ...]]] = []
     found: list[tuple[Session, tuple[Route, ...]]] = []
     for session, wanted in patterns:
         routes = next((routes for known, routes in made if known == wanted), None)
         if routes is None:
-            routes = routes_for(addresses, wanted)
+            routes = routes_for(addresses, wanted, endpoints)
             made.append((wanted, routes))
         if routes:
             found.append((session, routes))

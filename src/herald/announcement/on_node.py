@@ -6,7 +6,7 @@ know whether this one wins the election.
 
 from typing import assert_never
 
-from herald.announcement.decide import session_routes, unheard
+from herald.announcement.decide import session_routes, unheard, weight_on
 from herald.announcement.eligibility import L2, BGPReach, L2Reach, endpoint_reason, local_to
 from herald.announcement.gate import Addresses, pool_reason
 from herald.announcement.ledger import NOTHING, Contribution
@@ -35,7 +35,7 @@ def contribution(
     answers = _answers(service, addresses, readiness, l2_reach, node)
     routes: tuple[tuple[PeerName, tuple[Route, ...]], ...] = ()
     if bgp_reach.node_reason(node) is None and endpoint_reason(service, readiness, node) is None:
-        sent = session_routes(addresses, view.patterns(bgp_reach, node))
+        sent = session_routes(addresses, view.patterns(bgp_reach, node), weight_on(node, service, readiness))
         routes = tuple((session.name, made) for session, made in sent if session.name in sessions)
     if not (answers or routes):
         return NOTHING

@@ -1,7 +1,8 @@
 """What the EndpointSlices of one service say, summed up to what decides."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from herald.cluster.endpoints import Endpoint, EndpointSlice
 from herald.cluster.meta import NamespacedName, NodeName
@@ -13,6 +14,7 @@ class Readiness:
 
     Layer 2 counts an endpoint without addresses, BGP does not. An endpoint without a node name is somewhere, but on no
     node. `nodes` and `bgp_nodes` None mean every node. `known` is False where no slice of the service was seen.
+    `ready_on` counts the ready endpoints of nodes that have any: the Pods, not the addresses of a Pod with two.
     """
 
     somewhere: bool = False
@@ -20,6 +22,7 @@ class Readiness:
     bgp_somewhere: bool = False
     bgp_nodes: frozenset[NodeName] | None = frozenset()
     known: bool = True
+    ready_on: Mapping[NodeName, int] = field(default_factory=dict)
 
 
 NONE = Readiness(known=False)
@@ -41,7 +44,20 @@ def readiness(slices: Iterable[EndpointSlice]) -> Readiness:
         bgp_somewhere=bool(healthy),
         bgp_nodes=nodes if len(healthy) == len(serving) else _nodes(healthy),
         known=bool(present),
+        ready_on=_counts(present),
     )
+
+
+def _counts(slices: Iterable[EndpointSlice]) -> Mapping[NodeName, int]:
+    """Slices of either family list the same Pods; the family that lists more of them counts."""
+    of_families: dict[str, Counter[str]] = {}
+    for piece in slices:
+        ready = (one.node_name for one in piece.endpoints if one.node_name and one.is_ready and one.addresses)
+        of_families.setdefault(piece.address_type, Counter()).update(ready)
+    most: Counter[str] = Counter()
+    for counted in of_families.values():
+        most |= counted
+    return {NodeName(node): count for node, count in most.items()}
 
 
 def _nodes(endpoints: Iterable[Endpoint]) -> frozenset[NodeName]:

@@ -2,8 +2,8 @@
 
 Several advertisements, several services on one address, and several services inside one aggregate may all want the
 same prefix from the same node to the same session. The most preferred wins: highest localPref (unset is lowest), then
-fewest prepends; communities are united. `merge` cares about neither order nor grouping: the result is the same
-however the contributions arrived.
+fewest prepends; communities are united, and the highest bandwidth counts. `merge` cares about neither order nor
+grouping: the result is the same however the contributions arrived.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +33,7 @@ def _merge_two(left: RouteAttributes, right: RouteAttributes) -> RouteAttributes
         tuple(sorted({*left.communities, *right.communities}, key=_sort_key)),
         tuple(sorted({*left.large_communities, *right.large_communities}, key=_sort_key)),
         winner.prepend,
+        max((each.link_bandwidth for each in (left, right) if each.link_bandwidth is not None), default=None),
     )
 
 
@@ -63,7 +64,10 @@ def merged(routes: Iterable[Route]) -> Route:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """The routes that any address gets towards one session: attributes by aggregation length, by IP version."""
+    """The routes that any address gets towards one session: attributes by aggregation length, by IP version.
+
+    Their bandwidth is that of one endpoint.
+    """
 
     lengths: Mapping[int, Mapping[int, RouteAttributes]]
 
@@ -119,13 +123,17 @@ def attributes_of(advertisement: BGPAdvertisement, own_asn: int) -> RouteAttribu
         tuple(sorted(set(advertisement.communities), key=_sort_key)),
         tuple(sorted(set(advertisement.large_communities), key=_sort_key)),
         () if prepend is None else (prepend.asn or own_asn,) * prepend.count,
+        advertisement.bandwidth_per_endpoint,
     )
 
 
-def routes_for(addresses: Iterable[IPAddress], wanted: Pattern) -> tuple[Route, ...]:
-    """The routes of a service with `addresses`, one per prefix, by prefix."""
+def routes_for(addresses: Iterable[IPAddress], wanted: Pattern, endpoints: int | None = None) -> tuple[Route, ...]:
+    """The routes of a service with `addresses`, one per prefix, by prefix.
+
+    `endpoints` is how many of the service's the node has; None if its routes do not depend on that.
+    """
     found = [
-        (_prefix(address, length), attributes)
+        (_prefix(address, length), _weighted(attributes, endpoints))
         for address in addresses
         for length, attributes in wanted.lengths.get(address.version, {}).items()
     ]
@@ -135,6 +143,13 @@ def routes_for(addresses: Iterable[IPAddress], wanted: Pattern) -> tuple[Route, 
     for prefix, attributes in found:
         by_prefix.setdefault(prefix, []).append(attributes)
     return tuple(route(prefix, merge(by_prefix[prefix])) for prefix in sorted(by_prefix, key=prefix_order))
+
+
+def _weighted(attributes: RouteAttributes, endpoints: int | None) -> RouteAttributes:
+    one = attributes.link_bandwidth
+    if one is None:
+        return attributes
+    return attributes._replace(link_bandwidth=None if endpoints is None else one * max(1, endpoints))
 
 
 @lru_cache(maxsize=32768)

@@ -55,6 +55,16 @@ class ASPrepend(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     asn: Annotated[ASN | None, described("The AS number; the session's own when not set.")] = None
 
 
+class LinkBandwidth(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """A bandwidth by which routers share traffic among nodes: so much for each ready endpoint of the Service there."""
+
+    per_endpoint_mbps: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=1_000_000, extra_json_schema=INT32),
+        described("Mbit/s for each ready endpoint, 1 to 1000000. Routers go by the ratio of the nodes."),
+    ] = 1000
+
+
 class BGPAdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     """Pools, the routes that stand for their addresses, and the peers and nodes concerned."""
 
@@ -84,6 +94,13 @@ class BGPAdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wir
     ] = ()
     as_prepend: Annotated[
         ASPrepend | None, described("Lengthens the AS path of the routes. An addition of Herald's.")
+    ] = None
+    link_bandwidth: Annotated[
+        LinkBandwidth | None,
+        described(
+            "Lets a router's ECMP follow how many ready endpoints each node has, for Services with"
+            " externalTrafficPolicy Local, by the link bandwidth extended community. An addition of Herald's."
+        ),
     ] = None
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from herald.bgp import as_path, message, nlri, path_attribute
+from herald.bgp.community import link_bandwidth
 from herald.bgp.family import Address, Family, Prefix, family_of
 from herald.bgp.message import (
     HEADER_OCTETS,
@@ -379,8 +380,13 @@ def path_attributes(attributes: RouteAttributes, egress: Egress, next_hop: IPv4A
         local_pref=local_pref if egress.wire.internal else None,
         communities=attributes.communities or None,
         as4_path=path if not egress.wire.four_octet_as and as_path.needs_as4_path(path) else None,
+        extended_communities=_bandwidth(attributes.link_bandwidth, egress.local_asn),
         large_communities=attributes.large_communities or None,
     )
+
+
+def _bandwidth(mbps: int | None, local_asn: int) -> tuple[bytes, ...] | None:
+    return None if mbps is None else (link_bandwidth(local_asn, mbps),)
 
 
 def _end_of_rib(family: Family) -> bytes:

@@ -1,11 +1,13 @@
-"""Communities as values and as words: standard (RFC 1997, 32 bit) and large (RFC 8092, 3 × 32 bit).
+"""Communities as values and as words: standard (RFC 1997, 32 bit) and large (RFC 8092, 3 × 32 bit). And one extended
+community (RFC 4360), which nobody writes: the bandwidth of a link.
 
 Both kinds sort together by `sort_key`: a standard one counts as `(A<<16|B, 0, 0)`. A large community is *written*
 `large:A:B:C` in a manifest and *printed* `A:B:C`.
 """
 
+import struct
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 class CommunityFormatError(ValueError):
@@ -52,6 +54,22 @@ class LargeCommunity:
 
     def __str__(self) -> str:
         return self.text
+
+
+_LINK_BANDWIDTH: Final = b"\x40\x04"  # non-transitive, two-octet AS specific
+_AS_TRANS: Final = 23456
+
+
+def link_bandwidth(asn: int, mbps: int) -> bytes:
+    """The extended community of that bandwidth (draft-ietf-idr-link-bandwidth §2), in octets per second on the wire.
+
+    +-------------+-----------------+--------------------------------+
+    | 40 04 (2)   | our AS (2)      | IEEE float, octets/s (4)       |
+    +-------------+-----------------+--------------------------------+
+
+    An AS that does not fit is said to be AS_TRANS (RFC 6793): the AS plays no part in what a router does with it.
+    """
+    return _LINK_BANDWIDTH + struct.pack("!Hf", asn if asn <= 0xFFFF else _AS_TRANS, mbps * 1_000_000 / 8)
 
 
 AnyCommunity: TypeAlias = Community | LargeCommunity

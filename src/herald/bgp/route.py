@@ -17,6 +17,7 @@ class RouteAttributes(NamedTuple):
     communities: tuple[Community, ...] = ()
     large_communities: tuple[LargeCommunity, ...] = ()
     prepend: tuple[int, ...] = ()
+    link_bandwidth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Route:
     """What is wished to be in the Adj-RIB-Out of a peer.
 
     `local_pref` reaches internal peers only; None means 100 there. `prepend` are ASNs put before the session's own, the
-    leftmost first; towards internal peers they are the whole path.
+    leftmost first; towards internal peers they are the whole path. `link_bandwidth` in Mbit/s is what a router shares
+    its traffic by.
     """
 
     prefix: Prefix
@@ -32,7 +34,10 @@ class Route:
     communities: tuple[Community, ...] = ()
     large_communities: tuple[LargeCommunity, ...] = ()
     prepend: tuple[int, ...] = ()
+    link_bandwidth: int | None = None
 
     @property
     def attributes(self) -> RouteAttributes:
-        return RouteAttributes(self.local_pref, self.communities, self.large_communities, self.prepend)
+        return RouteAttributes(
+            self.local_pref, self.communities, self.large_communities, self.prepend, self.link_bandwidth
+        )

@@ -50,6 +50,8 @@ def bgp_routes(routes: list[Document]) -> Iterable[Piece]:
 
 def _route(each: Document) -> tuple[Cell, ...]:
     communities = [*each["communities"], *each["largeCommunities"]]
+    if each.get("linkBandwidth") is not None:
+        communities.append(f"bandwidth {each['linkBandwidth']} Mbit/s")
     return row(
         each["peer"],
         each["prefix"],

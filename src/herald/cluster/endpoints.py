@@ -25,6 +25,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=wire_
     node_name: str | None = None
 
     @property
+    def is_ready(self) -> bool:
+        """Ready, or not said."""
+        return self.conditions is None or self.conditions.ready is not False
+
+    @property
     def can_serve(self) -> bool:
         """Ready (or not said), or still serving while it terminates. One of the two is enough."""
         if self.conditions is None:
@@ -36,6 +41,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=
     """A slice of the endpoints of one service."""
 
     metadata: ObjectMeta = ObjectMeta()
+    address_type: str = ""
     endpoints: tuple[Endpoint, ...] = ()
 
     @property
@@ -57,10 +63,11 @@ def narrowed(piece: EndpointSlice) -> EndpointSlice:
     """The slice without what decides nothing: whether an endpoint has an address does, which address does not.
 
     A cluster has as many different endpoints then as it has nodes, times a few conditions, and equal ones are one
-    object. A Pod that moves to another address on its node makes no change.
+    object. A Pod that moves to another address on its node makes no change. How many there are on a node is kept: the
+    bandwidth that is announced may follow it.
     """
     endpoints = tuple(_shared(e.node_name, e.conditions, bool(e.addresses)) for e in piece.endpoints)
-    return msgspec.structs.replace(piece, endpoints=tuple(dict.fromkeys(endpoints)))
+    return msgspec.structs.replace(piece, endpoints=endpoints)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -36,7 +36,10 @@ class Prepend:
 
 @dataclass(frozen=True, slots=True)
 class BGPAdvertisement:
-    """`peers` None means every peer. `local_pref` None means not set (the manifest's 0)."""
+    """`peers` None means every peer. `local_pref` None means not set (the manifest's 0).
+
+    `bandwidth_per_endpoint` is in Mbit/s; None: no bandwidth is announced.
+    """
 
     name: str
     pools: frozenset[PoolName]
@@ -49,6 +52,7 @@ class BGPAdvertisement:
     peers: frozenset[PeerName] | None = None
     service_selectors: tuple[LabelSelector, ...] = ()
     prepend: Prepend | None = None
+    bandwidth_per_endpoint: int | None = None
 
     def matches_service(self, labels: Mapping[str, str]) -> bool:
         return matches_any(self.service_selectors, labels, if_empty=True)

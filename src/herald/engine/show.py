@@ -44,7 +44,7 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     `shortSessions`: how many in a row fell soon after they came up; `kept`: the families whose routes
                     the peer keeps when the session is lost
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
-                    established}]
+                    linkBandwidth, established}]    `linkBandwidth` in Mbit/s
                     what is wished for towards each peer, and whether a session stands to carry it; in no order
 """
 
@@ -350,5 +350,6 @@ def _route(peer: str, route: Route, *, established: bool) -> Document:
         "communities": [community.text for community in route.communities],
         "largeCommunities": [community.text for community in route.large_communities],
         "prepend": list(route.prepend),
+        "linkBandwidth": route.link_bandwidth,
         "established": established,
     }

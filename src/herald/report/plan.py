@@ -81,8 +81,13 @@ class BGPRow:
             "localPref": self.route.local_pref,
             "communities": [community.text for community in communities_of(self.route)],
             "asPath": list(self.route.prepend),
+            **_bandwidth(self.route),
             "services": [str(service) for service in self.services],
         }
+
+
+def _bandwidth(route: Route) -> dict[str, int]:
+    return {} if route.link_bandwidth is None else {"linkBandwidth": route.link_bandwidth}
 
 
 @dataclass(frozen=True, slots=True)

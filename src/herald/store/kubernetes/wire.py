@@ -114,7 +114,7 @@ def _slim_slice(piece: EndpointSlice) -> EndpointSlice:
     meta, service = piece.metadata, piece.metadata.labels.get(SERVICE_NAME_LABEL)
     labels = {SERVICE_NAME_LABEL: service} if service else {}
     small = ObjectMeta(name=meta.name, namespace=intern(meta.namespace), labels=labels)
-    return narrowed(EndpointSlice(metadata=small, endpoints=piece.endpoints))
+    return narrowed(EndpointSlice(metadata=small, address_type=intern(piece.address_type), endpoints=piece.endpoints))
 
 
 def _slim_meta(meta: ObjectMeta) -> ObjectMeta:
