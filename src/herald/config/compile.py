@@ -154,8 +154,8 @@ def _misplaced(resource: Custom, namespace: str) -> Problem:
         "HL030",
         key,
         "metadata.namespace",
-        f"resource must be created in {namespace} namespace, but {where}: set metadata.namespace to {namespace}{instead}. "
-        f"This {key.kind} is left out.",
+        f"resource must be created in {namespace} namespace, but {where}: set metadata.namespace to {namespace}"
+        f"{instead}. This {key.kind} is left out.",
     )
 
 

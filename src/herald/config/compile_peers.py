@@ -254,7 +254,8 @@ def _graceful_restart(spec: api.BGPPeerSpec, found: Findings) -> GracefulRestart
         found.add(
             "HL333",
             "spec.gracefulRestart.restartTime",
-            f"invalid BGPPeer timers: restartTime {wanted.restart_time} is not 1s to {LONGEST_RESTART_TIME}s (RFC 4724)",
+            f"invalid BGPPeer timers: restartTime {wanted.restart_time} is not 1s to {LONGEST_RESTART_TIME}s "
+            "(RFC 4724)",
         )
         return None
     return GracefulRestart(seconds)
