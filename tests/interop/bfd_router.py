@@ -1,6 +1,7 @@
 """A real FRR with zebra, bfdd and bgpd in a namespace, beside one for Herald. Removed again, whatever happens."""
 
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -166,9 +167,16 @@ def _start(router: Frr, daemon: str, undo: ExitStack) -> None:
         process = subprocess.Popen(
             ["ip", "netns", "exec", router.namespace, *words], stdout=log, stderr=subprocess.STDOUT
         )
+    if daemon == "bfdd":
+        keep_in_time(process)
     router.processes[daemon] = process
     undo.callback(_stop, process)
     eventually(lambda: (here / f"{daemon}.vty").is_socket(), f"{daemon} is ready")
+
+
+def keep_in_time(process: subprocess.Popen[bytes]) -> None:
+    """On a busy machine the other end must not be late itself, or it calls Herald dead for that."""
+    os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(1))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

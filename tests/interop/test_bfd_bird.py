@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfd_router import HERALD, HERALD6, ROUTER, ROUTER6, Wire, two_hops, wire
+from bfd_router import HERALD, HERALD6, ROUTER, ROUTER6, Wire, keep_in_time, two_hops, wire
 from frr_router import eventually, run
 from segment import EngineProcess, engine
 
@@ -59,6 +59,7 @@ protocol bgp herald {{
 """)
     files = ["-c", str(directory / "bird.conf"), "-s", str(directory / "ctl"), "-P", str(directory / "pid")]
     process = subprocess.Popen(["ip", "netns", "exec", namespace, "bird", "-f", *files])
+    keep_in_time(process)
     try:
         eventually((directory / "ctl").exists, "BIRD opens its control socket")
         yield Bird(directory / "ctl", process)
