@@ -9,24 +9,30 @@ from herald.cli.layer2_options import layer2_words
 from herald.cli.main import main
 from herald.engine import options
 
+NOTHING = {"gratuitous_arp_interval": None, "self_probe_interval": None, "probe_before_announcing": False}
+
 
 @pytest.mark.parametrize(
     ("given", "seconds"),
     [(None, None), ("0", None), ("60", 60.0), ("5m", 300.0)],
 )
 def test_the_interval_reaches_the_engine(given: str | None, seconds: float | None) -> None:
-    words = [
-        word.removeprefix("--engine=")
-        for word in layer2_words({"gratuitous_arp_interval": given, "self_probe_interval": None})
-    ]
+    words = [word.removeprefix("--engine=") for word in layer2_words(NOTHING | {"gratuitous_arp_interval": given})]
     assert options.parse(["--node-name=n1", "--link-fd=3", *words]).gratuitous_interval == seconds
 
 
 @pytest.mark.parametrize(("given", "seconds"), [(None, 3.0), ("0", None), ("10s", 10.0)])
 def test_the_interval_of_self_probes_reaches_the_engine(given: str | None, seconds: float | None) -> None:
-    words = layer2_words({"gratuitous_arp_interval": None, "self_probe_interval": given})
+    words = layer2_words(NOTHING | {"self_probe_interval": given})
     parsed = options.parse(["--node-name=n1", "--link-fd=3", *(word.removeprefix("--engine=") for word in words)])
     assert parsed.self_probe_interval == seconds
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_whether_addresses_are_probed_first_reaches_the_engine(wanted: bool) -> None:
+    words = layer2_words(NOTHING | {"probe_before_announcing": wanted})
+    parsed = options.parse(["--node-name=n1", "--link-fd=3", *(word.removeprefix("--engine=") for word in words)])
+    assert parsed.probe_first is wanted
 
 
 @pytest.mark.parametrize("command", ["speaker", "standalone"])

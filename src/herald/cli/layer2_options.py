@@ -39,6 +39,13 @@ _OPTIONS = (
         metavar="INTERVAL",
         help="Make sure this often that what is answered leaves the node; 0: never.  [default: 3s]",
     ),
+    click.option(
+        "--probe-before-announcing",
+        is_flag=True,
+        envvar="HERALD_PROBE_BEFORE_ANNOUNCING",
+        show_envvar=True,
+        help="Look first whether anybody else uses an address, and then do not announce it (RFC 5227).",
+    ),
 )
 
 
@@ -52,4 +59,5 @@ def layer2_options(command: F) -> F:
 def layer2_words(given: Mapping[str, Any]) -> list[str]:
     """What was given, as arguments of the supervisor."""
     names = ("gratuitous_arp_interval", "self_probe_interval")
-    return [f"--engine=--{name.replace('_', '-')}={given[name]}" for name in names if given[name] is not None]
+    words = [f"--engine=--{name.replace('_', '-')}={given[name]}" for name in names if given[name] is not None]
+    return words + (["--engine=--probe-before-announcing"] if given["probe_before_announcing"] else [])

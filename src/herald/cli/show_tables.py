@@ -13,7 +13,19 @@ _PRESENT = ("alive", "suspect")
 
 def bgp_summary(sessions: list[Document]) -> Iterable[Piece]:
     """One row per session; what went wrong stands last."""
-    header = ("PEER", "ADDRESS", "AS", "STATE", "SINCE", "HOLD/KEEPALIVE", "SENT", "PENDING", "FLAPS", "LAST ERROR")
+    header = (
+        "PEER",
+        "ADDRESS",
+        "AS",
+        "STATE",
+        "SINCE",
+        "HOLD/KEEPALIVE",
+        "SENT",
+        "PENDING",
+        "RECEIVED",
+        "FLAPS",
+        "LAST ERROR",
+    )
     rows = tuple(_session(each) for each in sessions)
     yield Table("BGP sessions", header, rows, "none: no BGPPeer selects this node")
     for each in sessions:
@@ -37,6 +49,7 @@ def _session(each: Document) -> tuple[Cell, ...]:
         f"{_text(each['holdTime'])}/{_text(each['keepaliveTime'])}",
         str(sum(family["advertised"] for family in families)),
         str(sum(family["pending"] for family in families)),
+        str(sum(family["received"] for family in families)),
         str(each["flaps"]),
         _text(each["pinnedError"] or each["lastError"]),
     )
@@ -104,6 +117,8 @@ def layer2(answer: Document) -> Iterable[Piece]:
     yield Table("Addresses this node answers for", header, rows, "none: another node leads, or nothing is announced")
     conflicts = tuple(row(Cell(each["ip"], Tone.BAD), each["interface"], each["mac"]) for each in answer["conflicts"])
     yield Table("Also claimed by somebody else", ("ADDRESS", "INTERFACE", "MAC"), conflicts)
+    in_use = tuple(row(Cell(one["ip"], Tone.BAD), one["interface"], one["mac"]) for one in answer.get("inUse", ()))
+    yield Table("Not announced, because somebody uses it", ("ADDRESS", "INTERFACE", "MAC"), in_use)
     mute = tuple(
         row(Cell(each["interface"], Tone.BAD), each["protocol"], each["failures"])
         for each in answer.get("selfProbe", ())

@@ -40,6 +40,7 @@ class Options:
     gossip: GossipOptions | None = None
     gratuitous_interval: float | None = None
     self_probe_interval: float | None = DEFAULT_INTERVAL
+    probe_first: bool = False
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -57,6 +58,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--self-probe-interval", default=f"{DEFAULT_INTERVAL:g}s", help="see whether answers leave so often; 0: never"
     )
+    parser.add_argument(
+        "--probe-before-announcing", action="store_true", help="an address that somebody else uses is kept back"
+    )
     _add_gossip(parser)
     given = parser.parse_args(arguments)
     default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
@@ -72,6 +76,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         _gossip(parser, given) if given.ml_bindaddr else None,
         _interval(parser, "--gratuitous-arp-interval", given.gratuitous_arp_interval),
         _interval(parser, "--self-probe-interval", given.self_probe_interval),
+        given.probe_before_announcing,
     )
 
 

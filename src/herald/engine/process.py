@@ -125,6 +125,7 @@ class _Engine:
             rng=random.Random(),  # noqa: S311  # jitter, no secret
             open_witness=open_witness if self._options.self_probe_interval is not None else None,
             probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
+            probe_first=self._options.probe_first,
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
         self._newcomers = Newcomers(lambda: self._membership.members(), lambda: self._layer2.announce_again(LET_GO_S))
@@ -216,7 +217,7 @@ class _Engine:
             tuple(_interface_fact(one) for one in self._layer2.interfaces()),
             self._peers.facts(),
             self._layer2.conflicts(),
-            tuple(UnansweredHolding(address, why.value) for address, why in self._layer2.unanswered()),
+            tuple(UnansweredHolding(address, why) for address, why in self._layer2.unanswered()),
         )
 
     def _show(self) -> show.ShowSocket:

@@ -20,6 +20,7 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     conflicts: [{ip, interface, mac}], conflictsNotKept,
                     groups: {interface: [solicited-node group]}, dropped: {reason: frames},
                     gratuitous: {pending, framesSent}, sendFailures,
+                    inUse: [{ip, interface, mac}], whoever keeps an address from being announced,
                     selfProbe: [{interface, protocol, failures, mute, lastLeft}]}
                     `failures`: in a row; `lastLeft`: how long since a probe was seen to leave, or null
     counters       see `herald.engine.counters`
@@ -182,6 +183,9 @@ def layer2(snapshot: Layer2Snapshot) -> Document:
         "dropped": {reason.value: count for reason, count in responder.dropped.items()},
         "gratuitous": {"pending": snapshot.announcer.pending, "framesSent": snapshot.announcer.frames_sent},
         "sendFailures": snapshot.send_failures,
+        "inUse": [
+            {"ip": str(one.address), "interface": one.interface, "mac": mac_text(one.mac)} for one in snapshot.in_use
+        ],
         "selfProbe": [_self_probe(one, snapshot.now) for one in snapshot.self_probes],
     }
 

@@ -18,8 +18,10 @@ from herald.layer2.announcer import DEFAULT_RATE, Announcer, AnnouncerSnapshot
 from herald.layer2.conflict import Conflict
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
+    Admit,
     AnnounceAgain,
     ClearConflict,
+    ClearInUse,
     ClearMute,
     Effect,
     EndProbe,
@@ -33,6 +35,7 @@ from herald.layer2.event import (
     ProbeLink,
     ProbeNotWatched,
     ReportConflict,
+    ReportInUse,
     ReportMute,
     SendFailed,
     SendFrame,
@@ -42,7 +45,8 @@ from herald.layer2.holding import Address, Holding
 from herald.layer2.lane import Lane, OneLane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
 from herald.layer2.packet_socket import GroupSocket, PacketSocket
-from herald.layer2.responder import Responder, ResponderSnapshot, Unanswered
+from herald.layer2.quarantine import Quarantine, in_use_words
+from herald.layer2.responder import Responder, ResponderSnapshot
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe, WaySnapshot
 from herald.layer2.watch import Watch
 from herald.net.interface import Interface, mac_text
@@ -99,6 +103,7 @@ class Layer2Snapshot:
     send_failures: int
     self_probes: tuple[WaySnapshot, ...] = ()
     now: float = 0.0
+    in_use: tuple[Conflict, ...] = ()
 
 
 class Layer2Driver:
@@ -117,11 +122,13 @@ class Layer2Driver:
         rng: random.Random | None = None,
         open_witness: Callable[[Link | NdpLink, int], PacketSocket] | None = None,
         probe_interval: float = DEFAULT_INTERVAL,
+        probe_first: bool = False,
     ) -> None:
         """`open_arp` and `open_ndp` may raise OSError. For `rate`, `refresh` and `rng` see `Announcer`.
 
         `open_witness` gives a socket on which frames of an EtherType are seen that leave a link for itself; without it
-        there is no self-probe, see `herald.layer2.self_probe`.
+        there is no self-probe, see `herald.layer2.self_probe`. With `probe_first` nothing is announced that somebody
+        else uses, see `herald.layer2.quarantine`.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
@@ -140,6 +147,7 @@ class Layer2Driver:
             self._announcer,
             *([self._self_probe] if open_witness is not None else []),
         )
+        self._quarantine = Quarantine() if probe_first else None
         self._watch = Watch(open_witness, self._probe_left)
         self._interfaces: tuple[Interface, ...] = ()
         self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable)
@@ -153,7 +161,12 @@ class Layer2Driver:
     def apply(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
         """Follow a changed wish: `held` are new or different, `released` no longer wanted."""
         if held or released:
-            self._tell(HoldingsChanged(held, released))
+            change = HoldingsChanged(held, released)
+            if self._quarantine is None:
+                self._tell(change)
+            else:
+                self._perform(self._quarantine.handle(change, self._loop.time()))
+                self._arm()
             self._on_change()
 
     def set_interfaces(self, interfaces: Iterable[Interface]) -> None:
@@ -190,6 +203,7 @@ class Layer2Driver:
             self._send_failures,
             self._self_probe.snapshot(),
             self._loop.time(),
+            () if self._quarantine is None else self._quarantine.snapshot(),
         )
 
     def interfaces(self) -> tuple[JudgedInterface, ...]:
@@ -214,9 +228,11 @@ class Layer2Driver:
         """Frames that the kernel refused."""
         return self._send_failures
 
-    def unanswered(self) -> tuple[tuple[Address, Unanswered], ...]:
-        """The holdings that are answered on no link, with the reason."""
-        return self._responder.unanswered(self._mute_names())
+    def unanswered(self) -> tuple[tuple[Address, str], ...]:
+        """The holdings that are answered on no link, with the reason in words."""
+        in_use = () if self._quarantine is None else self._quarantine.snapshot()
+        silent = self._responder.unanswered(self._mute_names())
+        return (*((one.address, in_use_words(one)) for one in in_use), *((each, why.value) for each, why in silent))
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """The foreign claims that are open."""
@@ -269,7 +285,10 @@ class Layer2Driver:
             except OSError as error:
                 self._lose(lane, index, error)
                 return
-            self._perform(self._responder.handle(FrameReceived(index, data), self._loop.time()))
+            received, now = FrameReceived(index, data), self._loop.time()
+            self._perform(self._responder.handle(received, now))
+            if self._quarantine is not None and self._quarantine.is_waiting:
+                self._perform(self._quarantine.handle(received, now))
         self._arm()
 
     def _send(self, index: int, data: bytes) -> None:
@@ -340,6 +359,8 @@ class Layer2Driver:
 
     def _tell(self, event: Event) -> None:
         now = self._loop.time()
+        if self._quarantine is not None and isinstance(event, LinksChanged):
+            self._perform(self._quarantine.handle(event, now))
         for machine in self._machines:
             self._perform(machine.handle(event, now))
         self._arm()
@@ -347,12 +368,17 @@ class Layer2Driver:
     def _wake(self) -> None:
         self._timer = None
         now = self._loop.time()
-        for machine in self._machines:
+        for machine in self._all_machines():
             self._perform(machine.wake(now))
         self._arm()
 
+    def _all_machines(self) -> Iterator[Responder | GroupMember | Announcer | SelfProbe | Quarantine]:
+        if self._quarantine is not None:
+            yield self._quarantine
+        yield from self._machines
+
     def _arm(self) -> None:
-        due = min((at for machine in self._machines if (at := machine.deadline()) is not None), default=None)
+        due = min((at for machine in self._all_machines() if (at := machine.deadline()) is not None), default=None)
         if self._timer is not None:
             if self._timer.when() == due:
                 return
@@ -398,6 +424,17 @@ class Layer2Driver:
                 case ClearMute(_, interface):
                     text = f"{interface} is mute no longer: what is sent on it leaves again"
                     _log.info(text, extra={"event": "linkSpeaks", "interface": interface})
+                    self._on_change()
+                case Admit(change):
+                    self._tell(change)
+                    self._on_change()
+                case ReportInUse(conflict):
+                    text = f"{conflict.address} is not announced: {in_use_words(conflict)}"
+                    _log.warning(text, extra={"event": "addressInUse", **_conflict_fields(conflict)})
+                    self._on_change()
+                case ClearInUse(conflict):
+                    text = f"{conflict.address} is kept back no longer"
+                    _log.info(text, extra={"event": "addressFree", **_conflict_fields(conflict)})
                     self._on_change()
                 case _:
                     assert_never(effect)

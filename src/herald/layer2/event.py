@@ -147,6 +147,38 @@ class ClearMute:
     interface: str
 
 
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Tell the other machines so: what was looked at may be answered for."""
+
+    change: HoldingsChanged
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInUse:
+    """Somebody else uses an address that this node is to answer for; it is kept back."""
+
+    conflict: Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class ClearInUse:
+    """It is kept back no longer: nobody uses it any more, or it is no longer wanted."""
+
+    conflict: Conflict
+
+
 Effect = (
-    SendFrame | ReportConflict | ClearConflict | JoinGroup | LeaveGroup | ProbeLink | EndProbe | ReportMute | ClearMute
+    SendFrame
+    | ReportConflict
+    | ClearConflict
+    | JoinGroup
+    | LeaveGroup
+    | ProbeLink
+    | EndProbe
+    | ReportMute
+    | ClearMute
+    | Admit
+    | ReportInUse
+    | ClearInUse
 )

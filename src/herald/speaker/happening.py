@@ -17,6 +17,8 @@ from herald.announcement.reason import Protocol, Reason
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.findings import ObjectKey
 from herald.layer2.conflict import Conflict
+from herald.layer2.quarantine import IN_USE
+from herald.layer2.responder import Unanswered
 from herald.net.interface import mac_text
 from herald.speaker.status_object import SessionReport, StatusKind, object_name
 from herald.store.store import Event, service_key
@@ -40,6 +42,9 @@ def no_session(service: NamespacedName, node: NodeName, why: str) -> Event:
 
 def announce_failed(service: NamespacedName, address: object, node: NodeName, reason: str) -> Event:
     """This node is to answer for the address and cannot."""
+    if reason.startswith((IN_USE, Unanswered.MUTE.value)):  # here the interfaces exist, which MetalLB's words deny
+        message = f'node "{node}" cannot announce "{address}" with protocol "{Protocol.LAYER2.value}": {reason}'
+        return Event(service_key(service), EventType.WARNING, "announceFailed", message)
     message = (
         f'the interfaces specified by LB IP "{address}" doesn\'t exist in assigned node "{node}" '
         f'with protocol "{Protocol.LAYER2.value}" ({reason})'

@@ -1,0 +1,209 @@
+"""The machine that looks whether an address is in use before this node answers for it: RFC 5227 §2.1, RFC 4862 §5.4.
+
+It stands between the wish and the other machines, where it is wanted at all:
+
+    HoldingsChanged ──▶ new addresses: probes on each link that they are held on
+                          silent for PROBES × SPACING seconds    Admit: the others are told, and announce
+                          somebody claims it                     it waits, and the probes go on until nobody does
+                    ──▶ anything else: Admit at once
+
+A probe is an ARP request from 0.0.0.0, or a solicitation from `::`; nobody learns anything from either. A claim is an
+ARP packet whose sender is the address, or a Neighbor Advertisement for it, from a MAC that is not of this machine.
+
+At a planned move the former owner still answers for a moment. So a claim counts as quarantine (`ReportInUse`) only
+when one is heard `GRACE` seconds after the first probe; until then probes follow quickly, later every `RETRY` seconds.
+An address whose links are not there is admitted at once: there is nobody to ask.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from herald.layer2 import arp, ethernet, ndp, ndp_answer
+from herald.layer2.conflict import Conflict
+from herald.layer2.event import (
+    Admit,
+    ClearInUse,
+    Effect,
+    Event,
+    FrameReceived,
+    HoldingsChanged,
+    LinksChanged,
+    ReportInUse,
+    SendFrame,
+)
+from herald.layer2.holding import Address, Holding
+from herald.layer2.link import Link, NdpLink
+from herald.layer2.solicited_node import group, multicast_mac
+from herald.net.interface import BROADCAST_MAC, Mac, mac_text
+
+PROBES: Final = 3
+SPACING: Final = 0.2
+GRACE: Final = 1.0
+RETRY: Final = 5.0
+IN_USE: Final = "not answered: in use by "
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """`silent`: probes since the last claim; `claim`: the last one, `told` once it was reported."""
+
+    holding: Holding
+    since: float
+    at: float
+    silent: int = 0
+    claim: Conflict | None = None
+    is_told: bool = False
+    macs: set[Mac] = field(default_factory=set)
+
+
+class Quarantine:
+    """A `herald.machine.Machine` of Layer 2 events and effects."""
+
+    def __init__(self) -> None:
+        self._links: dict[int, Link] = {}
+        self._ndp_links: dict[int, NdpLink] = {}
+        self._own_macs: frozenset[Mac] = frozenset()
+        self._admitted: set[Address] = set()
+        self._waiting: dict[Address, _Waiting] = {}
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """See `herald.machine.Machine.handle`."""
+        match event:
+            case HoldingsChanged(held, released):
+                return self._follow(held, released, now)
+            case LinksChanged(links, own_macs, ndp_links):
+                self._links = {link.index: link for link in links}
+                self._ndp_links = {link.index: link for link in ndp_links}
+                self._own_macs = own_macs
+                return []
+            case FrameReceived(index, data) if self._waiting:
+                return [effect for conflict in self._claims(index, data) for effect in self._claimed(conflict, now)]
+            case _:
+                return []
+
+    def wake(self, now: float) -> list[Effect]:
+        """See `herald.machine.Machine.wake`."""
+        effects: list[Effect] = []
+        admitted: list[Holding] = []
+        for address, one in tuple(self._waiting.items()):
+            if one.at > now:
+                continue
+            if one.silent >= PROBES or not self._covering(one.holding):
+                del self._waiting[address]
+                admitted.append(one.holding)
+                effects += [ClearInUse(one.claim)] if one.is_told and one.claim is not None else []
+            else:
+                one.silent += 1
+                one.at = now + SPACING
+                effects += self._probes(one.holding)
+        return effects + self._admit(admitted)
+
+    def deadline(self) -> float | None:
+        """See `herald.machine.Machine.deadline`."""
+        return min((one.at for one in self._waiting.values()), default=None)
+
+    def snapshot(self) -> tuple[Conflict, ...]:
+        """See `herald.machine.Machine.snapshot`: who uses the addresses that are kept back, sorted by address."""
+        told = [one.claim for one in self._waiting.values() if one.is_told and one.claim is not None]
+        return tuple(sorted(told, key=lambda one: (one.address.version, one.address.packed)))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether frames are of interest."""
+        return bool(self._waiting)
+
+    def _follow(self, held: Iterable[Holding], released: Iterable[Address], now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        gone: list[Address] = []
+        for address in released:
+            one = self._waiting.pop(address, None)
+            effects += [ClearInUse(one.claim)] if one is not None and one.is_told and one.claim is not None else []
+            if address in self._admitted:
+                self._admitted.discard(address)
+                gone.append(address)
+        at_once: list[Holding] = []
+        for holding in held:
+            waiting = self._waiting.get(holding.address)
+            if waiting is not None:
+                waiting.holding = holding
+            elif holding.address in self._admitted or not self._covering(holding):
+                at_once.append(holding)
+            else:
+                self._waiting[holding.address] = _Waiting(holding, now, now)
+        if gone:
+            effects.append(Admit(HoldingsChanged((), tuple(gone))))
+        return effects + self._admit(at_once)
+
+    def _admit(self, holdings: list[Holding]) -> list[Effect]:
+        self._admitted.update(one.address for one in holdings)
+        return [Admit(HoldingsChanged(tuple(holdings)))] if holdings else []
+
+    def _covering(self, holding: Holding) -> list[Link | NdpLink]:
+        links: Iterable[Link | NdpLink] = (self._links if holding.address.version == 4 else self._ndp_links).values()
+        return [link for link in links if holding.covers(link.name)]
+
+    def _probes(self, holding: Holding) -> list[Effect]:
+        return [SendFrame(link.index, probe(holding.address, link.mac)) for link in self._covering(holding)]
+
+    def _claims(self, index: int, data: bytes) -> list[Conflict]:
+        link: Link | NdpLink | None
+        if ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6:
+            link, found = self._ndp_links.get(index), _ndp_claims(data)
+        else:
+            link, found = self._links.get(index), _arp_claims(data)
+        if link is None:
+            return []
+        return [
+            Conflict(address, link.name, mac)
+            for address, mac in found
+            if (one := self._waiting.get(address)) is not None
+            and one.holding.covers(link.name)
+            and mac not in self._own_macs
+        ]
+
+    def _claimed(self, conflict: Conflict, now: float) -> list[Effect]:
+        one = self._waiting[conflict.address]
+        one.silent = 0
+        one.claim = conflict
+        if now - one.since < GRACE:
+            return []
+        one.at = now + RETRY
+        if conflict.mac in one.macs:
+            return []
+        one.is_told = True
+        one.macs.add(conflict.mac)
+        return [ReportInUse(conflict)]
+
+
+def probe(address: Address, mac: Mac) -> bytes:
+    """The frame that asks whether anybody has `address`."""
+    if isinstance(address, IPv4Address):
+        asked = arp.Packet(arp.Operation.REQUEST, mac, IPv4Address(0), Mac(bytes(6)), address)
+        return arp.encode(arp.Frame(BROADCAST_MAC, mac, asked))
+    to = group(address)
+    return ndp.encode(ndp.Frame(multicast_mac(to), mac, IPv6Address(0), to, ndp.NeighborSolicitation(address)))
+
+
+def in_use_words(conflict: Conflict) -> str:
+    """Why the address is not answered, for people."""
+    return f"{IN_USE}{mac_text(conflict.mac)} on {conflict.interface}; it is asked again every {RETRY:.0f} s"
+
+
+def _arp_claims(data: bytes) -> list[tuple[Address, Mac]]:
+    try:
+        packet = arp.decode(data).packet
+    except arp.ArpError:
+        return []
+    return [(packet.sender_ip, packet.sender_mac)]
+
+
+def _ndp_claims(data: bytes) -> list[tuple[Address, Mac]]:
+    try:
+        frame = ndp.decode(data)
+    except ndp.NdpError:
+        return []
+    if isinstance(frame.message, ndp.NeighborSolicitation) and frame.sender == ndp.UNSPECIFIED:
+        return []  # another one that only asks
+    return list(ndp_answer.claims(frame))
