@@ -69,6 +69,13 @@ def test_merging_counts_a_set_as_one_and_keeps_confederation_segments_in_front()
     assert merged.segments == (*path.segments[:2], Segment(SEQUENCE, (4200000001, 2)))
 
 
+def test_a_path_of_more_segments_than_anybody_has_is_malformed():
+    one = b"\x02\x01\0\0\xfb\xf5"
+    assert len(as_path.decode(one * as_path.MOST_SEGMENTS, 4).segments) == as_path.MOST_SEGMENTS
+    with pytest.raises(as_path.AsPathError, match="more than 256 segments"):
+        as_path.decode(one * (as_path.MOST_SEGMENTS + 1), 4)
+
+
 @given(as_paths)
 def test_a_path_comes_back_as_it_went(path):
     assert as_path.decode(as_path.encode(path, 4), 4) == path

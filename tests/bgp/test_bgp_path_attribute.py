@@ -140,6 +140,13 @@ def test_every_row_has_its_own_number_and_field():
     assert len({row.code for row in TABLE}) == len({row.field for row in TABLE}) == len(TABLE)
 
 
+def test_a_message_stuffed_with_attributes_is_not_read_to_its_end():
+    stuffed = bytes.fromhex("40010100") + b"\xc0\x63\0" * 21_000
+    _, problems = path_attribute.decode_all(stuffed, WireContext())
+    assert len(problems) < 300
+    assert problems[-1].severity is Severity.TREAT_AS_WITHDRAW
+
+
 @given(path_attributes())
 def test_attributes_come_back_as_they_went(attributes):
     assert path_attribute.decode_all(path_attribute.encode_all(attributes, INTERNAL), INTERNAL) == (attributes, ())

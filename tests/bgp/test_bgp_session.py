@@ -718,6 +718,8 @@ events = st.one_of(
     st.builds(Stop, st.just("bye"), st.sampled_from(Leaving)),
     st.just(RoutesComplete()),
     st.just(LOCAL),
+    st.sampled_from((WayLost("the device is gone"), WayBack(), BfdDown("no packet"), BfdUp())),
+    st.just(ConnectFailed("refused", Finding(Cause.REFUSED, "why", "fix"))),
     st.just(ConnectFailed("refused")),
     st.just(Closed("closed")),
     st.just(WritingPaused()),

@@ -29,7 +29,7 @@ SESSION: dict[str, Any] = {
     "flaps": 2,
     "lastError": None,
     "pinnedError": None,
-    "families": [{"advertised": 3, "pending": 1}, {"advertised": 4, "pending": 0}],
+    "families": [{"advertised": 3, "pending": 1, "received": 5}, {"advertised": 4, "pending": 0, "received": 0}],
 }
 ROUTE = {
     "peer": "tor",

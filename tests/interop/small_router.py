@@ -36,6 +36,12 @@ class Router:
             await asyncio.get_running_loop().sock_sendall(self._talk, message.encode(one, WIRE))
         assert await self.hear() == Keepalive()
 
+    @property
+    def connection(self) -> socket.socket:
+        """That of the present session."""
+        assert self._talk is not None
+        return self._talk
+
     async def hear(self) -> Message | None:
         """The next message, or None when the session is over."""
         assert self._talk is not None

@@ -1,4 +1,4 @@
-"""Twenty peers that mean harm, one that does not, and a client that asks for an address: only the twenty suffer."""
+"""Two dozen peers that mean harm, one that does not, and a client that asks for an address: only the former suffer."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,8 @@ from segment import EngineProcess, Network, answers, arping, engine, eventually,
 from small_router import OPEN, WIRE, Router
 
 from herald.bgp import message
-from herald.bgp.capability import FourOctetAs, Multiprotocol
+from herald.bgp.capability import ExtendedMessage
 from herald.bgp.community import Community
-from herald.bgp.family import Family
 from herald.bgp.message import Keepalive, MessageType, RouteRefresh, frame
 from herald.bgp.notification import Notification
 from herald.bgp.parameters import PeerParameters
@@ -36,7 +35,7 @@ ROUTES = tuple(Route(ip_network((0x0A640000 + number, 32)), communities=(Communi
 LATE = Route(ip_network("192.168.1.200/32"))
 SECONDS = 6.0
 MOST_GROWTH_OCTETS = 40 * 1024 * 1024
-"""Twenty sessions with 2,000 routes each; a table of a million routes alone would be more."""
+"""As many sessions with 2,000 routes each; a table of a million routes alone would be more."""
 
 
 @dataclass(frozen=True)
@@ -123,17 +122,16 @@ def established_then(data: bytes) -> Attack:
     return say
 
 
-def flooding_with(data: Iterator[bytes], *, reading: bool = True) -> Attack:
+def flooding_with(data: Iterator[bytes], opening: bytes = message.encode(OPEN, WIRE)) -> Attack:
     async def flood(stream: Stream) -> None:
-        await stream.establish()
-        reader = asyncio.create_task(stream.read()) if reading else None
+        await stream.say(opening + KEEPALIVE)
+        reader = asyncio.create_task(stream.read())
         try:
             for piece in data:
                 await stream.say(piece)
                 await asyncio.sleep(0)
         finally:
-            if reader is not None:
-                reader.cancel()
+            reader.cancel()
 
     return flood
 
@@ -151,7 +149,10 @@ def forever(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-GIANT_OPEN = message.Open(64501, 90, ip_address("10.50.0.1"), (Multiprotocol(Family.IPV4_UNICAST), FourOctetAs(64501)))
+LONG_OPEN = replace(OPEN, capabilities=(*OPEN.capabilities, ExtendedMessage()))
+BARE = bytes.fromhex("40010100 4003040a320042")
+LONG_PATH = b"\x50\x02" + (60_000).to_bytes(2) + b"\x02\x01\0\0\xfb\xf5" * 10_000
+CONTRADICTION = update(b"\x18\x0a\0\0", ATTRIBUTES + b"\x80\x0f\x03\0\1\1", b"\x18\x0a\0\0" * 2)
 CAPABILITIES = b"".join(bytes((2, 255)) + bytes((200, 253)) + bytes(253) for _ in range(15))
 NESTED = b"\x02\x06" + b"\x02\x04\x02\x02\x02\x00"
 
@@ -177,6 +178,17 @@ ATTACKS: dict[str, Attack] = {
     "malformed attributes": flooding_with(forever(update(b"", ATTRIBUTES[:-1] + b"\x40\x01\x01\x09", b"\x18\x0a\0\0"))),
     "refreshes": flooding_with(forever(message.encode(RouteRefresh(1, 1), WIRE) * 700)),
     "keepalives": flooding_with(forever(KEEPALIVE * 800)),
+    "contradictions": flooding_with(forever(CONTRADICTION * 100)),
+    "ends of the table": flooding_with(forever(update(b"", b"", b"") * 800)),
+    "two OPENs": established_then(message.encode(OPEN, WIRE)),
+    "MP_REACH_NLRI twice": established_then(update(b"", ATTRIBUTES + b"\x80\x0e\x09\0\1\1\4\x0a\x32\0\x42\0" * 2, b"")),
+    "long messages of attributes": flooding_with(
+        forever(update(b"", ATTRIBUTES + b"\xc0\x63\0" * 21_000, b"\x18\x0a\0\0")), message.encode(LONG_OPEN, WIRE)),
+    "long messages of segments": flooding_with(
+        forever(update(b"", BARE + LONG_PATH, b"\x18\x0a\0\0")), message.encode(LONG_OPEN, WIRE)),
+    "long messages of prefixes": flooding_with(
+        forever(update(b"", ATTRIBUTES, bytes(65_000))), message.encode(LONG_OPEN, WIRE)),
+    "a long message that was not agreed": established_then(frame(MessageType.UPDATE, bytes(5000))),
 }  # fmt: skip
 
 
@@ -270,7 +282,10 @@ async def test_only_the_sessions_of_hostile_peers_suffer(network: Network, tmp_p
     assert (summary["good"]["state"], summary["good"]["flaps"]) == ("Established", 0)
     standing = {name for name, one in summary.items() if one["state"] == "Established"}
     assert {"a million routes", "refreshes", "keepalives", "never reading", "malformed attributes"} <= standing
-    assert summary["a million routes"]["families"][0]["received"] > 1_000_000
+    assert {name for name in ATTACKS if name.startswith("long messages")} <= standing
+    assert {"contradictions", "ends of the table"} <= standing
+    assert not {"two OPENs", "MP_REACH_NLRI twice", "a long message that was not agreed"} & standing
+    assert summary["a million routes"]["families"][0]["received"] > 10_000, "it is read on, in its turn"
     assert "another AS" not in standing
     assert "configured is AS 64501" in summary["another AS"]["lastError"]
     log = herald.log.read_text()

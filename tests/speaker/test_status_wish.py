@@ -156,6 +156,16 @@ TOR = PeerParameters("tor", parse_address("10.0.0.1"), 64500, 64501)
             id="down",
         ),
         pytest.param(
+            {"tor": SessionFact("tor", True, "Established", None, "", 1795262400.0, None, 3, "", "no IPv6")},
+            replace(UP, last_error="no IPv6"),
+            id="established, and not for all routes",
+        ),
+        pytest.param(
+            {"tor": SessionFact("tor", True, "Established", None, "", 1795262400.0, "reset", 3, "", "no IPv6")},
+            replace(UP, last_error="no IPv6; before that: reset"),
+            id="established again, and not for all routes",
+        ),
+        pytest.param(
             {"tor": SessionFact("tor", True, "Established", None, "", 1795262400.0, None, 3)}, UP, id="established"
         ),
     ],

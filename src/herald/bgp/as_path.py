@@ -14,9 +14,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 
 AS_TRANS = 23456
 _LONGEST_SEGMENT = 255
+MOST_SEGMENTS = 256
 
 
 class SegmentType(IntEnum):
@@ -66,8 +68,11 @@ def encode(path: AsPath, asn_octets: int) -> bytes:
 
 
 def decode(data: bytes, asn_octets: int) -> AsPath:
-    """The path in `data`. Raises `AsPathError`."""
-    return AsPath(tuple(_segments(data, asn_octets)))
+    """The path in `data`. Raises `AsPathError`, also for one of more segments than anybody's path has."""
+    segments = tuple(islice(_segments(data, asn_octets), MOST_SEGMENTS + 1))
+    if len(segments) > MOST_SEGMENTS:
+        raise AsPathError(f"more than {MOST_SEGMENTS} segments")
+    return AsPath(segments)
 
 
 def needs_as4_path(path: AsPath) -> bool:

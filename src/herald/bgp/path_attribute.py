@@ -26,6 +26,10 @@ from herald.bgp.notification import Code, UpdateSubcode, WireError
 
 OPTIONAL, TRANSITIVE, PARTIAL, EXTENDED_LENGTH = 0x80, 0x40, 0x20, 0x10
 
+# There are 256 types, so a message with more is not worth reading to its end: a long one (RFC 8654) has room for 21,000
+# attributes, which would take a tenth of a second, again and again.
+_MOST_PROBLEMS = 256
+
 
 class Severity(IntEnum):
     """What a malformed attribute costs (RFC 7606 §2), the least first."""
@@ -166,7 +170,7 @@ def decode_all(data: bytes, context: WireContext) -> tuple[PathAttributes, tuple
     try:
         for flags, code, value in _split(data):
             if code in seen:
-                problems.append(_duplicate(code))
+                problems.append(_duplicate(code, len(problems)))
                 continue
             seen.add(code)
             row = BY_CODE.get(code)
@@ -227,8 +231,13 @@ def _graded(row: Row, severity: Severity, reason: str, subcode: UpdateSubcode, v
     return AttributeProblem(severity, row.code, reason, subcode)
 
 
-def _duplicate(code: int) -> AttributeProblem:
-    """Only the first counts, but two of the multiprotocol attributes end the session (RFC 7606 §3 g)."""
+def _duplicate(code: int, others: int) -> AttributeProblem:
+    """Only the first counts, but two of the multiprotocol attributes end the session (RFC 7606 §3 g).
+
+    Raises `MalformedError` if there were too many `others`.
+    """
+    if others >= _MOST_PROBLEMS:
+        raise MalformedError(f"more than {_MOST_PROBLEMS} attributes are wrong")
     reason, subcode = f"{attribute_name(code)} stands twice", UpdateSubcode.MALFORMED_ATTRIBUTE_LIST
     if code in {MP_REACH_NLRI, MP_UNREACH_NLRI}:
         raise WireError(Code.UPDATE_MESSAGE_ERROR, subcode, reason)
