@@ -139,7 +139,9 @@ NO_APPLY: list[object] = [False, [], [], [], [], [], True]
         pytest.param(b"\xc1", "not a message", id="no msgpack"),
         pytest.param(raw(7), "expected \\[name, fields\\]", id="a number"),
         pytest.param(
-            raw(["Explode", []]), "one of \\['Apply', 'Departing', 'Join', 'Leave'\\]", id="an unknown message"
+            raw(["Explode", []]),
+            "one of \\['Apply', 'Departing', 'Join', 'Leave', 'Moved'\\]",
+            id="an unknown message",
         ),
         pytest.param(raw(["Leave", []]), "Leave: expected an array of 1", id="a field too few"),
         pytest.param(raw(["Leave", [1]]), "expected str, got int", id="a field of another type"),

@@ -25,6 +25,7 @@ from herald.engine.link import (
     Join,
     Leave,
     Member,
+    Moved,
     PeerRoutes,
     Ready,
     Upward,
@@ -82,6 +83,7 @@ class Engine:
         self.applied: list[tuple[Apply, ...]] = []
         self.left: list[str] = []
         self.departing: list[Departing] = []
+        self.moved: list[Moved] = []
         self.facts = Facts(members=(Member("n1"),))
         self.joined: list[tuple[str, ...]] = []
         self.link = ControlLink(
@@ -91,6 +93,7 @@ class Engine:
             on_join=self.joined.append,
             on_leave=self.left.append,
             on_departing=self.departing.append,
+            on_moved=self.moved.append,
         )
 
     async def _apply(self, pieces: tuple[Apply, ...]) -> None:
@@ -133,8 +136,11 @@ async def test_control_is_greeted_told_the_facts_and_heard(tmp_path: Path) -> No
         await channel.send(Apply(reset=True, holdings=HOLDINGS))
         await channel.send(Join(("192.0.2.1", "2001:db8::1")))
         await channel.send(Departing(Leaving.FOR_GOOD, "the node is drained"))
+        moved = Moved((ip_address("192.0.2.7"),), None, "n1", "nobody announced it before")
+        await channel.send(moved)
         await channel.send(Leave("drained"))
         await until(lambda: bool(engine.left))
+        assert engine.moved == [moved]
         assert engine.joined == [("192.0.2.1", "2001:db8::1")]
         assert engine.applied == [tuple(parts(Apply(reset=True, holdings=HOLDINGS)))]
         assert engine.left == ["drained"]

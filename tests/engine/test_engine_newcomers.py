@@ -1,5 +1,7 @@
 """Who counts as another speaker."""
 
+from itertools import pairwise
+
 import pytest
 
 from herald.engine.newcomers import Newcomers
@@ -19,8 +21,10 @@ from herald.engine.newcomers import Newcomers
 def test_only_who_was_not_there_before_is_new(seen: list[set[str]], times: int) -> None:
     called: list[bool] = []
     present: list[set[str]] = []
-    newcomers = Newcomers(lambda: present[-1], lambda: called.append(True))
+    gone: set[str] = set()
+    newcomers = Newcomers(lambda: present[-1], lambda: called.append(True), gone.update)
     for now in seen:
         present.append(now)
         newcomers.look()
     assert len(called) == times
+    assert gone == {name for before, after in pairwise(seen) for name in before - after}

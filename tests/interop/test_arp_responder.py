@@ -283,6 +283,7 @@ async def test_the_show_socket_answers_each_question_and_names_them_to_who_asks_
         assert json.loads(await herald.show("bgp routes"))["data"] == []
         wrong = json.loads(await herald.show("weather"))
         assert wrong == {
-            "error": '"show" must be one of bfd, bgp routes, bgp summary, counters, gossip, interfaces, l2, members'
+            "error": '"show" must be one of bfd, bgp routes, bgp summary, counters, gossip, history, '
+            "interfaces, l2, members"
         }
         assert herald.show_socket.stat().st_mode & 0o777 == 0o600

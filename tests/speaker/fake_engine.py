@@ -3,7 +3,19 @@
 import asyncio
 from pathlib import Path
 
-from herald.engine.link import Apply, Assembly, Channel, Departing, Downward, Facts, Join, Ready, Upward, accepted
+from herald.engine.link import (
+    Apply,
+    Assembly,
+    Channel,
+    Departing,
+    Downward,
+    Facts,
+    Join,
+    Moved,
+    Ready,
+    Upward,
+    accepted,
+)
 
 PATIENCE_S = 20.0
 
@@ -18,6 +30,7 @@ class FakeEngine:
         self._channel: Channel[Upward, Downward] | None = None
         self._applied: asyncio.Queue[Apply] = asyncio.Queue()
         self._joins: asyncio.Queue[Join] = asyncio.Queue()
+        self.moves: list[Moved] = []
         self._departings: asyncio.Queue[Departing] = asyncio.Queue()
 
     async def start(self) -> None:
@@ -66,6 +79,9 @@ class FakeEngine:
                 continue
             if isinstance(message, Departing):
                 self._departings.put_nowait(message)
+                continue
+            if isinstance(message, Moved):
+                self.moves.append(message)
                 continue
             assert isinstance(message, Apply)
             collected = assembly.add(message)

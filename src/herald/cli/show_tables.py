@@ -120,7 +120,7 @@ def layer2(answer: Document) -> Iterable[Piece]:
     in_use = tuple(row(Cell(one["ip"], Tone.BAD), one["interface"], one["mac"]) for one in answer.get("inUse", ()))
     yield Table("Not announced, because somebody uses it", ("ADDRESS", "INTERFACE", "MAC"), in_use)
     mute = tuple(
-        row(Cell(each["interface"], Tone.BAD), each["protocol"], each["failures"])
+        row(Cell(each["interface"], Tone.BAD), each["protocol"], str(each["failures"]))
         for each in answer.get("selfProbe", ())
         if each["mute"]
     )

@@ -19,6 +19,7 @@ from herald.engine.link import (
     Join,
     Leave,
     LinkError,
+    Moved,
     Ready,
     Upward,
     accepted,
@@ -44,6 +45,7 @@ class ControlLink:
         on_join: Callable[[tuple[str, ...]], None],
         on_leave: Callable[[str], None],
         on_departing: Callable[[Departing], None],
+        on_moved: Callable[[Moved], None],
     ) -> None:
         """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
         self._ready = ready
@@ -52,6 +54,7 @@ class ControlLink:
         self._on_join = on_join
         self._on_leave = on_leave
         self._on_departing = on_departing
+        self._on_moved = on_moved
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
         self._is_leaving = False
@@ -143,6 +146,8 @@ class ControlLink:
                     self._on_leave(reason)
                 case Departing():
                     self._on_departing(message)
+                case Moved():
+                    self._on_moved(message)
                 case Join(addresses):
                     self._on_join(addresses)
                 case Apply():

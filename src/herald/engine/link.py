@@ -5,6 +5,7 @@ Control decides, the engine owns the network; this is all they say to each other
     control → engine     Apply    what this node is to announce: a change, or the whole wish
                          Join     where other speakers may be found
                          Leave    withdraw everything in good order and exit
+                         Moved    why addresses came here or went, for the history
                          Departing    whether a signal that ends the engine means that its routes are to go
     engine → control     Ready    the engine of this node is there and has no wish from this connection yet
                          Facts    what it sees: live speakers, interfaces, sessions, conflicts, addresses not answered
@@ -99,6 +100,19 @@ class Departing:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Why this node took addresses, or let them go: who led before, who leads now (None: nobody), and why in words.
+
+    For the history only; it may come late, or not at all.
+    """
+
+    addresses: tuple[Address, ...]
+    previous: str | None
+    owner: str | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """Where other speakers may be found: all the addresses known now, each time; the engine joins whom it misses.
 
@@ -189,7 +203,7 @@ class Facts:
     holdings: tuple[UnansweredHolding, ...] = ()
 
 
-Downward = Apply | Departing | Join | Leave
+Downward = Apply | Departing | Join | Leave | Moved
 Upward = Ready | Facts
 
 Sent = TypeVar("Sent")

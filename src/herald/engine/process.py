@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import socket
+import time
 from typing import Final
 
 from herald.bgp.event import Leaving
@@ -26,6 +27,7 @@ from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
 from herald.engine.dialler import Dialler
 from herald.engine.heartbeat import Heartbeat
+from herald.engine.history import History
 from herald.engine.link import Apply, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Membership
 from herald.engine.ndp_socket import NdpSocket
@@ -66,6 +68,7 @@ class _Engine:
         self._options = options
         self._exclusion = Exclusion(options.exclude_interfaces)
         self._wish = Wish()
+        self._history = History(options.node)
         self._applying = asyncio.Lock()
         self._departing = Departing(Leaving.TO_RETURN, "the speaker stops")
         self._show_members: show.Answer = lambda: show.members(self._membership.members())
@@ -101,6 +104,7 @@ class _Engine:
             on_join=lambda addresses: self._membership.join(addresses),
             on_leave=lambda reason: self._leave_for(Departing(Leaving.FOR_GOOD, reason)),
             on_departing=self._expect,
+            on_moved=lambda moved: self._history.explain(moved, asyncio.get_running_loop().time()),
         )
         changed = self._link.note_change
         self._dialler = Dialler(self._is_on_link)
@@ -128,7 +132,9 @@ class _Engine:
             probe_first=self._options.probe_first,
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
-        self._newcomers = Newcomers(lambda: self._membership.members(), lambda: self._layer2.announce_again(LET_GO_S))
+        self._newcomers = Newcomers(
+            lambda: self._membership.members(), lambda: self._layer2.announce_again(LET_GO_S), self._members_gone
+        )
         self._membership = self._join()
         self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
 
@@ -144,6 +150,11 @@ class _Engine:
     def _members_changed(self) -> None:
         self._link.note_change()
         asyncio.get_running_loop().call_soon(self._newcomers.look)
+
+    def _members_gone(self, nodes: frozenset[str]) -> None:
+        rows = {row["name"]: row for row in self._show_members()}
+        now = asyncio.get_running_loop().time()
+        self._history.gone(nodes, lambda node: rows.get(node, {}).get("lastSeen"), now)
 
     def _is_on_link(self, address: Address) -> bool:
         known = (one.interface.addresses for one in self._layer2.interfaces())
@@ -205,11 +216,18 @@ class _Engine:
             for difference in self._wish.follow(parts):
                 self._peers.apply(difference)
                 _log_holdings(difference.held, difference.released)
+                self._note_moves(difference.held, difference.released)
                 self._layer2.apply(difference.held, difference.released)
                 await asyncio.sleep(0)
                 if self._leaving.done():
                     return
             self._peers.start_new(complete=parts[0].reset)
+
+    def _note_moves(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
+        now, wall = asyncio.get_running_loop().time(), time.time()
+        self._history.took((one.address for one in held), now, wall)
+        for address in released:
+            self._history.released(address, self._layer2.first_sent(address), now, wall)
 
     def _facts(self) -> Facts:
         return Facts(
@@ -228,6 +246,7 @@ class _Engine:
                 "members": self._show_members,
                 "gossip": self._show_gossip,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
+                "history": lambda: self._history.document(self._layer2.first_sent),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bfd": lambda: bfd_document.shown(self._peers.bfd, now()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now(), self._peers.ways.links()),

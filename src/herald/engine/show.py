@@ -23,6 +23,7 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     inUse: [{ip, interface, mac}], whoever keeps an address from being announced,
                     selfProbe: [{interface, protocol, failures, mute, lastLeft}]}
                     `failures`: in a row; `lastLeft`: how long since a probe was seen to leave, or null
+    history        see `herald.engine.history`
     counters       see `herald.engine.counters`
     bfd            see `herald.engine.bfd_document`
     bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, routerID, holdTime, keepaliveTime,

@@ -228,6 +228,10 @@ class Layer2Driver:
         """Frames that the kernel refused."""
         return self._send_failures
 
+    def first_sent(self, address: Address) -> float | None:
+        """When a held address was first announced since it was taken, in the loop's time; None before that."""
+        return self._announcer.first_sent(address)
+
     def unanswered(self) -> tuple[tuple[Address, str], ...]:
         """The holdings that are answered on no link, with the reason in words."""
         in_use = () if self._quarantine is None else self._quarantine.snapshot()

@@ -18,7 +18,19 @@ from time import monotonic
 from typing import TypeAlias
 
 from herald.cluster.meta import NodeName
-from herald.engine.link import Apply, Channel, Departing, Downward, Facts, Join, LinkError, Ready, Upward, connect
+from herald.engine.link import (
+    Apply,
+    Channel,
+    Departing,
+    Downward,
+    Facts,
+    Join,
+    LinkError,
+    Moved,
+    Ready,
+    Upward,
+    connect,
+)
 from herald.observe import collector
 from herald.observe.problems import ProblemLog
 from herald.speaker.decider import Decider, Options
@@ -250,7 +262,7 @@ class Control:
             self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
         return True
 
-    def _message(self) -> Apply | Departing | Join | None:
+    def _message(self) -> Apply | Departing | Join | Moved | None:
         if self._join is not None and not self._told_join:
             self._told_join = True
             return self._join
@@ -259,7 +271,7 @@ class Control:
         if manner != self._told_departing:
             self._told_departing = manner
             return manner
-        return self._wish()
+        return self._wish() or self._narrator.next_move()
 
     def _wish(self) -> Apply | None:
         """The whole wish once per connection, and again when the store is complete at last; otherwise what changed.

@@ -17,13 +17,16 @@ from herald.announcement.reason import Code, Protocol, Reason
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
-from herald.engine.link import SessionFact, UnansweredHolding
+from herald.engine.link import Moved, SessionFact, UnansweredHolding
 from herald.layer2.conflict import Conflict
 from herald.net.ip_family import IPAddress
 from herald.speaker import acceptance, happening
 from herald.speaker.decider import Decider, Step
 from herald.speaker.publisher import Publisher
 from herald.store.problem_event import ABOUT_SECRETS, ProblemEvents
+
+MOST_MOVES = 2000
+"""Moves that wait for an engine to be told to; it keeps no more itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Narrator:
         self._node = decider.options.node
         self._unseen = ASSUMED if decider.options.assume_ready else NONE
         self._looked_at: View | None = None
+        self._told_moves: deque[Moved] = deque(maxlen=MOST_MOVES)
         self._moved: deque[_Moved] = deque()
         self._to_check: dict[NamespacedName, None] = {}
         self._silent: dict[NamespacedName, tuple[Reason, bool]] = {}
@@ -95,6 +99,10 @@ class Narrator:
     def note_sessions(self, sessions: Iterable[SessionFact]) -> None:
         """The engine sees these."""
         self._up = frozenset(session.peer for session in sessions if session.established)
+
+    def next_move(self) -> Moved | None:
+        """What the engine is to keep in its history, each once."""
+        return self._told_moves.popleft() if self._told_moves else None
 
     @property
     def has_more(self) -> bool:
@@ -179,6 +187,7 @@ class Narrator:
         decision = self._decide(moved.verdict.service, moved.after)
         owner = decision.layer2.owner if decision else None
         before = self._owner_before(moved)
+        self._told_moves.append(self._for_history(moved, before, decision))
         if owner is None or owner == before:
             return
         if before is None:
@@ -198,6 +207,17 @@ class Narrator:
             "protocol": Protocol.LAYER2.value,
         }
         self._logger.info(text, extra=extra)
+
+    def _for_history(self, moved: _Moved, before: NodeName | None, decision: Decision | None) -> Moved:
+        owner = decision.layer2.owner if decision else None
+        if moved.verdict.reason is not None:
+            cause = moved.verdict.reason.words
+        elif before is None or before == self._node:
+            cause = "nobody announced it before"
+        else:
+            cause = self._why_not(before, moved.after, decision).removeprefix(" (").removesuffix(")")
+            cause = cause or f"{self._node} comes before {before}"
+        return Moved(moved.verdict.addresses, before, owner, cause)
 
     def _owner_before(self, moved: _Moved) -> NodeName | None:
         if moved.verdict.reason is not None:

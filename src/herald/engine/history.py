@@ -1,0 +1,135 @@
+"""What became of each address on this node, and why: the answer to `history` of the show socket.
+
+    [{ip, at, what: taken or released, from, to, cause, detection, decision, announced}]     newest first
+
+    at          when this node began or ceased to answer for it, seconds since 1970
+    from, to    the nodes that led before and after; null where nobody is known
+    cause       in words, from control; null before control has said it
+    detection   how long the node that led before had been silent when it was found gone; null if it did not die
+    decision    from then until this node was told to answer
+    announced   from then until the first gratuitous frame; for what no death brought about, from being told. Null
+                where nothing was announced
+
+Seconds, each. It lasts as long as the engine process, for the last `PER_ADDRESS` moves of the last `ADDRESSES`
+addresses. Control tells the cause a moment after the move (`Moved`), for it has more urgent things to do.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from herald.engine.link import Moved
+from herald.layer2.holding import Address
+
+PER_ADDRESS: Final = 20
+ADDRESSES: Final = 2000
+RECENT: Final = 30.0
+"""Seconds within which a cause belongs to a move, and a move to the death of a node."""
+TAKEN: Final = "taken"
+RELEASED: Final = "released"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A move. `at` is monotonic, as is `found_gone_at`; `wall` is what people read."""
+
+    what: str
+    at: float
+    wall: float
+    before: str | None = None
+    after: str | None = None
+    cause: str | None = None
+    found_gone_at: float | None = None
+    silent_for: float | None = None
+    first_sent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Death:
+    """A speaker that was found gone at `at`, when it had been silent for so long, if that is known."""
+
+    at: float
+    silent_for: float | None
+
+
+class History:
+    """No clock: `now` is monotonic, `wall` seconds since 1970."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._moves: OrderedDict[Address, deque[_Entry]] = OrderedDict()
+        self._deaths: dict[str, _Death] = {}
+
+    def took(self, addresses: Iterable[Address], now: float, wall: float) -> None:
+        """This node was told to answer for these. What it answers for already is no move."""
+        for address in addresses:
+            known = self._moves.get(address)
+            if known is None or known[-1].what != TAKEN:
+                self._add(address, _Entry(TAKEN, now, wall, after=self._node))
+
+    def released(self, address: Address, first_sent: float | None, now: float, wall: float) -> None:
+        """It was told to answer no longer; `first_sent` is when it first announced the address."""
+        known = self._moves.get(address)
+        if known is not None and known[-1].what == TAKEN:
+            known[-1].first_sent = first_sent
+        self._add(address, _Entry(RELEASED, now, wall, before=self._node))
+
+    def gone(self, nodes: Iterable[str], silent_for: Callable[[str], float | None], now: float) -> None:
+        """These speakers are gone, or have said farewell; `silent_for` gives how long each had not been heard."""
+        self._deaths = {node: death for node, death in self._deaths.items() if now - death.at < RECENT}
+        self._deaths.update((node, _Death(now, silent_for(node))) for node in nodes)
+
+    def explain(self, moved: Moved, now: float) -> None:
+        """Control says why."""
+        what = TAKEN if moved.owner == self._node else RELEASED
+        for address in moved.addresses:
+            entry = self._unexplained(address, what, now)
+            if entry is None:
+                continue
+            entry.before, entry.after, entry.cause = moved.previous, moved.owner, moved.cause
+            death = self._deaths.get(moved.previous or "")
+            if what == TAKEN and death is not None and 0 <= entry.at - death.at < RECENT:
+                entry.found_gone_at, entry.silent_for = death.at, death.silent_for
+
+    def document(self, first_sent: Callable[[Address], float | None]) -> list[dict[str, Any]]:
+        """See the head of the module; `first_sent` tells of addresses that are held now."""
+        rows = []
+        for address, moves in self._moves.items():
+            for entry in moves:
+                sent = first_sent(address) if entry is moves[-1] and entry.what == TAKEN else entry.first_sent
+                rows.append((entry.wall, _document(address, entry, sent)))
+        rows.sort(key=lambda row: -row[0])
+        return [document for _, document in rows]
+
+    def _add(self, address: Address, entry: _Entry) -> None:
+        self._moves.setdefault(address, deque(maxlen=PER_ADDRESS)).append(entry)
+        self._moves.move_to_end(address)
+        while len(self._moves) > ADDRESSES:
+            self._moves.popitem(last=False)
+
+    def _unexplained(self, address: Address, what: str, now: float) -> _Entry | None:
+        """The last such move, if nobody has said why."""
+        for entry in reversed(self._moves.get(address, ())):
+            if entry.what == what:
+                return entry if entry.cause is None and now - entry.at < RECENT else None
+        return None
+
+
+def _document(address: Address, entry: _Entry, first_sent: float | None) -> dict[str, Any]:
+    since = entry.at if entry.found_gone_at is None else entry.found_gone_at
+    return {
+        "ip": str(address),
+        "at": round(entry.wall, 3),
+        "what": entry.what,
+        "from": entry.before,
+        "to": entry.after,
+        "cause": entry.cause,
+        "detection": _rounded(entry.silent_for),
+        "decision": None if entry.found_gone_at is None else _rounded(entry.at - entry.found_gone_at),
+        "announced": None if first_sent is None else _rounded(max(0.0, first_sent - since)),
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

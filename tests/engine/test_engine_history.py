@@ -1,0 +1,85 @@
+"""The history of addresses: what is a move, whose death it belongs to, and what is kept."""
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from herald.engine.history import ADDRESSES, PER_ADDRESS, RECENT, History
+from herald.engine.link import Moved
+
+VIP, OTHER = IPv4Address("192.168.1.200"), IPv4Address("192.168.1.201")
+WALL = 1_795_277_000.0
+
+
+def rows(history: History, first_sent: float | None = None) -> list[dict[str, object]]:
+    return history.document(lambda address: first_sent)
+
+
+def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
+    history = History("n2")
+    history.gone({"n1"}, lambda node: 0.4, 100.0)
+    history.took([VIP], 100.02, WALL)
+    assert rows(history)[0]["cause"] is None
+    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone"), 100.1)
+    assert rows(history, first_sent=100.025) == [
+        {
+            "ip": "192.168.1.200",
+            "at": WALL,
+            "what": "taken",
+            "from": "n1",
+            "to": "n2",
+            "cause": "n1 is gone",
+            "detection": 0.4,
+            "decision": 0.02,
+            "announced": 0.025,
+        }
+    ]
+
+
+def test_without_a_death_announcing_is_counted_from_being_told() -> None:
+    history = History("n2")
+    history.took([VIP], 100.0, WALL)
+    history.explain(Moved((VIP,), None, "n2", "nobody announced it before"), 100.1)
+    (only,) = rows(history, first_sent=100.6)
+    assert (only["detection"], only["decision"], only["announced"]) == (None, None, 0.6)
+
+
+@pytest.mark.parametrize("passed", [RECENT, 3600.0])
+def test_a_death_of_long_ago_is_not_the_reason_of_a_move(passed: float) -> None:
+    history = History("n2")
+    history.gone({"n1"}, lambda node: 0.4, 0.0)
+    history.took([VIP], passed, WALL)
+    history.explain(Moved((VIP,), "n1", "n2", "n1: drained"), passed)
+    assert rows(history)[0]["detection"] is None
+
+
+def test_the_same_wish_again_is_no_move_and_what_is_released_keeps_when_it_was_announced() -> None:
+    history = History("n2")
+    history.took([VIP, OTHER], 1.0, WALL)
+    history.took([VIP], 2.0, WALL + 1)
+    history.released(VIP, 1.5, 9.0, WALL + 8)
+    history.explain(Moved((VIP,), "n2", "n1", "n1 comes before n2"), 9.1)
+    of_vip = [row for row in rows(history) if row["ip"] == str(VIP)]
+    assert [(row["what"], row["from"], row["to"], row["announced"]) for row in of_vip] == [
+        ("released", "n2", "n1", None),
+        ("taken", None, "n2", 0.5),
+    ]
+
+
+def test_a_cause_that_comes_twice_or_for_what_is_unknown_changes_nothing() -> None:
+    history = History("n2")
+    history.took([VIP], 1.0, WALL)
+    history.explain(Moved((VIP, OTHER), None, "n2", "first"), 1.1)
+    history.explain(Moved((VIP,), "n9", "n2", "second"), 1.2)
+    assert [row["cause"] for row in rows(history)] == ["first"]
+
+
+def test_only_so_much_is_kept() -> None:
+    history = History("n2")
+    for number in range(ADDRESSES + 50):
+        history.took([IPv4Address(0x0A000000 + number)], number, WALL + number)
+    assert len(rows(history)) == ADDRESSES
+    for number in range(3 * PER_ADDRESS):
+        history.took([VIP], 2 * number, WALL)
+        history.released(VIP, None, 2 * number + 1, WALL)
+    assert len([row for row in rows(history) if row["ip"] == str(VIP)]) == PER_ADDRESS

@@ -1,0 +1,86 @@
+"""Two real speakers: one dies, and the other tells the story."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from segment import Network, eventually
+from test_interface_election import MANIFESTS, NODES, VIP, Speaker
+
+pytestmark = pytest.mark.netns
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    made = Network()
+    yield made
+    made.close()
+
+
+async def herald(*words: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "herald.cli.main", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def told(speaker: Speaker, *address: str) -> list[dict[str, Any]]:
+    _, output = await herald("history", *address, "--socket", str(speaker.show_socket), "-o", "json")
+    found: list[dict[str, Any]] = json.loads(output)["data"]
+    return found
+
+
+async def until_told(speaker: Speaker, number: int) -> list[dict[str, Any]]:
+    for _ in range(40):
+        moves = await told(speaker)
+        if len(moves) >= number and all(each["cause"] for each in moves):
+            return moves
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"the story is not complete: {moves}")
+
+
+async def test_a_take_over_its_cause_and_its_return_are_told(network: Network, tmp_path: Path) -> None:
+    switch = network.bridge("sw")
+    hosts = {node: network.host(node) for node in NODES}
+    for host in hosts.values():
+        network.plug(host, switch)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "all.yaml").write_text(MANIFESTS.replace("spec: {interfaces: [eth1]}", "spec: {}"))
+    speakers = {node: Speaker(host, node, tmp_path) for node, host in hosts.items()}
+    try:
+        await eventually(lambda: bool(speakers["n1"].events("addressHeld")), "n1 takes the address", seconds=30)
+        await eventually(lambda: bool(speakers["n2"].events("engineConnected")), "n2 runs", seconds=30)
+        (first,) = await until_told(speakers["n1"], 1)
+        assert (first["what"], first["to"]) == ("taken", "n1")
+        await asyncio.sleep(1)  # n2 must have seen n1 alive
+        speakers["n1"].process.send_signal(signal.SIGTERM)
+        await eventually(lambda: bool(speakers["n2"].events("addressHeld")), "n2 takes it over", seconds=30)
+        (taken,) = await until_told(speakers["n2"], 1)
+        assert (taken["ip"], taken["what"], taken["from"], taken["to"]) == (VIP, "taken", "n1", "n2")
+        assert taken["cause"] == "n1 is gone"
+        assert taken["decision"] is not None
+        assert taken["announced"] >= taken["decision"]
+        speakers["n1"].process.wait(10)
+        speakers["n1"] = Speaker(hosts["n1"], "n1", tmp_path)
+        await eventually(lambda: bool(speakers["n2"].events("addressReleased")), "n1 takes it back", seconds=30)
+        back, before = await until_told(speakers["n2"], 2)
+        assert (back["what"], back["from"], back["to"]) == ("released", "n2", "n1")
+        assert before == taken
+        code, table = await herald("history", VIP, "--socket", str(speakers["n2"].show_socket))
+        assert code == 0
+        assert "n1 is gone" in table
+        assert await told(speakers["n2"], "192.168.1.77") == []
+        code, refusal = await herald("history", "nonsense", "--socket", str(speakers["n2"].show_socket))
+        assert (code, refusal) == (2, "herald history: 'nonsense' is no IP address\n")
+    finally:
+        for speaker in speakers.values():
+            speaker.close()
+            sys.stderr.write(speaker.log.read_text())
