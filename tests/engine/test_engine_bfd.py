@@ -14,7 +14,7 @@ from herald.bfd.profile import DEFAULT
 from herald.bgp.parameters import PeerParameters
 from herald.engine import neighbor
 from herald.engine.bfd import path_to
-from herald.engine.bfd_socket import echo_packet
+from herald.engine.bfd_echo_link import echo_packet
 
 PEER, LINK_LOCAL, OURS = ip_address("10.0.0.1"), ip_address("fe80::1"), ip_address("10.0.0.9")
 
