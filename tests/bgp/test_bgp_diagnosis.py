@@ -21,7 +21,7 @@ SILENCE = Obstacle.SILENCE
 
 CASES = {
     "a reset": (PEER, Obstacle.REFUSED, ON_LINK, Cause.REFUSED, "nothing takes connections on its TCP port 179"),
-    "a firewall speaks": (PEER, Obstacle.REJECTED, replace(ON_LINK, reporter=MIDDLE), Cause.FILTERED, "by 10.0.9.1"),
+    "a firewall speaks": (PEER, Obstacle.REJECTED, replace(ON_LINK, reporter=MIDDLE), Cause.FILTERED, "at 10.0.9.1"),
     "TTL 1 and a router": (PEER, Obstacle.TTL_EXPIRED, replace(OFF_LINK, reporter=MIDDLE), Cause.MULTIHOP, "10.0.9.1"),
     "TTL 255 and a loop": (FAR, Obstacle.TTL_EXPIRED, OFF_LINK, Cause.UNREACHABLE, "in a circle"),
     "silence beyond a router": (PEER, SILENCE, OFF_LINK, Cause.MULTIHOP, "10.0.0.1 is on no link of this node"),

@@ -33,8 +33,8 @@ MESSAGES = {
     "port": (queued(2, 3, 3), Obstacle.REJECTED, "rejected by 10.0.0.1"),
     "prohibited": (queued(2, 3, 13), Obstacle.REJECTED, "rejected by 10.0.0.1"),
     "prohibited, IPv6": (queued(3, 1, 1, V6), Obstacle.REJECTED, "rejected by 2001:db8::1"),
-    "host": (queued(2, 3, 1), Obstacle.NO_HOST, "10.0.0.1 reports no route"),
-    "address, IPv6": (queued(3, 1, 3, V6), Obstacle.NO_HOST, "2001:db8::1 reports no route"),
+    "host": (queued(2, 3, 1), Obstacle.NO_HOST, "no host found by 10.0.0.1"),
+    "address, IPv6": (queued(3, 1, 3, V6), Obstacle.NO_HOST, "no host found by 2001:db8::1"),
     "parameter problem": (queued(2, 12, 1), None, "ICMP type 12 code 1 from 10.0.0.1"),
 }
 

@@ -256,7 +256,7 @@ async def test_nobody_is_there(frr: FrrRouter, tmp_path: Path) -> None:
     ) as speaker:
         expect(
             await speaker.diagnosis("unreachable"),
-            error="10.50.0.77",
+            error="no route to host 10.50.0.77, says 10.50.0.2",
             why="nobody on the link answers for 10.50.0.77",
             fix="switch the router on, or correct peerAddress",
         )
@@ -294,7 +294,7 @@ async def test_a_firewall_that_rejects(frr: FrrRouter, tmp_path: Path) -> None:
         expect(
             await speaker.diagnosis("filtered"),
             error=f"rejected by {ROUTER} on the way to {ROUTER}:179",
-            why=f"a firewall rejects our packets by {ROUTER}",
+            why=f"a firewall at {ROUTER} rejects our packets",
             fix="let this node through to TCP port 179",
         )
 
@@ -341,7 +341,7 @@ async def test_the_hold_time_is_below_what_the_router_takes(frr: FrrRouter, tmp_
         expect(
             await speaker.diagnosis("hold-time"),
             error="they sent OPEN Message Error/Unacceptable Hold Time",
-            why="our hold time of 30 s",
+            why="it does not accept our hold time of 30 s",
             fix="set holdTime to what the router allows",
         )
 

@@ -119,8 +119,8 @@ def diagnose(obstacle: Obstacle, parameters: PeerParameters, evidence: Evidence)
         case Obstacle.REFUSED:
             return _refused(parameters)
         case Obstacle.REJECTED:
-            by = f" by {evidence.reporter}" if evidence.reporter else ""
-            why = f"a firewall rejects our packets{by}"
+            where = f" at {evidence.reporter}" if evidence.reporter else ""
+            why = f"a firewall{where} rejects our packets"
             return Finding(Cause.FILTERED, why, f"let this node through to TCP port {parameters.peer_port}")
         case Obstacle.TTL_EXPIRED if lives_for_one_hop(parameters):
             return _beyond_a_router(parameters, evidence)

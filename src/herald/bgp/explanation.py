@@ -39,7 +39,7 @@ _THEY_SENT: dict[_Key, Finding] = {
     _AUTHENTICATION: Finding(Cause.MD5_WRONG, "it does not accept our password", "set the same on both"),
     _HOLD_TIME: Finding(
         Cause.HOLD_TIME,
-        "our hold time of {hold_time} s is below what it takes, or above",
+        "it does not accept our hold time of {hold_time} s, most often because it is too short",
         "set holdTime to what the router allows, or relax its limit",
     ),
     _CAPABILITY: Finding(
@@ -89,7 +89,7 @@ _WE_SENT: dict[_Key, Finding] = {
     _CAPABILITY: Finding(
         Cause.FAMILY,
         "nothing can be sent to it without a family in common",
-        "activate {families} for this neighbour on the router, or correct disableMP or dualStackAddressFamily here",
+        "activate {families} for this neighbour on the router, or correct dualStackAddressFamily or peerAddress here",
     ),
 }
 

@@ -80,7 +80,7 @@ def decode(data: bytes) -> Told | None:
         return Told(f"ICMP type {kind} code {code} from {reporter}", reporter, None)
     if code in _REJECTING[origin]:
         return Told(f"rejected by {reporter}", reporter, Obstacle.REJECTED)
-    return Told(f"{reporter} reports no route", reporter, Obstacle.NO_HOST)
+    return Told(f"no host found by {reporter}", reporter, Obstacle.NO_HOST)
 
 
 def _reporter(data: bytes) -> Address | None:

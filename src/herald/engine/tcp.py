@@ -169,6 +169,8 @@ def _reason(error: OSError, told: icmp.Told | None, parameters: PeerParameters) 
     match error.errno:
         case errno.ECONNREFUSED if told is None:
             return f"connection refused by {parameters.remote}"
+        case _ if told is not None and told.obstacle is Obstacle.NO_HOST:
+            return f"no route to host {parameters.peer_address}, says {told.reporter}"
         case _ if told is not None:
             return f"{told.words} on the way to {parameters.remote}"
         case errno.EHOSTUNREACH | errno.ENETUNREACH:
