@@ -34,9 +34,10 @@ from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
 from herald.engine.newcomers import LET_GO_S, Newcomers
 from herald.engine.options import Options
-from herald.engine.packet_socket import open_arp_socket, open_witness
+from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
 from herald.engine.usable import UsableInterfaces
+from herald.engine.watch import Watch
 from herald.engine.wish import Wish
 from herald.layer2.driver import JudgedInterface, Layer2Driver
 from herald.layer2.holding import Address, Holding
@@ -127,7 +128,7 @@ class _Engine:
             rate=self._options.gratuitous_rate,
             refresh=self._options.gratuitous_interval,
             rng=random.Random(),  # noqa: S311  # jitter, no secret
-            open_witness=open_witness if self._options.self_probe_interval is not None else None,
+            watch=Watch() if self._options.self_probe_interval is not None else None,
             probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
             probe_first=self._options.probe_first,
         )

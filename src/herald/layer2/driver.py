@@ -44,11 +44,10 @@ from herald.layer2.group_member import GroupMember
 from herald.layer2.holding import Address, Holding
 from herald.layer2.lane import Lane, OneLane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
-from herald.layer2.packet_socket import GroupSocket, PacketSocket
+from herald.layer2.packet_socket import FrameWatch, GroupSocket, PacketSocket
 from herald.layer2.quarantine import Quarantine, in_use_words
 from herald.layer2.responder import Responder, ResponderSnapshot
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe, WaySnapshot
-from herald.layer2.watch import Watch
 from herald.net.interface import Interface, mac_text
 
 RETRY: Final = 1.0
@@ -120,15 +119,14 @@ class Layer2Driver:
         rate: int = DEFAULT_RATE,
         refresh: float | None = None,
         rng: random.Random | None = None,
-        open_witness: Callable[[Link | NdpLink, int], PacketSocket] | None = None,
+        watch: FrameWatch | None = None,
         probe_interval: float = DEFAULT_INTERVAL,
         probe_first: bool = False,
     ) -> None:
         """`open_arp` and `open_ndp` may raise OSError. For `rate`, `refresh` and `rng` see `Announcer`.
 
-        `open_witness` gives a socket on which frames of an EtherType are seen that leave a link for itself; without it
-        there is no self-probe, see `herald.layer2.self_probe`. With `probe_first` nothing is announced that somebody
-        else uses, see `herald.layer2.quarantine`.
+        `watch` sees whether frames leave; without it there is no self-probe, see `herald.layer2.self_probe`. With
+        `probe_first` nothing is announced that somebody else uses, see `herald.layer2.quarantine`.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
@@ -145,13 +143,14 @@ class Layer2Driver:
             self._responder,
             self._group_member,
             self._announcer,
-            *([self._self_probe] if open_witness is not None else []),
+            *([self._self_probe] if watch is not None else []),
         )
         self._quarantine = Quarantine() if probe_first else None
-        self._watch = Watch(open_witness, self._probe_left)
+        self._watch = watch
         self._interfaces: tuple[Interface, ...] = ()
-        self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable)
-        self._ndp = OneLane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable)
+        shell = self._loop, _log.info, _log.warning
+        self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable, *shell)
+        self._ndp = OneLane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable, *shell)
         self._lanes: dict[int, Lane] = {ethernet.ETHERTYPE_ARP: self._arp, ethernet.ETHERTYPE_IPV6: self._ndp}
         self._not_joined: dict[int, set[IPv6Address]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -186,7 +185,8 @@ class Layer2Driver:
         for lane in self._lanes.values():
             for index in list(lane.sockets):
                 lane.close(index, "leaving")
-        self._watch.close()
+        if self._watch is not None:
+            self._watch.close()
 
     def announce_again(self, delay: float) -> None:
         """Announce everything that is held three times more, from `delay` seconds on: others may believe another."""
@@ -345,10 +345,13 @@ class Layer2Driver:
         lane = self._lanes[ethernet.ethertype(data)]
         link = lane.links.get(index)
         has_carrier = any(one.index == index and one.carrier for one in self._interfaces)
-        if link is not None and has_carrier and self._watch.begin(link, data):
+        if link is not None and has_carrier and self._is_watched(link, data):
             self._send(index, data)
         else:
             self._self_probe.handle(ProbeNotWatched(index, data), self._loop.time())
+
+    def _is_watched(self, link: Link | NdpLink, data: bytes) -> bool:
+        return self._watch is not None and self._watch.begin(link, data, self._probe_left)
 
     def _probe_left(self, index: int, data: bytes) -> None:
         self._perform(self._self_probe.handle(ProbeLeft(index, data), self._loop.time()))
@@ -420,7 +423,8 @@ class Layer2Driver:
                 case ProbeLink(index, data):
                     self._probe(index, data)
                 case EndProbe(index, data):
-                    self._watch.end(index, data)
+                    if self._watch is not None:
+                        self._watch.end(index, data)
                 case ReportMute(_, interface, why):
                     text = f"{interface} is mute, so it counts as not usable: {why}"
                     _log.error(text, extra={"event": "linkMute", "interface": interface, "reason": why})

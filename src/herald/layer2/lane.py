@@ -1,18 +1,30 @@
-"""A lane: one protocol, the links on which it is spoken, and the socket that stands on each. Part of the shell."""
+"""A lane: one protocol, the links on which it is spoken, and the socket that stands on each.
 
-import asyncio
-import logging
+Part of the shell; what reads and logs is given in.
+"""
+
 from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.packet_socket import GroupSocket, PacketSocket
 from herald.net.interface import mac_text
 
-_log: Final = logging.getLogger("herald.layer2")
-
 AnyLink = TypeVar("AnyLink", Link, NdpLink)
 AnySocket = TypeVar("AnySocket", bound=PacketSocket)
+
+
+class Readers(Protocol):
+    """Calls back when a descriptor can be read: the loop."""
+
+    def add_reader(self, fd: int, callback: Callable[..., Any], /, *args: Any) -> Any: ...
+    def remove_reader(self, fd: int, /) -> Any: ...
+
+
+class Say(Protocol):
+    """Takes what is to be logged, %-format and arguments as `logging` does."""
+
+    def __call__(self, msg: str, /, *args: object, extra: dict[str, object]) -> None: ...
 
 
 class OneLane(Generic[AnyLink, AnySocket]):
@@ -24,6 +36,9 @@ class OneLane(Generic[AnyLink, AnySocket]):
         octets: int,
         open_socket: Callable[[AnyLink], AnySocket],
         on_readable: "Callable[[OneLane[AnyLink, AnySocket], int], None]",
+        readers: Readers,
+        info: Say,
+        warning: Say,
     ) -> None:
         """`octets`: how many of a frame are read."""
         self.protocol = protocol
@@ -32,7 +47,7 @@ class OneLane(Generic[AnyLink, AnySocket]):
         self.sockets: dict[int, AnySocket] = {}
         self._open_socket: Callable[[AnyLink], AnySocket] = open_socket
         self._on_readable: Callable[[OneLane[AnyLink, AnySocket], int], None] = on_readable
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._info, self._warning = readers, info, warning
         self._refused: set[int] = set()
 
     def follow(self, links: Iterable[AnyLink]) -> bool:
@@ -53,7 +68,7 @@ class OneLane(Generic[AnyLink, AnySocket]):
         link = self.links.pop(index)
         self._loop.remove_reader(opened.fileno())
         opened.close()
-        _log.info(
+        self._info(
             "no longer answering %s on %s: %s",
             self.protocol,
             link.name,
@@ -67,7 +82,7 @@ class OneLane(Generic[AnyLink, AnySocket]):
         except OSError as error:
             if link.index not in self._refused:  # said once, not every second
                 self._refused.add(link.index)
-                _log.warning(
+                self._warning(
                     "cannot open a packet socket for %s on %s, retrying: %s",
                     self.protocol,
                     link.name,
@@ -79,7 +94,7 @@ class OneLane(Generic[AnyLink, AnySocket]):
         self.sockets[link.index] = opened
         self.links[link.index] = link
         self._loop.add_reader(opened.fileno(), self._on_readable, self, link.index)
-        _log.info(
+        self._info(
             "answering %s on %s",
             self.protocol,
             link.name,

@@ -1,4 +1,4 @@
-"""Watching whether a frame leaves its link: the witnesses of the self-probe. Part of the shell.
+"""Watching whether a frame leaves its link: the witnesses of `herald.layer2.self_probe`.
 
 A witness sees every frame that leaves its link, which costs the kernel a copy of each; so it stands only while there is
 something to see, a fraction of a millisecond mostly. Closing it makes the kernel wait for all its processors, which
@@ -10,30 +10,27 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from herald.engine.packet_socket import open_witness
 from herald.layer2 import ethernet
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.packet_socket import PacketSocket
 
 _LARGEST: Final = 128
 
-_log: Final = logging.getLogger("herald.layer2")
+_log: Final = logging.getLogger("herald.engine.watch")
 
 
 class Watch:
     """The witnesses that stand now, by link and frame."""
 
-    def __init__(
-        self, open_witness: Callable[[Link | NdpLink, int], PacketSocket] | None, on_left: Callable[[int, bytes], None]
-    ) -> None:
+    def __init__(self, open_witness: Callable[[Link | NdpLink, int], PacketSocket] = open_witness) -> None:
+        """`open_witness` may raise OSError. Made in the loop's thread."""
         self._open_witness = open_witness
-        self._on_left = on_left
         self._loop = asyncio.get_running_loop()
         self._witnesses: dict[tuple[int, bytes], PacketSocket] = {}
 
-    def begin(self, link: Link | NdpLink, data: bytes) -> bool:
+    def begin(self, link: Link | NdpLink, data: bytes, on_left: Callable[[int, bytes], None]) -> bool:
         """Watch for `data` on `link`; False if that cannot be, and then nothing follows from silence either."""
-        if self._open_witness is None:
-            return False
         try:
             opened = self._open_witness(link, ethernet.ethertype(data))
         except OSError as error:
@@ -41,7 +38,7 @@ class Watch:
             return False
         self.end(link.index, data)
         self._witnesses[link.index, data] = opened
-        self._loop.add_reader(opened.fileno(), self._readable, link.index, data)
+        self._loop.add_reader(opened.fileno(), self._readable, link.index, data, on_left)
         return True
 
     def end(self, index: int, data: bytes) -> None:
@@ -58,7 +55,7 @@ class Watch:
             opened.close()
         self._witnesses.clear()
 
-    def _readable(self, index: int, data: bytes) -> None:
+    def _readable(self, index: int, data: bytes, on_left: Callable[[int, bytes], None]) -> None:
         try:
             seen = self._witnesses[index, data].recv(_LARGEST)
         except (BlockingIOError, InterruptedError):
@@ -67,4 +64,4 @@ class Watch:
             self.end(index, data)
             return
         if seen == data:
-            self._on_left(index, data)
+            on_left(index, data)
