@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Look at what runs": {
         "show": "The local speaker, live: sessions, routes, Layer 2, members.",
         "history": "What became of each address on the local node, and why.",
+        "doctor": "What about this host keeps addresses from working, and how to fix it.",
         "vtysh": "FRR's show commands, answered by the local speaker.",
     },
     "Try it out": {
