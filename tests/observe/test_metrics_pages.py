@@ -72,7 +72,9 @@ SESSION = SessionCounts(
 )
 PROCESS = {"rss": 1000, "fds": 9, "cpuSeconds": 0.5, "startedAt": 1.0}
 BFD = BfdCounts("10.0.0.1", True, 11, 12, 13, 14, 3, 2)
-ENGINE = EngineCounts((SESSION,), (BFD,), {"no session": 6}, 1, {"not held": 5}, 2, PROCESS, {"192.0.2.7": (4, 3, 10)})
+ENGINE = EngineCounts(
+    (SESSION,), (BFD,), {"no session": 6}, 1, {"not held": 5}, 2, PROCESS, {"192.0.2.7": (4, 3, 10)}, 1, 2
+)
 
 
 def families(page: bytes) -> dict[str, Metric]:
@@ -134,6 +136,12 @@ async def test_a_speaker_has_every_family_of_metallb_with_its_type_and_labels() 
     page = await speaker.page()
     assert shape(page, catalogue) == catalogue
     assert {name for name in families(page) if name.startswith("metallb_")} == catalogue.keys()
+
+
+async def test_what_is_wrong_on_the_segment_is_counted() -> None:
+    page = await Speaker().page()
+    names = ("herald_layer2_conflicts", "herald_layer2_mute_interfaces", "herald_layer2_addresses_in_use")
+    assert [values(page, name) for name in names] == [{(): 1}, {(): 1}, {(): 2}]
 
 
 async def test_an_address_is_announced_once_per_protocol_and_by_bgp_only_if_a_route_carries_it() -> None:

@@ -2,7 +2,7 @@
 
     {"bgp": [{peer, endpoint, established, wanted, advertised, ups, flaps, messagesIn, messagesOut}],
      "bfd": [{address, up, packetsIn, packetsOut, echoesIn, echoesOut, ups, downs}], "bfdDropped": {reason: packets},
-     "conflicts": n, "dropped": {reason: frames}, "sendFailures": n,
+     "conflicts": n, "mute": n, "inUse": n, "dropped": {reason: frames}, "sendFailures": n,
      "process": {rss, fds, cpuSeconds, startedAt},
      "layer2": {ip: [requests, answers, gratuitous]}}
 
@@ -32,6 +32,8 @@ def pieces(sessions: tuple[SessionSnapshot, ...], bfd: PeerWatch, layer2: Layer2
         "bgp": [_session(one) for one in sessions],
         **bfd_document.counted(bfd),
         "conflicts": len(layer2.conflicts()),
+        "mute": layer2.mute_links,
+        "inUse": layer2.addresses_in_use,
         "dropped": {reason.value: count for reason, count in layer2.dropped().items()},
         "sendFailures": layer2.send_failures,
         "process": process_stats.read().document,

@@ -224,6 +224,16 @@ class Layer2Driver:
         return self._responder.dropped()
 
     @property
+    def mute_links(self) -> int:
+        """Links on which what is sent does not leave."""
+        return len(self._mute_names())
+
+    @property
+    def addresses_in_use(self) -> int:
+        """Addresses that are kept back because somebody else uses them."""
+        return 0 if self._quarantine is None else len(self._quarantine.snapshot())
+
+    @property
     def send_failures(self) -> int:
         """Frames that the kernel refused."""
         return self._send_failures

@@ -44,7 +44,10 @@ class BfdCounts(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
-    """The document. `layer2`: requests, answers and gratuitous frames of each held address."""
+    """The document. `layer2`: requests, answers and gratuitous frames of each held address.
+
+    `mute` counts interfaces, `in_use` addresses.
+    """
 
     bgp: tuple[SessionCounts, ...]
     bfd: tuple[BfdCounts, ...]
@@ -54,6 +57,8 @@ class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     send_failures: int
     process: dict[str, float]
     layer2: dict[str, tuple[int, int, int]]
+    mute: int = 0
+    in_use: int = 0
 
     @property
     def stats(self) -> ProcessStats:

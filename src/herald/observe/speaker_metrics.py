@@ -99,6 +99,12 @@ ENGINE_UP: Final = Family("herald_engine_up", Kind.GAUGE, "1 if the engine of th
 CONFLICTS: Final = Family(
     "herald_layer2_conflicts", Kind.GAUGE, "Foreign stations that claim an address held on this node."
 )
+MUTE: Final = Family(
+    "herald_layer2_mute_interfaces", Kind.GAUGE, "Interfaces on which what this node sends does not leave."
+)
+IN_USE: Final = Family(
+    "herald_layer2_addresses_in_use", Kind.GAUGE, "Addresses not announced because another machine uses them."
+)
 HELD: Final = Family("herald_layer2_addresses_held", Kind.GAUGE, "Addresses that the engine holds for this node.")
 DROPPED: Final = Family(
     "herald_layer2_frames_dropped_total", Kind.COUNTER, "Frames read and not answered, by reason.", ("reason",)
@@ -201,6 +207,8 @@ def _layer2(engine: EngineCounts) -> Iterator[tuple[Family, Samples]]:
         yield family, (Sample((ip,), counts[position]) for ip, counts in engine.layer2.items())
     yield HELD, single(len(engine.layer2))
     yield CONFLICTS, single(engine.conflicts)
+    yield MUTE, single(engine.mute)
+    yield IN_USE, single(engine.in_use)
     yield DROPPED, [Sample((reason,), count) for reason, count in engine.dropped.items()]
     yield SEND_FAILURES, single(engine.send_failures)
 
