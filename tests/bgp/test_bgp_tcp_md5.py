@@ -27,7 +27,7 @@ def signed_syn(family: int, source: str, peer: str, key: bytes) -> bytes:
         dialling.setsockopt(6, TCP_MD5SIG, place.ljust(128, b"\0") + struct.pack("=BBHi80s", 0, 0, len(key), 0, key))
         dialling.bind((source, 0))
         port = dialling.getsockname()[1]
-        dialling.connect_ex((peer, 179))
+        dialling.connect_ex((peer, 1790))
         while True:
             packet = sniffer.recv(2048)
             segment = packet[(packet[0] & 15) * 4 :] if packet[0] >> 4 == 4 else packet[40:]

@@ -160,7 +160,7 @@ def test_gobgp_with_another_password_gets_no_session(place: tuple[FrrRouter, Nam
             eventually(lambda: loop.do(herald.snapshot).last_error is not None, "the attempt is given up", 20.0)
             error = loop.do(herald.snapshot).last_error
     assert error is not None
-    assert "with a password set, a mismatch looks like this" in error.text
+    assert "its TCP MD5 password is another than this one" in error.text
 
 
 def test_exabgp_hears_exactly_what_was_wished_for(place: tuple[FrrRouter, NamespaceLoop, Path]) -> None:

@@ -14,7 +14,7 @@ import os
 import socket
 import struct
 
-from herald.bgp.diagnosis import DiagnosedError, Obstacle, lives_for_one_hop
+from herald.bgp.diagnosis import DiagnosedError, Evidence, Obstacle, diagnose, lives_for_one_hop
 from herald.bgp.family import Address
 from herald.bgp.parameters import PeerParameters
 from herald.engine import icmp
@@ -151,9 +151,11 @@ def _index(interface: str) -> int:
 
 def _refusal(error: OSError, told: icmp.Told | None, parameters: PeerParameters) -> DialError:
     """Why the connection did not come up, in words."""
-    refusal = DialError(_reason(error, told, parameters))
-    refusal.obstacle = told.obstacle if told is not None and told.obstacle else _OBSTACLES.get(error.errno or 0)
-    refusal.reporter = told.reporter if told is not None else None
+    obstacle = told.obstacle if told is not None and told.obstacle else _OBSTACLES.get(error.errno or 0)
+    reporter = told.reporter if told is not None else None
+    finding = diagnose(obstacle, parameters, Evidence(reporter)) if obstacle is not None else None
+    refusal = DialError(_reason(error, told, parameters), finding)
+    refusal.obstacle, refusal.reporter = obstacle, reporter
     return refusal
 
 
