@@ -5,12 +5,16 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from segment import Network, eventually
+from segment import Network, engine, eventually, ip
 from test_interface_election import MANIFESTS, NODES, VIP, Speaker
+
+from herald.engine.link import Apply, Join, Moved
+from herald.layer2.holding import Holding
 
 pytestmark = pytest.mark.netns
 
@@ -84,3 +88,34 @@ async def test_a_take_over_its_cause_and_its_return_are_told(network: Network, t
         for speaker in speakers.values():
             speaker.close()
             sys.stderr.write(speaker.log.read_text())
+
+
+async def test_how_long_a_dead_node_was_silent_before_gossip_noticed_is_told(network: Network, tmp_path: Path) -> None:
+    switch = network.bridge("sw")
+    hosts = {node: network.host(node) for node in NODES}
+    for number, host in enumerate(hosts.values(), start=1):
+        network.plug(host, switch)
+        ip("-n", host, "addr", "add", f"192.168.1.{number}/24", "dev", "eth0")
+    vip = ip_address(VIP)
+    async with (
+        engine(hosts["n1"], tmp_path, "n1", "--ml-bindaddr", "192.168.1.1") as first,
+        engine(hosts["n2"], tmp_path, "n2", "--ml-bindaddr", "192.168.1.2") as second,
+    ):
+        assert second.channel is not None
+        await second.channel.send(Join(("192.168.1.1",)))
+        await second.until(lambda facts: len(facts.members) == 2, "n2 knows n1")
+        await asyncio.sleep(1)  # so long that n1 has answered a ping of n2
+        await first.end(signal.SIGKILL)
+        await second.until(lambda facts: len(facts.members) == 1, "n1 is dead")
+        await second.apply(Apply(holdings=(Holding(vip),)))
+        await second.channel.send(Moved((vip,), "n1", "n2", "n1 is gone"))
+        found: list[dict[str, Any]] = []
+        for _ in range(100):
+            found = json.loads(await second.show("history"))["data"]
+            if found and found[0]["cause"]:
+                break
+            await asyncio.sleep(0.02)
+        (only,) = found
+        assert (only["from"], only["to"], only["cause"]) == ("n1", "n2", "n1 is gone")
+        assert only["detection"] > 0
+        assert 0 <= only["decision"] <= only["announced"]

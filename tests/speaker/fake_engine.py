@@ -30,7 +30,7 @@ class FakeEngine:
         self._channel: Channel[Upward, Downward] | None = None
         self._applied: asyncio.Queue[Apply] = asyncio.Queue()
         self._joins: asyncio.Queue[Join] = asyncio.Queue()
-        self.moves: list[Moved] = []
+        self._moves: asyncio.Queue[Moved] = asyncio.Queue()
         self._departings: asyncio.Queue[Departing] = asyncio.Queue()
 
     async def start(self) -> None:
@@ -59,6 +59,10 @@ class FakeEngine:
         """The next `Join`."""
         return await asyncio.wait_for(self._joins.get(), PATIENCE_S)
 
+    async def moved(self) -> Moved:
+        """The next `Moved`."""
+        return await asyncio.wait_for(self._moves.get(), PATIENCE_S)
+
     async def departing(self) -> Departing:
         """The next `Departing`."""
         return await asyncio.wait_for(self._departings.get(), PATIENCE_S)
@@ -81,7 +85,7 @@ class FakeEngine:
                 self._departings.put_nowait(message)
                 continue
             if isinstance(message, Moved):
-                self.moves.append(message)
+                self._moves.put_nowait(message)
                 continue
             assert isinstance(message, Apply)
             collected = assembly.add(message)
