@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frr_router import HERALD, ROUTER, FrrRouter, eventually, frr_beside_herald, run
+from frr_router import HERALD, HERALD6, ROUTER, ROUTER6, FrrRouter, eventually, frr_beside_herald, run
 from segment import EngineProcess, engine
 
 from herald.bgp.family import Family
@@ -23,7 +23,7 @@ from herald.engine.link import Apply, PeerRoutes
 pytestmark = [pytest.mark.netns, pytest.mark.interop]
 
 PEER = PeerParameters("r1", ip_address(ROUTER), 64500, 64501)
-FAR = "10.60.0.1"
+FAR, FAR6 = "10.60.0.1", "2001:db8:60::1"
 ROUTES = (Route(ip_network("192.168.1.200/32")), Route(ip_network("2001:db8:cafe::1/128")))
 SECONDS = 10.0
 """So long an operator has to wait at most."""
@@ -112,7 +112,7 @@ def beyond(frr: FrrRouter) -> Iterator[FrrRouter]:
     """The router has a loopback address that is on no link of Herald's; the one between is its own namespace."""
     middle = frr.namespace + "m"
     run("ip", "netns", "add", middle)
-    run("ip", "netns", "exec", middle, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    run("ip", "netns", "exec", middle, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
     run(
         "ip", "-n", frr.herald_namespace, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", middle
     )
@@ -125,8 +125,13 @@ def beyond(frr: FrrRouter) -> Iterator[FrrRouter]:
     ):
         run("ip", "-n", name, "link", "set", interface, "up")
         run("ip", "-n", name, "address", "add", address, "dev", interface)
+        four, _, host = address.removesuffix("/24").rpartition(".")
+        six = f"2001:db8:{four.split('.')[1]}::{host}/64"
+        run("ip", "-n", name, "address", "add", six, "dev", interface, "nodad")
     run("ip", "-n", frr.herald_namespace, "route", "add", "10.60.0.0/24", "via", "10.61.0.1")
     run("ip", "-n", frr.namespace, "route", "add", "10.61.0.0/24", "via", "10.60.0.254")
+    run("ip", "-n", frr.herald_namespace, "route", "add", "2001:db8:60::/64", "via", "2001:db8:61::1")
+    run("ip", "-n", frr.namespace, "route", "add", "2001:db8:61::/64", "via", "2001:db8:60::254")
     yield frr
     run("ip", "netns", "del", middle)
 
@@ -177,6 +182,28 @@ async def test_a_peer_beyond_a_router_without_multihop(beyond: FrrRouter, tmp_pa
             error=f"TTL expired at 10.61.0.1 on the way to {FAR}:179",
             why="lives for one hop: routers on the way, 10.61.0.1 among them, drop it",
             fix="set ebgpMultiHop: true",
+        )
+
+
+async def test_an_ipv6_peer_beyond_a_router_without_multihop(beyond: FrrRouter, tmp_path: Path) -> None:
+    async with speaking(beyond.herald_namespace, tmp_path, replace(PEER, peer_address=ip_address(FAR6))) as speaker:
+        expect(
+            await speaker.diagnosis("multihop"),
+            error=f"TTL expired at 2001:db8:61::1 on the way to [{FAR6}]:179",
+            why="lives for one hop: routers on the way, 2001:db8:61::1 among them, drop it",
+            fix="set ebgpMultiHop: true",
+        )
+
+
+async def test_the_passwords_differ_over_ipv6(frr: FrrRouter, tmp_path: Path) -> None:
+    frr.start(config(64501, f"neighbor {HERALD} password other").replace(HERALD, HERALD6))
+    six = replace(PEER, peer_address=ip_address(ROUTER6), password=Password("secret"))
+    async with speaking(frr.herald_namespace, tmp_path, six) as speaker:
+        expect(
+            await speaker.diagnosis("md5-wrong"),
+            error=f"timed out: no answer from [{ROUTER6}]:179 within 6 s",
+            why="it dials us with another TCP MD5 password",
+            fix="set the same password on both",
         )
 
 
