@@ -296,3 +296,50 @@ async def test_a_failed_ndp_socket_is_opened_anew_and_joins_all_groups_again(cab
     assert cables.opened.count("eth0") == 1, "ARP is not touched"
     assert cables.groups == {solicited_node.group(VIP6), solicited_node.group(IPv6Address("2001:db8::201"))}
     driver.close()
+
+
+class Blind:
+    """A watch over frames under which none ever leaves, until it is told that it does."""
+
+    def __init__(self) -> None:
+        self.leaves = False
+        self.watched: list[bytes] = []
+
+    def begin(self, link: Link | NdpLink, data: bytes, on_left: Callable[[int, bytes], None]) -> bool:
+        self.watched.append(data)
+        if self.leaves:
+            asyncio.get_running_loop().call_soon(on_left, link.index, data)
+        return True
+
+    def end(self, index: int, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+async def test_a_link_whose_probes_do_not_leave_is_not_usable_until_one_does(
+    cables: Cables, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Blind()
+    driver = Layer2Driver(
+        cables.open,
+        cables.open_ndp,
+        exclusion=Exclusion(()),
+        on_change=cables.changed,
+        on_trouble=cables.trouble,
+        watch=watch,
+        probe_interval=0.05,
+    )
+    carrier = replace(ETH0, flags=ETH0.flags | LinkFlag.LOWER_UP)
+    driver.set_interfaces((carrier,))
+    driver.apply((Holding(VIP),), ())
+    assert driver.unanswered() == ()
+    await until(lambda: driver.mute_links == 1)
+    assert [(one.reading, one.verdict) for one in driver.interfaces()] == [(False, Verdict.MUTE)]
+    assert [(address, why.split(":")[0]) for address, why in driver.unanswered()] == [(VIP, "not answered")]
+    assert driver.snapshot().responder.holdings[0].links == ()
+    assert [record.event for record in caplog.records if record.levelname == "ERROR"] == ["linkMute"]
+    watch.leaves = True
+    await until(lambda: driver.mute_links == 0)
+    assert driver.unanswered() == ()
+    assert [(one.reading, one.verdict) for one in driver.interfaces()] == [(True, Verdict.ELIGIBLE)]
+    driver.close()

@@ -41,6 +41,7 @@ from herald.layer2.event import (
     SendFrame,
 )
 from herald.layer2.group_member import GroupMember
+from herald.layer2.groups import Groups
 from herald.layer2.holding import Address, Holding
 from herald.layer2.lane import Lane, OneLane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
@@ -48,7 +49,8 @@ from herald.layer2.packet_socket import FrameWatch, GroupSocket, PacketSocket
 from herald.layer2.quarantine import Quarantine, in_use_words
 from herald.layer2.responder import Responder, ResponderSnapshot
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe, WaySnapshot
-from herald.net.interface import Interface, mac_text
+from herald.layer2.telling import Told, line
+from herald.net.interface import Interface
 
 RETRY: Final = 1.0
 """Seconds after which a socket that could not be opened is tried again."""
@@ -152,7 +154,7 @@ class Layer2Driver:
         self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable, *shell)
         self._ndp = OneLane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable, *shell)
         self._lanes: dict[int, Lane] = {ethernet.ETHERTYPE_ARP: self._arp, ethernet.ETHERTYPE_IPV6: self._ndp}
-        self._not_joined: dict[int, set[IPv6Address]] = {}
+        self._groups = Groups(self._ndp, _log.warning)
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._send_failures = 0
@@ -285,9 +287,8 @@ class Layer2Driver:
     def _try_again(self) -> None:
         self._retry = None
         self.set_interfaces(self._interfaces)
-        for index, groups in self._not_joined.copy().items():
-            for group in groups.copy():
-                self._join(index, group)
+        if not self._groups.join_again():
+            self._retry_after(RETRY)
 
     def _readable(self, lane: Lane, index: int) -> None:
         opened = lane.sockets[index]
@@ -319,38 +320,6 @@ class Layer2Driver:
             if not isinstance(error, BlockingIOError):
                 self._loop.call_soon(self._lose, lane, index, error)
 
-    def _join(self, index: int, group: IPv6Address) -> None:
-        opened = self._ndp.sockets.get(index)
-        if opened is None:
-            return
-        try:
-            opened.join(group)
-        except OSError as error:
-            if index not in self._not_joined:  # said once, not for each group
-                name = self._ndp.links[index].name
-                extra = {"event": "joinGroup", "interface": name, "group": str(group), "error": str(error)}
-                _log.warning("cannot join group %s on %s, retrying: %s", group, name, error, extra=extra)
-            self._not_joined.setdefault(index, set()).add(group)
-            self._retry_after(RETRY)
-        else:
-            self._forget_failed_join(index, group)
-
-    def _leave(self, index: int, group: IPv6Address) -> None:
-        self._forget_failed_join(index, group)
-        opened = self._ndp.sockets.get(index)
-        if opened is None:
-            return
-        try:
-            opened.leave(group)
-        except OSError as error:
-            self._loop.call_soon(self._lose, self._ndp, index, error)
-
-    def _forget_failed_join(self, index: int, group: IPv6Address) -> None:
-        groups = self._not_joined.get(index, set())
-        groups.discard(group)
-        if not groups:
-            self._not_joined.pop(index, None)
-
     def _probe(self, index: int, data: bytes) -> None:
         lane = self._lanes[ethernet.ethertype(data)]
         link = lane.links.get(index)
@@ -371,7 +340,7 @@ class Layer2Driver:
 
     def _tell_links(self) -> None:
         macs = frozenset(i.mac for i in self._interfaces if i.mac is not None)
-        self._not_joined = {index: groups for index, groups in self._not_joined.items() if index in self._ndp.sockets}
+        self._groups.look_again()
         self._tell(LinksChanged(tuple(self._arp.links.values()), macs, tuple(self._ndp.links.values())))
 
     def _tell(self, event: Event) -> None:
@@ -407,56 +376,37 @@ class Layer2Driver:
             match effect:
                 case SendFrame(index, data):
                     self._send(index, data)
-                case ReportConflict(conflict):
-                    _log.warning(
-                        "%s on %s also claims %s, which this node holds",
-                        mac_text(conflict.mac),
-                        conflict.interface,
-                        conflict.address,
-                        extra={"event": "addressConflict", **_conflict_fields(conflict)},
-                    )
-                    again = AnnounceAgain((conflict.address,), DEFEND_AFTER)
-                    self._perform(self._announcer.handle(again, self._loop.time()))
-                    self._on_change()
-                case ClearConflict(conflict):
-                    _log.info(
-                        "the claim of %s to %s is over",
-                        mac_text(conflict.mac),
-                        conflict.address,
-                        extra={"event": "addressConflictCleared", **_conflict_fields(conflict)},
-                    )
-                    self._on_change()
                 case JoinGroup(index, group):
-                    self._join(index, group)
+                    if not self._groups.join(index, group):
+                        self._retry_after(RETRY)
                 case LeaveGroup(index, group):
-                    self._leave(index, group)
+                    error = self._groups.leave(index, group)
+                    if error is not None:
+                        self._loop.call_soon(self._lose, self._ndp, index, error)
                 case ProbeLink(index, data):
                     self._probe(index, data)
                 case EndProbe(index, data):
                     if self._watch is not None:
                         self._watch.end(index, data)
-                case ReportMute(_, interface, why):
-                    text = f"{interface} is mute, so it counts as not usable: {why}"
-                    _log.error(text, extra={"event": "linkMute", "interface": interface, "reason": why})
-                    self._on_change()
-                case ClearMute(_, interface):
-                    text = f"{interface} is mute no longer: what is sent on it leaves again"
-                    _log.info(text, extra={"event": "linkSpeaks", "interface": interface})
-                    self._on_change()
+                case (
+                    ReportConflict()
+                    | ClearConflict()
+                    | ReportInUse()
+                    | ClearInUse()
+                    | ReportMute()
+                    | ClearMute() as told
+                ):
+                    self._say(told)
                 case Admit(change):
                     self._tell(change)
-                    self._on_change()
-                case ReportInUse(conflict):
-                    text = f"{conflict.address} is not announced: {in_use_words(conflict)}"
-                    _log.warning(text, extra={"event": "addressInUse", **_conflict_fields(conflict)})
-                    self._on_change()
-                case ClearInUse(conflict):
-                    text = f"{conflict.address} is kept back no longer"
-                    _log.info(text, extra={"event": "addressFree", **_conflict_fields(conflict)})
                     self._on_change()
                 case _:
                     assert_never(effect)
 
-
-def _conflict_fields(conflict: Conflict) -> dict[str, str]:
-    return {"ip": str(conflict.address), "interface": conflict.interface, "mac": mac_text(conflict.mac)}
+    def _say(self, told: Told) -> None:
+        said = line(told)
+        _log.log(said.level, said.text, extra=said.fields)
+        if isinstance(told, ReportConflict):
+            again = AnnounceAgain((told.conflict.address,), DEFEND_AFTER)
+            self._perform(self._announcer.handle(again, self._loop.time()))
+        self._on_change()

@@ -42,7 +42,8 @@ PROBES: Final = 3
 SPACING: Final = 0.2
 GRACE: Final = 1.0
 RETRY: Final = 5.0
-IN_USE: Final = "not answered: in use by "
+NOT_ANSWERED: Final = "not answered: "
+IN_USE: Final = f"{NOT_ANSWERED}in use by "
 
 
 @dataclass(slots=True)
