@@ -31,10 +31,11 @@ check: python
 	$(RUN)lint-imports
 
 unit: python
-	$(RUN)pytest -q -m "not netns and not interop and not scenario and not kube"
+	$(RUN)pytest -q -n 2 --dist worksteal -m "not netns and not interop and not scenario and not kube"
 
+# Two at a time: most tests of real daemons wait.
 test: kubernetes check
-	$(RUN)pytest
+	$(RUN)pytest -q -n 2 --dist worksteal
 
 bench: kubernetes
 	$(RUN)python -m benchmarks

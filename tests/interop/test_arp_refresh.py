@@ -40,11 +40,12 @@ async def test_a_quiet_address_stays_known_to_a_switch_that_forgets_soon(network
     for directory in (quiet, refreshed):
         directory.mkdir()
     mac = mac_of(node)
-    async with engine(node, quiet) as herald:
+    unprobed = "--self-probe-interval=0"  # which the switch would learn from as well
+    async with engine(node, quiet, "n1", unprobed) as herald:
         await herald.apply(Apply(reset=True, holdings=(Holding(VIP),)))
         await eventually(lambda: knows(switch, mac), "the announcements are learned")
         await eventually(lambda: not knows(switch, mac), "without refreshes the switch forgets", seconds=30)
-    async with engine(node, refreshed, "n1", "--gratuitous-arp-interval=1") as herald:
+    async with engine(node, refreshed, "n1", unprobed, "--gratuitous-arp-interval=1") as herald:
         with arp_socket(client) as watching:
             await herald.apply(Apply(reset=True, holdings=(Holding(VIP),)))
             seen: list[bytes] = []

@@ -146,7 +146,6 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     ] = None
     ttl_security: Annotated[
         bool,
-        default(False),
         described(
             "Takes only packets of the peer that no router has passed on, and sends such (GTSM, RFC 5082). Excludes"
             " ebgpMultiHop. An addition of Herald's."

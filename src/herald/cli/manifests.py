@@ -58,8 +58,8 @@ def manifests(namespace: str, image: str) -> None:
     """
     if not is_dns_label(namespace):
         raise click.BadParameter(
-            f"{namespace!r} cannot be the name of a namespace: lower-case letters, digits and -, at most 63, and no - at "
-            "either end",
+            f"{namespace!r} cannot be the name of a namespace: lower-case letters, digits and -, at most 63, and no - "
+            "at either end",
             param_hint="--namespace",
         )
     click.echo(dump_yaml(namespace, image), nl=False)

@@ -206,7 +206,8 @@ class _Engine:
                 manner = await self._manner(why)
                 returns = manner.leaving is Leaving.TO_RETURN
                 extra = {"event": "peersLeft", "returns": returns, "reason": manner.reason}
-                _log.info("BGP peers %s: %s", _WORDS[manner.leaving], manner.reason, extra=extra)
+                if self._peers.snapshots():
+                    _log.info("BGP peers %s: %s", _WORDS[manner.leaving], manner.reason, extra=extra)
                 await self._peers.stop(f"{self._options.node}: {manner.reason}", manner.leaving)
         except TimeoutError:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
