@@ -62,6 +62,11 @@ def _received(frr: FrrRouter) -> tuple[int, int]:
     return tuple(families[name]["acceptedPrefixCounter"] for name in ("ipv4Unicast", "ipv6Unicast"))  # type: ignore[return-value]  # two
 
 
+def _sent(frr: FrrRouter) -> int:
+    sent: int = frr.neighbor()["messageStats"]["updatesSent"]
+    return sent
+
+
 async def vtysh(herald: EngineProcess, command: str) -> str:
     words = [sys.executable, "-m", "herald.cli.main", "vtysh", "--socket", str(herald.show_socket), "-c", command]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
@@ -73,6 +78,9 @@ async def vtysh(herald: EngineProcess, command: str) -> str:
 async def test_what_is_counted_is_what_the_router_and_a_client_saw(frr: FrrRouter, herald: EngineProcess) -> None:
     answers = await arping(frr.namespace, str(HELD), count=2)
     assert len(answers) == 1
+    await asyncio.to_thread(
+        eventually, lambda: _sent(frr) == 3 + 2, "FRR has sent the routes back, and two End-of-RIBs"
+    )
     counts = await engine_counts.ask(herald.show_socket)
     assert counts is not None
     requests, replies, gratuitous = counts.layer2[str(HELD)]

@@ -208,16 +208,18 @@ def test_a_router_that_expects_another_asn_is_quoted(frr: FrrRouter, herald: Her
 def test_a_peer_of_another_asn_than_configured_is_told_so(frr: FrrRouter, herald: Herald) -> None:
     frr.start(config())
     herald.peer(replace(PARAMETERS, peer_asn=64777))
-    eventually(lambda: herald.snapshot.last_error is not None, "the attempt has failed")
-    assert herald.snapshot.last_error.symptom == (
-        "we sent OPEN Message Error/Bad Peer AS: the peer says it is AS 64501, configured is AS 64777"
-    )
+    # A bgpd that has only just begun may end the first connection with a Finite State Machine Error of its own.
+    expected = "we sent OPEN Message Error/Bad Peer AS: the peer says it is AS 64501, configured is AS 64777"
+    eventually(lambda: (error := herald.snapshot.last_error) is not None and error.symptom == expected, "it is told so")
     eventually(lambda: "2/2 (OPEN Message Error/Bad Peer AS)" in frr.log, "the router knows why")
 
 
 def test_nobody_listening_is_a_refused_connection(frr: FrrRouter, herald: Herald) -> None:
     herald.peer(PARAMETERS)
-    eventually(lambda: herald.told[-1:] == [(State.ACTIVE, f"connection refused by {ROUTER}:179")], "it is refused")
+    eventually(lambda: herald.told and herald.told[-1][0] is State.ACTIVE, "the attempt has failed")
+    why = herald.told[-1][1]
+    assert why is not None
+    assert "nothing takes connections on its TCP port 179" in why
 
 
 def test_a_source_address_that_is_not_ours_is_named(frr: FrrRouter, herald: Herald) -> None:

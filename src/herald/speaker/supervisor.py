@@ -235,7 +235,11 @@ def listen(directory: Path) -> tuple[socket.socket, Path]:
     path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listening.bind(str(path))
+    try:
+        listening.bind(str(path))
+    except OSError as error:  # most of all one that is longer than a Unix socket's name may be, 107 octets
+        listening.close()
+        raise preflight.RefusedError(f"no socket can be made at {path} ({error}); choose another --run-dir") from error
     path.chmod(0o600)
     listening.listen(8)
     return listening, path
