@@ -82,7 +82,7 @@ def hops(path: dict[str, Any]) -> list[str]:
 
 
 def refused(here: Started, words: str) -> None:
-    """A bgpd that has only just begun may let the first session in before it minds TTLs; that ends by the hold timer."""
+    """A bgpd that has only just begun may let one session in before it minds TTLs; that ends by the hold timer."""
     eventually(lambda: here.error, "the attempt fails", seconds=30)
     eventually(lambda: words in here.error, f'the attempt fails with "{words}", not with "{here.error}"', seconds=60)
 
