@@ -1,6 +1,5 @@
 """Herald's BGP against a real BIRD: the second opinion on what Herald writes."""
 
-import random
 import shutil
 import subprocess
 import tempfile
@@ -10,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from frr_router import HERALD, ROUTER, FrrRouter, NamespaceLoop, eventually, frr_beside_herald, run
+from peering_in_namespace import started
 
 from herald.bgp.community import Community, LargeCommunity
-from herald.bgp.driver import Peering
 from herald.bgp.route import Route
-from herald.bgp.session import Password, PeerParameters, State
-from herald.engine.tcp import dial
+from herald.bgp.session import Password, PeerParameters
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop]
 
@@ -80,15 +78,8 @@ def test_bird_learns_what_was_wished_for_and_forgets_it(there: tuple[Bird, Names
         password=Password("secret123"),
     )
 
-    def begin() -> Peering:
-        peering = Peering(parameters, dial=dial, rng=random.Random(1), on_change=lambda snapshot, reason: None)
-        peering.apply_routes(ROUTES, ())
-        peering.start()
-        return peering
-
-    peering = loop.do(begin)
-    try:
-        eventually(lambda: loop.do(peering.snapshot).state is State.ESTABLISHED, "the session is up")
+    with started(loop, parameters, *ROUTES) as here:
+        eventually(lambda: here.established, "the session is up")
         eventually(lambda: "2001:db8:cafe::/64" in bird.show("route table master6"), "BIRD has the IPv6 route")
         shown = bird.show("route all 192.168.1.201/32")
         for line in (
@@ -99,9 +90,7 @@ def test_bird_learns_what_was_wished_for_and_forgets_it(there: tuple[Bird, Names
             "BGP.large_community: (64500, 1, 4294967295)",
         ):
             assert line in shown
-        loop.do(lambda: peering.apply_routes((), tuple(route.prefix for route in ROUTES)))
+        loop.do(lambda: here.peering.apply_routes((), tuple(route.prefix for route in ROUTES)))
         eventually(lambda: "192.168.1.201" not in bird.show("route"), "the route is withdrawn")
         eventually(lambda: "2001:db8:cafe" not in bird.show("route"), "the IPv6 route is withdrawn")
-    finally:
-        loop.call(lambda: peering.stop("the test is over"))
     assert "Received: Administrative shutdown" in bird.show("protocols all herald")

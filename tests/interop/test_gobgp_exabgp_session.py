@@ -1,7 +1,6 @@
 """Herald's BGP against GoBGP and ExaBGP: two more opinions on what Herald writes."""
 
 import json
-import random
 import shutil
 import subprocess
 import tempfile
@@ -13,12 +12,12 @@ from typing import Any
 
 import pytest
 from frr_router import HERALD, ROUTER, FrrRouter, NamespaceLoop, eventually, frr_beside_herald, run
+from peering_in_namespace import started
 
 from herald.bgp.community import Community, LargeCommunity
 from herald.bgp.driver import Peering
 from herald.bgp.route import Route
 from herald.bgp.session import Password, PeerParameters, State
-from herald.engine.tcp import dial
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop]
 
@@ -68,17 +67,8 @@ def peering(loop: NamespaceLoop, password: str | None = None) -> Iterator[Peerin
     secret = Password(password) if password else None
     parameters = PeerParameters("router", ip_address(ROUTER), 64500, 64501, password=secret, hold_time=9)
 
-    def begin() -> Peering:
-        made = Peering(parameters, dial=dial, rng=random.Random(1), on_change=lambda *_: None)
-        made.apply_routes(ROUTES, ())
-        made.start()
-        return made
-
-    started = loop.do(begin)
-    try:
-        yield started
-    finally:
-        loop.call(lambda: started.stop("the test is over"))
+    with started(loop, parameters, *ROUTES) as here:
+        yield here.peering
 
 
 @pytest.fixture

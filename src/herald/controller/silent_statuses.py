@@ -11,7 +11,7 @@ Verbs: `list` and `watch` on nodes and pods, `list` on bgpsessionstatuses, `patc
 import asyncio
 import logging
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -22,10 +22,11 @@ from herald.api.service_l2_status import ServiceL2Status
 from herald.api.status_label import LABEL_NODE, label_value
 from herald.cluster.wire import wire_name
 from herald.controller.silent_nodes import GRACE_S, Silence, SilentNodes, SpeakerPod
+from herald.store.kubernetes.answer import read_answer
 from herald.store.kubernetes.client import ApiClient, ApiError
+from herald.store.kubernetes.listed import Listed
 from herald.store.kubernetes.reflector import Reflection
 from herald.store.kubernetes.refusals import Refusals
-from herald.store.kubernetes.watch_events import NO_JSON, Fact, ListBegun, ListEnded, Present, Put, Remove
 from herald.store.store import StoreError
 
 RETRY_S: Final = 10.0
@@ -70,50 +71,7 @@ class _Deleted(msgspec.Struct, frozen=True):
     items: tuple[msgspec.Raw, ...] = ()
 
 
-_List = TypeVar("_List", _Sessions, _Deleted)
 _item = msgspec.json.Decoder(_Item)
-_sessions = msgspec.json.Decoder(_Sessions)
-_deleted = msgspec.json.Decoder(_Deleted)
-
-
-class _Listed:
-    """The objects of one kind, by name. A list that has not ended replaces nothing."""
-
-    def __init__(self, refusals: Refusals) -> None:
-        self.items: dict[str, _Item] = {}
-        self.is_known = False
-        self._seen: set[str] = set()
-        self._refusals = refusals
-
-    def take(self, fact: Fact) -> None:
-        """One thing that the watch says."""
-        self._refusals.take(fact)
-        match fact:
-            case ListBegun():
-                self._seen = set()
-            case Present() | Put():
-                self._seen.add(fact.identity.name)
-                self.items[fact.identity.name] = _read(fact.raw)
-            case Remove():
-                self.items.pop(fact.identity.name, None)
-            case ListEnded():
-                self.items = {name: item for name, item in self.items.items() if name in self._seen}
-                self.is_known = True
-
-
-def _read(raw: bytes) -> _Item:
-    """What cannot be understood says nothing."""
-    try:
-        return _item.decode(raw)
-    except NO_JSON:
-        return _Item()
-
-
-def _read_list(path: str, decoder: "msgspec.json.Decoder[_List]", content: bytes) -> _List:
-    try:
-        return decoder.decode(content)
-    except NO_JSON as error:
-        raise StoreError(f"{path}: the answer cannot be read: {error}") from error
 
 
 class SilentStatuses:
@@ -122,8 +80,10 @@ class SilentStatuses:
     def __init__(self, client: ApiClient, namespace: str, grace_s: float = GRACE_S) -> None:
         self._client = client
         self._namespace = namespace
-        self._nodes = _Listed(Refusals(_log, "nodes", "statuses of dead nodes stay"))
-        self._pods = _Listed(Refusals(_log, "pods", "statuses of nodes whose speaker is not ready stay"))
+        self._nodes = Listed(_item.decode, _Item(), Refusals(_log, "nodes", "statuses of dead nodes stay"))
+        self._pods = Listed(
+            _item.decode, _Item(), Refusals(_log, "pods", "statuses of nodes whose speaker is not ready stay")
+        )
         self._silent = SilentNodes(grace_s)
         self._retry_at = 0.0
         self._complaint = ""
@@ -177,14 +137,14 @@ class SilentStatuses:
         """How many objects told of the node. Raises StoreError."""
         selectors = {"labelSelector": f"{LABEL_NODE}={label_value(silence.node)}"}
         path = _path(BGPSessionStatus, self._namespace)
-        found = _read_list(path, _sessions, await self._client.get(path, selectors)).items
+        found = read_answer(await self._client.get(path, selectors), _Sessions, path).items
         believed = [session for session in found if session.status.state in _SPOKEN]
         for session in believed:
             await self._mark(f"{path}/{session.metadata.name}/status", session, silence)
         count = len(believed)
         for kind in (ServiceBGPStatus, ServiceL2Status):
             path = _path(kind, self._namespace)
-            count += len(_read_list(path, _deleted, await self._client.delete_all(path, selectors)).items)
+            count += len(read_answer(await self._client.delete_all(path, selectors), _Deleted, path).items)
         return count
 
     async def _mark(self, path: str, session: BGPSessionStatus, silence: Silence) -> None:
