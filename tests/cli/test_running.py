@@ -37,3 +37,23 @@ def test_two_servers_on_one_port_are_refused_at_once(tmp_path: Path, words: list
     done = CliRunner().invoke(main, ["standalone", f"--config={tmp_path}", *words])
     assert done.exit_code == 2
     assert "port 9120 is given to more than one" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-join=node-2"], "expected addresses such as", id="a name"),
+        pytest.param(["--ml-join=192.0.2.2"], "--ml-join needs --ml-bindaddr", id="no address of its own"),
+    ],
+)
+def test_where_gossip_finds_the_others_is_checked_at_once(tmp_path: Path, words: list[str], told: str) -> None:
+    done = CliRunner().invoke(main, ["speaker", "--node-name=n1", f"--config={tmp_path}", *words])
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+
+
+def test_in_a_cluster_gossip_asks_for_pods_and_takes_no_list() -> None:
+    words = ["speaker", "--node-name=n1", "--ml-bindaddr=192.0.2.1", "--ml-join=192.0.2.2"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "--ml-join goes with --config" in " ".join(done.output.split())

@@ -29,6 +29,7 @@ from herald.cli.running import (
     show_socket_option,
 )
 from herald.store.folder_lock import speaker_path
+from herald.swim.member import Endpoint
 
 MEANINGLESS: Final = {
     "pprof_bind_address": "there is no Go profiler here",
@@ -40,7 +41,19 @@ MEANINGLESS: Final = {
 BGP_TYPE: Final = "METALLB_BGP_TYPE"
 MEMBERLIST_CONFIG: Final = Path("/etc/metallb/memberlist/config.json")
 """Where MetalLB's manifests mount it, if there is one."""
+PORT: Final = 7946
 _OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_profile", "ml_wan_config")
+
+
+def places(context: click.Context, parameter: click.Parameter, given: str | None) -> tuple[str, ...]:
+    """Where speakers are, each an address with or without a port."""
+    found = tuple(word.strip() for word in (given or "").split(",") if word.strip())
+    try:
+        for word in found:
+            Endpoint.parse(word, PORT)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; expected addresses such as 192.0.2.1 or [2001:db8::1]:7946") from error
+    return found
 
 
 @click.command(cls=GoStyleCommand)
@@ -73,6 +86,13 @@ _OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_pro
     envvar="METALLB_ML_LABELS",
     metavar="SELECTOR",
     help="Which pods are speakers; without it, no gossip.",
+)
+@click.option(
+    "--ml-join",
+    envvar="HERALD_ML_JOIN",
+    metavar="IP,IP…",
+    callback=places,
+    help="With --config: gossip in place of heartbeats in a shared folder, and where other speakers are.",
 )
 @click.option(
     "--ml-secret-key-path", envvar="METALLB_ML_SECRET_KEY_PATH", metavar="DIR", help="Folder of the file `secretkey`."
@@ -109,13 +129,21 @@ def speaker(node_name: str, config: Path | None, log_level: str, **given: Any) -
     engine = options(node_name=node_name, log_level=log_level, show_socket=show_socket)
     control = options(lb_class=given["lb_class"], ignore_exclude_lb=given["ignore_exclude_lb"])
     if config is None:
-        engine += options(members_dir=given["members_dir"]) + _gossip(given)
+        if given["ml_join"]:
+            raise click.UsageError(
+                "--ml-join goes with --config; in a cluster --ml-labels says which pods are speakers"
+            )
+        engine += options(members_dir=given["members_dir"]) + _gossip(given, given["ml_labels"])
         control += _of_cluster(given, show_socket)
     else:
         members = given["members_dir"] or config / ".herald" / "members"
         engine += options(members_dir=members, lock=speaker_path(config, node_name))
         namespace = given["namespace"] or DEFAULT_NAMESPACE
         control += options(config=config, namespace=namespace, show_socket=show_socket)
+        if given["ml_join"] and not given["ml_bindaddr"]:
+            raise click.UsageError("--ml-join needs --ml-bindaddr, the address of this node at which it gossips")
+        engine += _gossip(given, given["ml_join"])
+        control += [f"--ml-join={place}" for place in given["ml_join"]]
     control += served(given)
     words = [*engine, *supervisor_words(given["exclude_interfaces_file"]), *layer2_words(given), "--", *control]
     become("herald.speaker.supervisor", words)
@@ -131,9 +159,9 @@ def _of_cluster(given: Mapping[str, Any], show_socket: Path) -> list[str]:
     return words + [f"--ignored={words}" for words in _ignored(given, os.environ)]
 
 
-def _gossip(given: Mapping[str, Any]) -> list[str]:
-    """For the engine; as with MetalLB there is gossip only if both address and labels are given."""
-    if not (given["ml_bindaddr"] and given["ml_labels"]):
+def _gossip(given: Mapping[str, Any], where: object) -> list[str]:
+    """For the engine; as with MetalLB there is gossip only if the address is given and so is where the others are."""
+    if not (given["ml_bindaddr"] and where):
         return []
     words = options(ml_config=MEMBERLIST_CONFIG, **{name: given[name] or None for name in _OF_ENGINE})
     return [f"--engine={word}" for word in words]

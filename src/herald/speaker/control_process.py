@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--pod-name", help="this pod, the owner of the statuses")
     serving.add_arguments(arguments)
     arguments.add_argument("--ml-labels", help="which pods are speakers")
+    arguments.add_argument("--ml-join", action="append", default=[], help="on a folder: where another speaker is")
     arguments.add_argument("--show-socket", type=Path, help="where the engine answers")
     arguments.add_argument("--ignored", action="append", default=[], help="an option that does nothing, and why")
     return arguments
