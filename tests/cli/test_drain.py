@@ -158,3 +158,30 @@ async def test_a_node_that_the_cluster_has_not_is_named_with_the_nearest(tmp_pat
     async with api_server([[]]) as (url, _):
         code, _, err = await herald_drain("node-9", "--kubeconfig", kubeconfig(tmp_path, url), run_dir=tmp_path)
     assert (code, err) == (2, 'herald drain: the cluster has no Node "node-9"; did you mean "node-1"?\n')
+
+
+async def test_the_speaker_behind_a_named_socket_is_asked(tmp_path: Path) -> None:
+    answers: dict[str, Any] = {
+        "l2": {"data": {"holdings": []}},
+        "bgp routes": {"data": [{"prefix": "203.0.113.10/32"}]},
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        question = json.loads(await reader.readline())
+        writer.write(json.dumps(answers[question["show"]]).encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+    path = tmp_path / "s"
+    async with await asyncio.start_unix_server(serve, path):
+        words = ("node-1", "--config", str(folder(tmp_path)), "--wait", "0s", "--timeout", "0s", "--socket", str(path))
+        code, _, err = await herald_drain(*words, run_dir=tmp_path)
+        assert (code, "node-1 still announces 203.0.113.10/32 by bgp" in err) == (1, True)
+        answers["bgp routes"] = {"data": []}
+        code, out, _ = await herald_drain(*words, run_dir=tmp_path)
+        assert (code, "node-1 is drained" in out) == (0, True)
+
+
+def test_a_cluster_has_no_socket_that_could_be_named() -> None:
+    result = CliRunner().invoke(main, ["drain", "node-1", "--socket", "/run/x.sock"])
+    assert (result.exit_code, "--socket is for --config DIR" in result.output) == (2, True)

@@ -54,8 +54,23 @@ class DurationType(click.ParamType[float]):
     metavar="TIME",
     help="How long, after that, until nothing must be announced any more.",
 )
+@click.option(
+    "--socket",
+    "socket",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="With --config: the socket of the node's speaker, if it was started with --show-socket.",
+)
 @click.option("--undo", is_flag=True, help="Put the node back into service.")
-def drain(node: str, config: Path | None, kubeconfig: Path | None, wait: float, timeout: float, undo: bool) -> None:
+def drain(
+    node: str,
+    config: Path | None,
+    kubeconfig: Path | None,
+    wait: float,
+    timeout: float,
+    socket: Path | None,
+    undo: bool,
+) -> None:
     """Take NODE out of service: for a reboot, an upgrade, the end.
 
     Other nodes take over its Layer 2 addresses at once. Its routes are sent again as everybody's last choice (community
@@ -71,8 +86,11 @@ def drain(node: str, config: Path | None, kubeconfig: Path | None, wait: float, 
       herald drain node-1 --config /etc/herald
       herald drain node-1 --undo
     """
+    if socket is not None and config is None:
+        raise click.UsageError("--socket is for --config DIR; a cluster says itself what is announced")
+    place = None if config is None else Folder(config, socket)
     try:
-        done = asyncio.run(_run(node, config, kubeconfig, wait, timeout, undo=undo))
+        done = asyncio.run(_run(node, place, kubeconfig, wait, timeout, undo=undo))
     except (PlaceError, CredentialsError) as error:
         click.echo(f"herald drain: {error}", err=True)
         sys.exit(2)
@@ -80,10 +98,10 @@ def drain(node: str, config: Path | None, kubeconfig: Path | None, wait: float, 
 
 
 async def _run(
-    node: str, config: Path | None, kubeconfig: Path | None, wait_s: float, timeout_s: float, *, undo: bool
+    node: str, place: Folder | None, kubeconfig: Path | None, wait_s: float, timeout_s: float, *, undo: bool
 ) -> bool:
-    if config is not None:
-        return await _act(Folder(config), node, wait_s, timeout_s, undo=undo)
+    if place is not None:
+        return await _act(place, node, wait_s, timeout_s, undo=undo)
     client = ApiClient.connect(kubeconfig, field_manager="herald-drain")
     try:
         return await _act(Cluster(client), node, wait_s, timeout_s, undo=undo)

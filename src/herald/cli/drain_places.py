@@ -2,7 +2,7 @@
 
 cluster    PATCH of the Node; ServiceL2Status and ServiceBGPStatus say what it still announces
 folder     DIR/.herald/status/node..NAME.yaml, laid over the Node's manifest; the speaker's socket, if it is on this
-           host, says what it still announces
+           host or was named, says what it still announces
 """
 
 import asyncio
@@ -92,10 +92,11 @@ def _words(protocol: str, status: Mapping[str, str]) -> str:
 
 
 class Folder:
-    """By way of the folder that the speakers watch."""
+    """By way of the folder that the speakers watch. `socket` is that of the node's speaker, if it is not where usual."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, socket: Path | None = None) -> None:
         self._layout = Layout(directory.absolute())
+        self._socket = socket
 
     async def annotate(self, node: str, wish: str | None) -> None:
         """See `Place.annotate`."""
@@ -103,7 +104,8 @@ class Folder:
 
     async def announced(self, node: str) -> tuple[str, ...] | None:
         """See `Place.announced`."""
-        sockets = [folder / f"{node}.sock" for folder in run_directory.candidates()]
+        usual = [folder / f"{node}.sock" for folder in run_directory.candidates()]
+        sockets = usual if self._socket is None else [self._socket]
         path = next((each for each in sockets if each.exists()), None)
         if path is None:
             return None
