@@ -9,10 +9,11 @@ from announcement_facts import peer, selectors
 from herald.announcement.reason import Code, Reason
 from herald.announcement.sessions import parameters, sessions_of
 from herald.bgp.family import BOTH_FAMILIES, Family
-from herald.bgp.parameters import PeerParameters
+from herald.bgp.parameters import Algorithm, MasterKey, Password, PeerParameters
 from herald.config.peer import GracefulRestart
 
 V4, V6 = frozenset({Family.IPV4_UNICAST}), frozenset({Family.IPV6_UNICAST})
+KEY = MasterKey(1, 2, Algorithm.HMAC_SHA_1_96, Password("x"))
 EDGE = selectors(("role", "edge"), ("role", "gateway"))
 
 
@@ -92,6 +93,7 @@ def asked(**more: Any) -> PeerParameters | Reason:
         ({"dual_stack_address_family": True}, {"families": BOTH_FAMILIES}),
         ({"vrf": "red"}, {"vrf": "red"}),
         ({"ttl_security": True}, {"ttl_security": True, "multihop": False}),
+        ({"tcp_ao": KEY}, {"tcp_ao": KEY, "password": None}),
         (
             {"address": None, "interface": "eth7", "ebgp_multi_hop": True},
             {"peer_address": None, "interface": "eth7", "families": BOTH_FAMILIES, "multihop": False, "vrf": None},

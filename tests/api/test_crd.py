@@ -21,6 +21,7 @@ ADDITIONS = {
     "bgppeers.metallb.io: spec.conversion",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.gracefulRestart",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.ttlSecurity",
+    f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.tcpAO",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.linkBandwidth",
     *(f"bgppeers.metallb.io: spec.versions[{version}].{STATUS}.properties" for version in ("v1beta1", "v1beta2")),

@@ -76,6 +76,7 @@ def test_every_field_of_a_peer_is_read() -> None:
                 "disableMP": True,
                 "dualStackAddressFamily": True,
                 "gracefulRestart": {"enabled": True, "restartTime": "60s"},
+                "tcpAO": {"sendID": 0, "receiveID": 255, "secretRef": {"name": "k"}},
             },
         )
     )
@@ -94,6 +95,8 @@ def test_every_field_of_a_peer_is_read() -> None:
     assert spec.disable_mp
     assert spec.dual_stack_address_family
     assert (spec.graceful_restart.enabled, spec.graceful_restart.restart_time) == (True, "60s")
+    assert (spec.tcp_ao.send_id, spec.tcp_ao.receive_id, spec.tcp_ao.secret_ref.name) == (0, 255, "k")
+    assert spec.tcp_ao.algorithm == "hmac-sha-1-96"
 
 
 def test_an_advertisement_without_a_spec_has_the_defaults() -> None:

@@ -10,10 +10,11 @@ import pytest
 from herald.bgp import explanation
 from herald.bgp.diagnosis import Cause, Evidence, Obstacle, PeerSyn, diagnose
 from herald.bgp.notification import Notification
-from herald.bgp.parameters import Password, PeerParameters
+from herald.bgp.parameters import Algorithm, MasterKey, Password, PeerParameters
 
 PEER = PeerParameters("r1", ip_address("10.0.0.1"), 64500, 64501)
 SECURE = replace(PEER, password=Password("secret"))
+KEYED = replace(PEER, tcp_ao=MasterKey(1, 2, Algorithm.HMAC_SHA_1_96, Password("secret")))
 FAR = replace(PEER, multihop=True)
 MIDDLE = ip_address("10.0.9.1")
 ON_LINK, OFF_LINK = Evidence(on_link=True), Evidence(on_link=False)
@@ -40,6 +41,19 @@ CASES = {
     "ping": (PEER, SILENCE, replace(ON_LINK, pings=True), Cause.SILENT, "it wants a TCP MD5 password"),
     "ping, with a password": (SECURE, SILENCE, replace(ON_LINK, pings=True), Cause.SILENT, "is another than this one"),
     "nothing known": (PEER, SILENCE, Evidence(), Cause.SILENT, "or it has GTSM, which needs ttlSecurity"),
+    "AO, and it takes unsigned": (KEYED, SILENCE, Evidence(takes_unsigned=True), Cause.AO_UNEXPECTED, "takes connec"),
+    "AO, and it dials unsigned": (KEYED, SILENCE, Evidence(peer_syn=PeerSyn.UNSIGNED), Cause.AO_UNEXPECTED, "dials us"),
+    "AO, and it has MD5": (KEYED, SILENCE, Evidence(peer_syn=PeerSyn.SIGNED), Cause.AO_UNEXPECTED, "TCP MD5 password"),
+    "AO at both ends": (KEYED, SILENCE, Evidence(peer_syn=PeerSyn.SIGNED_BY_AO), Cause.SILENT, "both IDs"),
+    "AO, no ping": (KEYED, SILENCE, replace(ON_LINK, pings=False), Cause.FILTERED, "a wrong key looks like this"),
+    "it has AO, we nothing": (
+        PEER,
+        SILENCE,
+        Evidence(peer_syn=PeerSyn.SIGNED_BY_AO),
+        Cause.AO_MISSING,
+        "dials us with",
+    ),
+    "it has AO, we MD5": (SECURE, SILENCE, Evidence(peer_syn=PeerSyn.SIGNED_BY_AO), Cause.AO_MISSING, "TCP MD5 passw"),
     "GTSM of ours": (replace(PEER, ttl_security=True), SILENCE, Evidence(), Cause.SILENT, "TTL below 255"),
 }
 
@@ -53,7 +67,7 @@ def test_the_cause_follows_from_the_evidence(peer, obstacle, evidence, cause, wo
 
 def test_whatever_is_observed_has_a_cause_a_reason_and_a_remedy_and_no_secret():
     truths = (None, True, False)
-    peers = (PEER, SECURE, FAR, replace(PEER, ttl_security=True), replace(SECURE, peer_asn=64500))
+    peers = (PEER, SECURE, KEYED, FAR, replace(PEER, ttl_security=True), replace(SECURE, peer_asn=64500))
     evidence = product((None, MIDDLE), truths, truths, truths, (None, *PeerSyn))
     for peer, obstacle, facts in product(peers, Obstacle, list(evidence)):
         found = diagnose(obstacle, peer, Evidence(*facts))

@@ -4,16 +4,40 @@ from ipaddress import ip_address
 import pytest
 
 from herald.bgp.family import Family
-from herald.bgp.parameters import EFFECT_OF_CHANGE, Change, Password, PeerParameters, changed_fields, expected_peer
+from herald.bgp.parameters import (
+    EFFECT_OF_CHANGE,
+    Algorithm,
+    Change,
+    MasterKey,
+    Password,
+    PeerParameters,
+    changed_fields,
+    expected_peer,
+)
 
 PEER = PeerParameters(name="r1", peer_address=ip_address("10.0.0.1"), local_asn=64500, peer_asn=64501)
 
 
+KEY = MasterKey(1, 2, Algorithm.HMAC_SHA_1_96, Password("hunter2"))
+
+
 def test_a_password_is_never_printed():
     peer = replace(PEER, password=Password("hunter2"))
-    for text in (repr(peer), str(peer.password), f"{peer.password}", f"{peer}"):
+    keyed = replace(PEER, tcp_ao=KEY)
+    for text in (repr(peer), str(peer.password), f"{peer.password}", f"{peer}", repr(keyed), f"{keyed}", str(KEY)):
         assert "hunter2" not in text
     assert peer.password.reveal() == "hunter2"
+
+
+@pytest.mark.parametrize("ids", [(-1, 0), (0, 256)], ids=["below", "above"])
+def test_the_number_of_a_key_is_an_octet(ids):
+    with pytest.raises(ValueError, match="is not 0 to 255"):
+        MasterKey(*ids, Algorithm.HMAC_SHA_1_96, Password("x"))
+
+
+def test_another_key_is_another_session():
+    before, after = replace(PEER, tcp_ao=KEY), replace(PEER, tcp_ao=replace(KEY, secret=Password("hunter3")))
+    assert changed_fields(before, after, Change.RESET) == ("tcp_ao",)
 
 
 def test_passwords_are_compared_by_their_secret():
@@ -33,6 +57,7 @@ def test_every_field_has_its_row_in_the_table_of_changes():
         ({"hold_time": 2}, "hold_time 2 s is not 0 or 3 to 65535"),
         ({"hold_time": 65536}, "hold_time 65536 s is not 0 or 3 to 65535"),
         ({"families": frozenset()}, "no address family"),
+        ({"password": Password("x"), "tcp_ao": KEY}, "password and tcp_ao exclude each other"),
         ({"source_address": ip_address("::1")}, "are of different IP families"),
     ],
 )

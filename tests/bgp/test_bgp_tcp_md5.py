@@ -71,6 +71,12 @@ def test_without_a_whole_signature_a_segment_is_not_signed(options):
     assert tcp_md5.judge(segment_with(options), HERE, THERE, Password("x")) is PeerSyn.UNSIGNED
 
 
+def test_a_signature_of_tcp_ao_is_told_from_none():
+    segment = segment_with(b"\x01\x01\x1d\x10\x01\x02" + bytes(12) + b"\x01\x01")
+    assert tcp_md5.judge(segment, HERE, THERE, Password("x")) is PeerSyn.SIGNED_BY_AO
+    assert tcp_md5.judge(segment, HERE, THERE, None) is PeerSyn.SIGNED_BY_AO
+
+
 @given(st.binary(max_size=128))
 def test_any_octets_are_judged(octets):
     assert tcp_md5.judge(octets.ljust(20, b"\0"), HERE, THERE, Password("x")) in PeerSyn

@@ -20,6 +20,7 @@ from config_resources import (
     secret,
 )
 
+from herald.api.bgp_peer import TCPAO, SecretRef
 from herald.config.compile import compile_config
 from herald.config.findings import ObjectKey
 
@@ -83,6 +84,14 @@ def test_a_pool_that_waited_does_not_slip_in_by_another_ones_broken_edit() -> No
     first = compiled(held)
     second = compiled(pool("held", "nonsense", created=YOUNG), waiting, last_good=dict(first.accepted))
     assert second.config.pools == first.config.pools
+
+
+def test_the_key_of_tcp_ao_outlives_its_secret() -> None:
+    wanted = peer("r", tcp_ao=TCPAO(send_id=1, receive_id=2, secret_ref=SecretRef(name="s")))
+    first = compiled(wanted, secret(value="one"))
+    kept = compiled(wanted, last_good=dict(first.accepted)).config.peers["r"]
+    assert kept.tcp_ao is not None
+    assert kept.tcp_ao.secret.reveal() == "one"
 
 
 def test_a_secret_that_is_deleted_or_spoilt_leaves_the_session_its_password() -> None:

@@ -26,6 +26,7 @@ from config_resources import (
 )
 
 from herald.api.bgp_advertisement import ASPrepend
+from herald.api.bgp_peer import TCPAO, SecretRef
 from herald.config.problem import Severity
 
 TWICE = (select(a="b"), select(a="b"))
@@ -36,6 +37,7 @@ TOO_MANY_VALUES = (expression("a", "Exists", "x"),)
 BAD_KEY = (select(**{"-a": "b"}),)
 REPEATED_VALUE = (expression("a", "In", "x", "x"),)
 LONG = "p" * 81
+AO = TCPAO(send_id=1, receive_id=2, secret_ref=SecretRef(name="s"))
 
 GOOD = [
     pool("good", "10.0.0.0/24"),
@@ -300,6 +302,48 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
         "exclude each other",
     ),
     "password too long": ([peer("bad", password=LONG)], "HL338", "bad", "spec.password", "81 octets"),
+    "TCP-AO beside a password": (
+        [peer("bad", password="x", tcp_ao=AO), secret()],
+        "HL341",
+        "bad",
+        "spec.tcpAO",
+        "tcpAO and password exclude each other",
+    ),
+    "TCP-AO beside a passwordSecret": (
+        [peer("bad", secret_name="s", tcp_ao=AO), secret()],
+        "HL341",
+        "bad",
+        "spec.tcpAO",
+        "tcpAO and passwordSecret exclude each other",
+    ),
+    "TCP-AO without its Secret": (
+        [peer("bad", tcp_ao=AO)],
+        "HL072",
+        "bad",
+        "spec.tcpAO.secretRef.name",
+        'there is no Secret "s"',
+    ),
+    "TCP-AO, a Secret of another type": (
+        [peer("bad", tcp_ao=AO), secret(kind="Opaque")],
+        "HL072",
+        "bad",
+        "spec.tcpAO.secretRef.name",
+        'type "kubernetes.io/basic-auth" is expected',
+    ),
+    "TCP-AO, an empty key": (
+        [peer("bad", tcp_ao=AO), secret(value="")],
+        "HL072",
+        "bad",
+        "spec.tcpAO.secretRef.name",
+        "is empty",
+    ),
+    "TCP-AO, a key too long": (
+        [peer("bad", tcp_ao=AO), secret(value=LONG)],
+        "HL338",
+        "bad",
+        "spec.tcpAO.secretRef",
+        "the key has 81 octets; TCP-AO takes 80",
+    ),
     "R13": ([peer("bad", bfd_profile="fast")], "HL077", "bad", "spec.bfdProfile", "non existing bfd profile"),
     "C1 value": (
         [community("bad", ("a", "70000:1"))],

@@ -24,9 +24,11 @@ from config_resources import (
 )
 
 from herald.api.bgp_advertisement import ASPrepend
+from herald.api.bgp_peer import TCPAO, SecretRef
 from herald.api.bgp_peer import GracefulRestart as WrittenGracefulRestart
 from herald.bfd.profile import DEFAULT
 from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.parameters import Algorithm, MasterKey, Password
 from herald.config.advertisement import Prepend
 from herald.config.peer import GracefulRestart
 from herald.config.pool import ServiceAllocation
@@ -214,6 +216,16 @@ def test_a_peer_keeps_everything_that_was_written() -> None:
     assert found.password.reveal() == "pw"
     assert found.selects({"rack": "1"})
     assert not found.selects({})
+
+
+def test_the_key_of_tcp_ao_is_that_of_its_secret() -> None:
+    wanted = TCPAO(send_id=1, receive_id=2, algorithm="aes-128-cmac-96", secret_ref=SecretRef(name="s"))
+    outcome = compiled(peer("r", tcp_ao=wanted), secret(value="hush-hush"))
+    assert outcome.problems == ()
+    found = outcome.config.peers["r"]
+    assert found.tcp_ao == MasterKey(1, 2, Algorithm.AES_128_CMAC_96, Password("hush-hush"))
+    assert found.password is None
+    assert "hush" not in repr(found)
 
 
 @pytest.mark.parametrize(

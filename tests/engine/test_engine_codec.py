@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from herald.bgp.community import Community, LargeCommunity
 from herald.bgp.family import Family
-from herald.bgp.parameters import Password, PeerParameters
+from herald.bgp.parameters import Algorithm, MasterKey, Password, PeerParameters
 from herald.bgp.route import Route
 from herald.engine.codec import Codec, DecodeError
 from herald.engine.link import (
@@ -162,6 +162,16 @@ NO_APPLY: list[object] = [False, [], [], [], [], [], True]
 def test_what_is_not_a_message_is_refused_with_what_was_expected(data: bytes, says: str) -> None:
     with pytest.raises(DecodeError, match=says):
         DOWNWARD.decode(data)
+
+
+def test_the_key_of_tcp_ao_crosses_the_link_and_is_in_no_repr() -> None:
+    key = MasterKey(1, 255, Algorithm.AES_128_CMAC_96, Password("s3cret"))
+    peer = PeerParameters("r1", ip_address("192.0.2.1"), 64500, 64501, tcp_ao=key)
+    (arrived,) = DOWNWARD.decode(DOWNWARD.encode(Apply(peers=(peer,)))).peers  # type: ignore[union-attr]
+    assert arrived == peer
+    assert arrived.tcp_ao is not None
+    assert arrived.tcp_ao.secret.reveal() == "s3cret"
+    assert "s3cret" not in repr(arrived)
 
 
 def test_a_refusal_never_quotes_the_value_which_might_be_a_password() -> None:

@@ -94,6 +94,7 @@ def _parameters(session: Session) -> PeerParameters:
         password=peer.password,
         multihop=peer.ebgp_multi_hop and peer.interface is None,  # whoever is found behind it is on the link
         ttl_security=peer.ttl_security,
+        tcp_ao=peer.tcp_ao,
         families=session.families,
         bfd=peer.bfd_profile,
         restart_time=None if peer.graceful_restart is None else peer.graceful_restart.restart_time_s,

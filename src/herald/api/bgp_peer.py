@@ -72,6 +72,7 @@ RestartTime = Annotated[
 ]
 SetForever = Annotated[bool, ruled(Rule("self == oldSelf", "EnableGracefulRestart cannot be changed after creation"))]
 Port = Annotated[int, msgspec.Meta(ge=1, le=16384), default(DEFAULT_PORT)]
+KeyID = Annotated[int, msgspec.Meta(ge=0, le=255)]
 SessionCount = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -90,6 +91,25 @@ class GracefulRestart(msgspec.Struct, frozen=True, kw_only=True, rename=wire_nam
         RestartTime | None,
         described("How long the peer keeps the routes, whole seconds from 1s to 4095s; 120s when not set."),
     ] = None
+
+
+class SecretRef(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """Names a Secret of type kubernetes.io/basic-auth in Herald's own namespace; its key `password` is used."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1), described("Name of the Secret.")]
+
+
+class TCPAO(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """TCP Authentication Option (RFC 5925) with one key. What we send by, the router receives by, and vice versa."""
+
+    send_id: Annotated[KeyID, described("SendID: number of the key in segments of ours; the router's RecvID.")]
+    receive_id: Annotated[KeyID, described("RecvID: number of the key in segments of the router; its SendID.")]
+    algorithm: Annotated[
+        Literal["hmac-sha-1-96", "aes-128-cmac-96"],
+        default("hmac-sha-1-96"),
+        described("Algorithm that signs segments and derives their keys (RFC 5926)."),
+    ] = "hmac-sha-1-96"
+    secret_ref: Annotated[SecretRef, described("Secret that holds the key.")]
 
 
 class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
@@ -151,6 +171,13 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
             " ebgpMultiHop. An addition of Herald's."
         ),
     ] = False
+    tcp_ao: Annotated[
+        TCPAO | None,
+        described(
+            "Signs and checks every segment (TCP-AO, RFC 5925); where a node's kernel cannot, it does not connect."
+            " Excludes password and passwordSecret. An addition of Herald's."
+        ),
+    ] = None
 
     def __repr__(self) -> str:
         fields = ((name, getattr(self, name)) for name in self.__struct_fields__)

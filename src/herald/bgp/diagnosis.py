@@ -12,7 +12,9 @@ apart, the finding says so and names both: a guess that is wrong costs an operat
                              or silence
     refused, rejected        RST, or ICMP                   ICMP comes from a firewall
     MD5 missing or wrong     silence                        an attempt without the password; the peer's own SYN,
-    filtered                 silence                        signed or not; ping
+    TCP-AO likewise          silence                        signed or not, and how
+    filtered                 silence                        the same; ping
+    no TCP-AO                this kernel refuses the key
     collision                NOTIFICATION 6/7               another program of this node has the connection
 """
 
@@ -32,6 +34,9 @@ class Cause(Enum):
     MD5_MISSING = "md5-missing"  # the peer has one, we do not
     MD5_UNEXPECTED = "md5-unexpected"  # we have one, the peer does not
     MD5_WRONG = "md5-wrong"
+    AO_MISSING = "ao-missing"  # the peer has TCP-AO, we do not
+    AO_UNEXPECTED = "ao-unexpected"  # we have it, the peer does not
+    AO_UNKNOWN_HERE = "ao-unknown-here"  # the kernel of this node has none
     REFUSED = "refused"
     FILTERED = "filtered"
     SILENT = "silent"  # a password or a filter, and no telling which
@@ -64,6 +69,13 @@ class Finding:
         return f"{self.why}; {self.fix}"
 
 
+NO_TCP_AO = Finding(
+    Cause.AO_UNKNOWN_HERE,
+    "Linux has it since 6.7, where it is built with CONFIG_TCP_AO",
+    "run such a kernel on this node, or use passwordSecret in the place of tcpAO, here and on the router",
+)
+
+
 class Obstacle(Enum):
     """How an attempt to connect ended."""
 
@@ -82,6 +94,7 @@ class PeerSyn(Enum):
     SIGNED = auto()  # with a password; there is none here to compare
     SIGNED_ALIKE = auto()  # with our password
     SIGNED_OTHERWISE = auto()
+    SIGNED_BY_AO = auto()  # with TCP-AO; whether by our key cannot be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ class Evidence:
     """What was found out about an attempt without success; None is not known.
 
     `reporter` is who sent the ICMP message. `on_link`: the peer is in a subnet of ours. `pings`: it answers echo
-    requests. `takes_unsigned`: it answers an attempt without the password. `peer_syn`: how it dials us.
+    requests. `takes_unsigned`: it answers an attempt without a signature. `peer_syn`: how it dials us.
     """
 
     reporter: Address | None = None
@@ -169,8 +182,12 @@ def _no_host(parameters: PeerParameters, evidence: Evidence) -> Finding:
 
 
 def _silence(parameters: PeerParameters, evidence: Evidence) -> Finding:
+    if parameters.tcp_ao is not None:
+        return _silence_with_ao(parameters, evidence)
     if parameters.password is None:
         return _silence_without_password(parameters, evidence)
+    if evidence.peer_syn is PeerSyn.SIGNED_BY_AO:
+        return _ao_missing("a TCP MD5 password")
     if evidence.takes_unsigned or evidence.peer_syn is PeerSyn.UNSIGNED:
         how = "takes connections" if evidence.takes_unsigned else "dials us"
         return Finding(
@@ -204,9 +221,38 @@ def _silence_without_password(parameters: PeerParameters, evidence: Evidence) ->
                 "it dials us with a TCP MD5 password, and this BGPPeer has none",
                 "set password or passwordSecret to that of the router, or take it off there",
             )
+        case PeerSyn.SIGNED_BY_AO:
+            return _ao_missing("nothing to sign with")
         case None:
             missing = "it wants a TCP MD5 password, and this BGPPeer has none"
             return _undecided(parameters, evidence, missing, "see whether the router has a password for this node")
+
+
+def _silence_with_ao(parameters: PeerParameters, evidence: Evidence) -> Finding:
+    match evidence.peer_syn:
+        case _ if evidence.takes_unsigned:
+            how = "takes connections without TCP-AO"
+        case PeerSyn.UNSIGNED:
+            how = "dials us without TCP-AO"
+        case PeerSyn.SIGNED | PeerSyn.SIGNED_ALIKE | PeerSyn.SIGNED_OTHERWISE:
+            how = "dials us with a TCP MD5 password"
+        case PeerSyn.SIGNED_BY_AO | None:
+            return _undecided(
+                parameters,
+                evidence,
+                "its TCP-AO key is another than this one, or has other numbers or another algorithm",
+                "compare key, algorithm and both IDs (our sendID is its RecvID)",
+            )
+    why = f"it {how}, and this BGPPeer has tcpAO"
+    return Finding(Cause.AO_UNEXPECTED, why, "set the same key on the router, or take tcpAO off the BGPPeer")
+
+
+def _ao_missing(ours: str) -> Finding:
+    return Finding(
+        Cause.AO_MISSING,
+        f"it dials us with TCP-AO, and this BGPPeer has {ours}",
+        "set tcpAO to the key of the router, or take it off there",
+    )
 
 
 def _filtered(parameters: PeerParameters, known: str) -> Finding:
@@ -229,4 +275,5 @@ def _undecided(parameters: PeerParameters, evidence: Evidence, password: str, re
 
 
 def _or_password(parameters: PeerParameters) -> str:
-    return "; if it lets no ping through, a wrong password looks like this" if parameters.password else ""
+    what = "key" if parameters.tcp_ao else "password" if parameters.password else ""
+    return f"; if it lets no ping through, a wrong {what} looks like this" if what else ""

@@ -11,7 +11,7 @@ from herald.bgp.family import BOTH_FAMILIES, Address, Family
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Password:
-    """A TCP MD5 secret (RFC 2385). Only `reveal` gives it away; printing, logging and formatting do not."""
+    """A secret of TCP MD5 (RFC 2385) or TCP-AO (RFC 5925). Only `reveal` gives it away, no print and no log."""
 
     _secret: str
 
@@ -20,6 +20,31 @@ class Password:
 
     def __repr__(self) -> str:
         return "Password(…)"
+
+
+class Algorithm(Enum):
+    """How TCP-AO signs (RFC 5926): both put 12 octets into each segment. The value is what users write."""
+
+    HMAC_SHA_1_96 = "hmac-sha-1-96"
+    AES_128_CMAC_96 = "aes-128-cmac-96"
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """A master key tuple of TCP-AO (RFC 5925 §3.1): the one that signs all our segments and all of the peer's.
+
+    `send_id` and `receive_id`, 0 to 255, are SendID and RecvID: the number of the key in segments of ours and of the
+    peer's. The secret has 1 to 80 octets.
+    """
+
+    send_id: int
+    receive_id: int
+    algorithm: Algorithm
+    secret: Password
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.send_id <= 255 and 0 <= self.receive_id <= 255):
+            raise ValueError(f"TCP-AO: send ID {self.send_id} or receive ID {self.receive_id} is not 0 to 255")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +58,8 @@ class PeerParameters:
     peers only: without it the packets live for one hop. `ttl_security` takes packets of the peer only that no router
     has passed on (RFC 5082), and sends such. `restart_time` is how long the peer is to keep our routes without us (1 to
     4095), None for not at all. `vrf` and `interface` are names of devices of this host. `bfd` is how BFD watches over
-    the session (RFC 5882), None for not at all. Raises `ValueError` for what
-    cannot be spoken.
+    the session (RFC 5882), None for not at all. At most one of `password` and `tcp_ao` signs
+    the connection. Raises `ValueError` for what cannot be spoken.
     """
 
     name: str
@@ -56,6 +81,7 @@ class PeerParameters:
     ttl_security: bool = False
     bfd: BFDProfile | None = None
     restart_time: int | None = None
+    tcp_ao: MasterKey | None = None
 
     def __post_init__(self) -> None:
         if (self.peer_asn is None) == (self.dynamic_asn is None):
@@ -70,6 +96,8 @@ class PeerParameters:
             raise ValueError(f"peer {self.name}: one of peer_address and interface is needed")
         if self.ttl_security and self.multihop:
             raise ValueError(f"peer {self.name}: ttl_security and multihop exclude each other")
+        if self.password is not None and self.tcp_ao is not None:
+            raise ValueError(f"peer {self.name}: password and tcp_ao exclude each other")
         if self.source_address is None or self.peer_address is None:
             return
         if self.source_address.version != self.peer_address.version:
@@ -129,6 +157,7 @@ EFFECT_OF_CHANGE: dict[str, Change] = {
     "ttl_security": Change.RESET,
     "bfd": Change.AT_ONCE,
     "restart_time": Change.NEXT_SESSION,
+    "tcp_ao": Change.RESET,
 }
 
 

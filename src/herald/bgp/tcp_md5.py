@@ -5,7 +5,7 @@ listen; but it shows whether the peer has a password, and whether it is ours.
 
     TCP header   source 2 | destination 2 | sequence 4 | acknowledgement 4 | offset 4 bits, flags | window 2
                  | checksum 2 | urgent 2 | options: kind 1, length 1, value; 0 ends, 1 is padding, and 19,
-                 of length 18, is the signature
+                 of length 18, is the signature; 29 is one of TCP-AO (RFC 5925), which is told and not checked
 
 The digest is MD5 over the pseudo-header (addresses, protocol, length), the header without its options and with a
 checksum of 0, the data, and the password.
@@ -22,7 +22,7 @@ from herald.bgp.parameters import Password
 
 _TCP = 6
 _HEADER_OCTETS = 20
-_END, _PADDING, _SIGNATURE = 0, 1, 19
+_END, _PADDING, _SIGNATURE, _AO = 0, 1, 19, 29
 _SIGNATURE_OCTETS = 16
 
 
@@ -46,7 +46,7 @@ def judge(segment: bytes, source: Address, destination: Address, password: Passw
     """How `source`, whose segment this is, has signed it, as far as we can tell by our password."""
     signed = signature(segment)
     if signed is None:
-        return PeerSyn.UNSIGNED
+        return PeerSyn.SIGNED_BY_AO if any(kind == _AO for kind, _ in _options(segment)) else PeerSyn.UNSIGNED
     if password is None:
         return PeerSyn.SIGNED
     alike = hmac.compare_digest(signed, digest(segment, source, destination, password))

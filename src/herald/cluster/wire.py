@@ -24,6 +24,9 @@ _SPELLINGS = {
     "ip_address_pools": "ipAddressPools",
     "ip_address_pool_selectors": "ipAddressPoolSelectors",
     "ebgp_multi_hop": "ebgpMultiHop",
+    "tcp_ao": "tcpAO",
+    "send_id": "sendID",
+    "receive_id": "receiveID",
 }
 
 

@@ -1,4 +1,4 @@
-"""BGPPeers → peers: identity, addresses, timers and password checked and resolved."""
+"""BGPPeers → peers: identity, addresses and timers checked, secrets resolved (see `peer_secrets`)."""
 
 from ipaddress import IPv4Address
 
@@ -7,20 +7,16 @@ from herald.api import duration
 from herald.bfd import profile as bfd_profile
 from herald.bfd.profile import BFDProfile
 from herald.bgp.graceful_restart import LONGEST_RESTART_TIME
-from herald.bgp.parameters import Password
-from herald.cluster.meta import NamespacedName, PeerName
-from herald.cluster.secret import BASIC_AUTH, Secret
+from herald.cluster.meta import PeerName
 from herald.config.bgp_timers import resolve_timers
 from herald.config.findings import Findings
 from herald.config.nearest import suggestion
 from herald.config.peer import GracefulRestart, Peer
+from herald.config.peer_secrets import master_key, password
 from herald.config.problem import Severity
 from herald.config.selectors import check_selectors
 from herald.config.surroundings import Surroundings
 from herald.net.ip_family import IPAddress, parse_address
-
-PASSWORD_KEY = "password"  # noqa: S105  (the name of a key)
-_LONGEST_PASSWORD = 80  # TCP_MD5SIG_MAXKEYLEN of Linux
 
 
 def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -> Peer | None:
@@ -32,7 +28,7 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
     peer_address = _address(spec.peer_address, "peerAddress", "BGPPeer address", found)
     source_address = _address(spec.source_address, "sourceAddress", "source IP", found)
     router_id = _address(spec.router_id, "routerID", "router ID", found)
-    password = _password(spec, found, around)
+    secret, tcp_ao = password(spec, found, around), master_key(spec, found, around)
     _check_bfd_profile(spec.bfd_profile, found, around)
     graceful_restart = _graceful_restart(spec, found)
     connect_time_s = _whole_seconds(spec.connect_time, "connectTime", found)
@@ -56,7 +52,8 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
         ebgp_multi_hop=spec.ebgp_multi_hop,
         ttl_security=spec.ttl_security,
         vrf=spec.vrf,
-        password=password,
+        password=secret,
+        tcp_ao=tcp_ao,
         bfd_profile=_bfd_profile(spec.bfd_profile, around),
         graceful_restart=graceful_restart,
         dual_stack_address_family=spec.dual_stack_address_family,
@@ -135,91 +132,6 @@ def _usable_router_id(router_id: IPAddress | None, found: Findings) -> IPAddress
         f"{router_id} is not used: a BGP identifier is an IPv4 address other than 0.0.0.0; the node's own is sent",
     )
     return None
-
-
-def _password(spec: api.BGPPeerSpec, found: Findings, around: Surroundings) -> Password | None:
-    secret_name = spec.password_secret.name if spec.password_secret else ""
-    if spec.password and secret_name:
-        found.add(
-            "HL335",
-            "spec.passwordSecret",
-            "can not have both password and secret ref set in peer config: keep passwordSecret",
-        )
-        return None
-    if secret_name:
-        text = _secret_password(secret_name, found, around)
-        return _checked(text, "spec.passwordSecret", found) if text else None
-    return _checked(spec.password, "spec.password", found) if spec.password else None
-
-
-def _checked(text: str, field: str, found: Findings) -> Password | None:
-    octets = len(text.encode())
-    if octets > _LONGEST_PASSWORD:
-        found.add(
-            "HL338", field, f"the password has {octets} octets; TCP MD5 takes {_LONGEST_PASSWORD} at most on Linux"
-        )
-        return None
-    return Password(text)
-
-
-def _secret_password(name: str, found: Findings, around: Surroundings) -> str | None:
-    field, wanted = "spec.passwordSecret.name", NamespacedName(around.namespace, name)
-    secret = around.secrets.get(wanted)
-    if not around.knows_secrets:
-        return None
-    if secret is None:
-        _add_missing_secret(wanted, found, around)
-        return None
-    if secret.type != BASIC_AUTH:
-        found.add(
-            "HL072",
-            field,
-            f'secret type mismatch on "{wanted.namespace}"/"{wanted.name}", type "{BASIC_AUTH}" is expected, '
-            f'not "{secret.type}"',
-        )
-        return None
-    return _value(secret, field, found)
-
-
-def _value(secret: Secret, field: str, found: Findings) -> str | None:
-    if secret.is_encrypted(PASSWORD_KEY):
-        found.add(
-            "HL072",
-            field,
-            f'Secret "{secret.key}": its key "{PASSWORD_KEY}" is encrypted by SOPS; give the Secret as '
-            "`sops --decrypt` prints it",
-        )
-        return None
-    try:
-        text = secret.value(PASSWORD_KEY)
-    except ValueError as error:
-        found.add("HL072", field, f'Secret "{secret.key}": {error}')
-        return None
-    if not text:
-        what = "is empty" if text == "" else "is missing"
-        found.add(
-            "HL072", field, f'password not specified in the secret "{secret.key}": its key "{PASSWORD_KEY}" {what}'
-        )
-    return text
-
-
-def _add_missing_secret(wanted: NamespacedName, found: Findings, around: Surroundings) -> None:
-    field = "spec.passwordSecret.name"
-    here = [key.name for key in around.secrets if key.namespace == wanted.namespace]
-    found.add(
-        "HL072",
-        field,
-        f'secret ref not found: there is no Secret "{wanted.name}" in namespace {wanted.namespace}'
-        f"{suggestion(wanted.name, here)}",
-    )
-    elsewhere = sorted(key.namespace for key in around.secrets if key.name == wanted.name)
-    if elsewhere:
-        found.add(
-            "HL031",
-            field,
-            f'a Secret "{wanted.name}" is in namespace {elsewhere[0]}, where Herald does not look; '
-            f"create it with -n {wanted.namespace}",
-        )
 
 
 def _check_bfd_profile(name: str, found: Findings, around: Surroundings) -> None:

@@ -17,6 +17,7 @@ from herald.config.compile_bfd import compile_bfd_profile
 from herald.config.compile_communities import Alias, community_compiler
 from herald.config.findings import ObjectKey, Resource
 from herald.config.peer import Peer
+from herald.config.peer_secrets import secret_names
 from herald.config.resources import Resources
 from herald.config.settle import InForce, settle
 from herald.config.surroundings import Surroundings
@@ -69,8 +70,7 @@ def needed_by_peers(
     """The Secrets that peers in force use, and profiles that only the past knows."""
     needed: dict[ObjectKey, Resource] = {}
     for entry in peers:
-        secret = _secret_of(entry.resource, past if entry.attempt else around)
-        if secret is not None:
+        for secret in _secrets_of(entry.resource, past if entry.attempt else around):
             needed[ObjectKey.of(secret)] = secret
         profile = last_good.get(ObjectKey("BFDProfile", around.namespace, entry.resource.spec.bfd_profile))
         if entry.attempt and profile is not None:
@@ -78,9 +78,9 @@ def needed_by_peers(
     return needed
 
 
-def _secret_of(peer: BGPPeer, around: Surroundings) -> Secret | None:
-    reference = peer.spec.password_secret
-    return around.secrets.get(NamespacedName(around.namespace, reference.name)) if reference else None
+def _secrets_of(peer: BGPPeer, around: Surroundings) -> list[Secret]:
+    keys = [NamespacedName(around.namespace, name) for name in secret_names(peer.spec)]
+    return [around.secrets[key] for key in keys if key in around.secrets]
 
 
 def needed_by_advertisements(

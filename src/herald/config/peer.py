@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from herald.bfd.profile import BFDProfile
-from herald.bgp.parameters import Password
+from herald.bgp.parameters import MasterKey, Password
 from herald.cluster.meta import PeerName
 from herald.cluster.selector import LabelSelector, matches_any
 from herald.net.ip_family import IPAddress
@@ -22,7 +22,8 @@ class Peer:
     """A BGPPeer that compiled. Times in seconds; None means not given.
 
     Exactly one of `peer_asn` and `dynamic_asn`, exactly one of `peer_address` and `interface` is set. `password` is
-    resolved from the manifest or the Secret, `bfd_profile` from the BFDProfile of that name or the built-in one.
+    resolved from the manifest or the Secret, the key in `tcp_ao` from its Secret, `bfd_profile` from the BFDProfile of
+    that name or the built-in one. At most one of `password` and `tcp_ao` is set.
     """
 
     name: PeerName
@@ -47,6 +48,7 @@ class Peer:
     disable_mp: bool
     node_selectors: tuple[LabelSelector, ...] = ()
     ttl_security: bool = False
+    tcp_ao: MasterKey | None = None
     created: str | None = None
 
     def selects(self, node_labels: Mapping[str, str]) -> bool:

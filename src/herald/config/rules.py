@@ -286,12 +286,14 @@ RULES: tuple[Rule, ...] = (
     Rule("HL337", _W, "SourceOfOtherFamily", "A sourceAddress that the peer cannot be reached from",
          "It is not used; the kernel chooses the source.",
          "Use a source address of the family of `peerAddress`, and none with `interface`."),
-    Rule("HL338", _E, "InvalidPassword", "A password that TCP MD5 cannot use",
-         "The peer is left out.", "1 to 80 octets (RFC 2385 as Linux implements it)."),
+    Rule("HL338", _E, "InvalidPassword", "A password or key that Linux cannot use",
+         "The peer is left out.", "1 to 80 octets, for TCP MD5 (RFC 2385) and TCP-AO (RFC 5925) alike."),
     Rule("HL339", _E, "TTLSecurityWithMultihop", "ttlSecurity together with ebgpMultiHop",
          "The peer is left out.", "Keep `ttlSecurity` for a peer on the link, `ebgpMultiHop` for one beyond routers."),
     Rule("HL340", _E, "InvalidBFDProfile", "A BFDProfile with a value out of bounds",
          "The profile is left out, and the peers that name it.", "Use a value within the bounds."),
+    Rule("HL341", _E, "TwoAuthentications", "tcpAO together with password or passwordSecret",
+         "The peer is left out.", "Keep `tcpAO` where the router has TCP-AO, `passwordSecret` where it has TCP MD5."),
 )
 # fmt: on
 

@@ -31,6 +31,7 @@ _SPELLINGS = {
     "dual_stack_address_family": "dualStackAddressFamily",
     "disable_mp": "disableMP",
     "password": "password",
+    "tcp_ao": "tcpAO",
 }
 
 

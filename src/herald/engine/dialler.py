@@ -5,7 +5,7 @@ says. A peer that has not answered after `PROBE_SECONDS` is asked in other ways,
 so that the reason is known before an operator loses patience, two minutes before the kernel does:
 
 * it is pinged
-* with a password, an attempt is made without: a SYN and, if that is answered, a reset; no octet of BGP is sent
+* with a password or key, an attempt is made without: a SYN and, if that is answered, a reset; no octet of BGP is sent
 * its own SYNs are watched, also between attempts (see `syn_watch`)
 """
 
@@ -117,12 +117,12 @@ async def _refuse_if_taken(parameters: PeerParameters) -> None:
 
 
 async def _takes_unsigned(parameters: PeerParameters, patience: float) -> bool | None:
-    """Whether it answers without the password; None if there is none."""
-    if parameters.password is None:
+    """Whether it answers without a signature; None if we do not sign."""
+    if parameters.password is None and parameters.tcp_ao is None:
         return None
     try:
         async with asyncio.timeout(patience):
-            taken = await tcp.dial(replace(parameters, password=None))
+            taken = await tcp.dial(replace(parameters, password=None, tcp_ao=None))
     except (TimeoutError, tcp.DialError):
         return False
     with taken:

@@ -4,20 +4,22 @@
     to any other            TTL 255
     ttlSecurity             TTL 255, and what comes with less is not taken (GTSM, RFC 5082)
 
-Whatever cannot be set as configured fails the attempt. Most of all a password: a session that comes up without the MD5
-key it was given is worse than none. Messages are for people and name the addresses.
+Whatever cannot be set as configured fails the attempt. Most of all a password or a key: a session that comes up without
+the signature it was given (TCP MD5, or TCP-AO, see `tcp_ao`) is worse than none. Messages are for people and name the
+addresses.
 """
 
 import asyncio
 import errno
 import os
+import platform
 import socket
 import struct
 
-from herald.bgp.diagnosis import DiagnosedError, Evidence, Obstacle, diagnose, lives_for_one_hop
+from herald.bgp.diagnosis import NO_TCP_AO, DiagnosedError, Evidence, Obstacle, diagnose, lives_for_one_hop
 from herald.bgp.family import Address
-from herald.bgp.parameters import PeerParameters
-from herald.engine import icmp
+from herald.bgp.parameters import MasterKey, PeerParameters
+from herald.engine import icmp, tcp_ao
 
 _TCP_MD5SIG = 14
 _LONGEST_MD5_KEY = 80
@@ -50,6 +52,8 @@ async def dial(parameters: PeerParameters) -> socket.socket:
         prepare(sock, parameters)
         if parameters.password is not None:
             set_md5_key(sock, peer, parameters.password.reveal())
+        if parameters.tcp_ao is not None:
+            set_ao_key(sock, peer, parameters.tcp_ao)
         if parameters.source_address is not None:
             _bind(sock, parameters.source_address, parameters)
         await _connect(sock, peer, parameters)
@@ -102,16 +106,28 @@ def set_md5_key(sock: socket.socket, peer: Address, secret: str) -> None:
     key = secret.encode()
     if not 0 < len(key) <= _LONGEST_MD5_KEY:
         raise DialError(f"the password has {len(key)} octets; TCP MD5 takes 1 to {_LONGEST_MD5_KEY}")
-    if peer.version == 4:
-        address = struct.pack("=HH4s", socket.AF_INET, 0, peer.packed)
-    else:
-        address = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, peer.packed, 0)
-    option = address.ljust(128, b"\0") + struct.pack("=BBHi80s", 0, 0, len(key), 0, key)
+    option = tcp_ao.socket_address(peer) + struct.pack("=BBHi80s", 0, 0, len(key), 0, key)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, _TCP_MD5SIG, option)
     except OSError as error:
         raise DialError(
             f"cannot set the TCP MD5 key for {peer}: {_words(error)}; not connecting without the configured password"
+        ) from error
+
+
+def set_ao_key(sock: socket.socket, peer: Address, key: MasterKey) -> None:
+    """Let TCP-AO sign all that goes to the peer, and take nothing else of it. Raises `DialError`."""
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, tcp_ao.ADD_KEY, tcp_ao.add_key(peer, key))
+        sock.setsockopt(socket.IPPROTO_TCP, tcp_ao.INFO, tcp_ao.required())
+    except ValueError as error:
+        raise DialError(str(error)) from None  # the traceback would hold the secret
+    except OSError as error:
+        if error.errno == errno.ENOPROTOOPT:
+            what = f"this kernel ({platform.release()}) has no TCP-AO; not connecting without it"
+            raise DialError(what, NO_TCP_AO) from error
+        raise DialError(
+            f"cannot set the TCP-AO key for {peer}: {_words(error)}; not connecting without the configured key"
         ) from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from herald.cluster.meta import NamespacedName
+from herald.config.peer_secrets import secret_names
 from herald.report.expectation import lacks_endpoints, lacks_nodes
 from herald.report.plan import Plan
 from herald.report.table import Note, Tone
@@ -82,6 +83,6 @@ def _lacks_labels(plan: Plan) -> bool:
 
 def _absent_secrets(plan: Plan) -> Sequence[str]:
     namespace, resources = plan.study.circumstances.namespace, plan.study.resources
-    named = (peer.spec.password_secret for peer in resources.bgp_peers if peer.metadata.namespace == namespace)
-    wanted = {NamespacedName(namespace, secret.name) for secret in named if secret is not None and secret.name}
+    here = (peer for peer in resources.bgp_peers if peer.metadata.namespace == namespace)
+    wanted = {NamespacedName(namespace, name) for peer in here for name in secret_names(peer.spec)}
     return sorted(map(str, wanted - {secret.key for secret in resources.secrets}))

@@ -30,6 +30,7 @@ NEW_FIELDS: Final = frozenset(
         "interface",
         "localASN",
         "passwordSecret",
+        "tcpAO",
         "ttlSecurity",
         "vrf",
     }
