@@ -24,6 +24,7 @@ ADDITIONS = {
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.tcpAO",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.linkBandwidth",
+    f"l2advertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.fastFailover",
     *(f"bgppeers.metallb.io: spec.versions[{version}].{STATUS}.properties" for version in ("v1beta1", "v1beta2")),
     *(f"bgppeers.metallb.io: spec.versions[{version}].additionalPrinterColumns" for version in ("v1beta1", "v1beta2")),
 }

@@ -22,6 +22,7 @@ from herald.announcement.gate import Addresses, pool_reason
 from herald.announcement.readiness import Readiness
 from herald.announcement.reason import Code, Protocol, Reason, because, listed
 from herald.announcement.routes import Pattern, routes_for
+from herald.announcement.sentries import NEXT_IN_LINE, Line
 from herald.announcement.sessions import Session
 from herald.announcement.view import Patterns, View
 from herald.bgp.route import Route
@@ -35,7 +36,8 @@ class Layer2Decision:
     """`candidates` in the order in which they take over, owner first. `interfaces` are the owner's, None for all.
 
     `reason` is None exactly if there is an owner. `excluded` names every other node that is known. `unadvertised` says
-    why no L2Advertisement reaches the service, or None if one does.
+    why no L2Advertisement reaches the service, or None if one does. With `fast_failover` those next in line watch
+    the owner.
     """
 
     candidates: tuple[NodeName, ...] = ()
@@ -44,11 +46,17 @@ class Layer2Decision:
     reason: Reason | None = None
     unadvertised: Reason | None = None
     scores: Mapping[NodeName, int] = field(default_factory=dict)
+    fast_failover: bool = False
 
     @property
     def owner(self) -> NodeName | None:
         """The node that answers."""
         return self.candidates[0] if self.candidates else None
+
+    @property
+    def sentries(self) -> tuple[NodeName, ...]:
+        """The nodes that watch the owner closely: those next in line, if an advertisement asks for it."""
+        return self.candidates[1 : 1 + NEXT_IN_LINE] if self.fast_failover else ()
 
     def reason_of(self, node: NodeName) -> Reason | None:
         """Why `node` does not answer; None for the owner."""
@@ -150,7 +158,17 @@ def _layer2(service: Service, addresses: Addresses, readiness: Readiness, reach:
     candidates = order(reach.candidates.difference(excluded), addresses[0], reach.scores)
     if not candidates:
         return Layer2Decision((), excluded, None, common_reason(excluded, L2))
-    return Layer2Decision(candidates, excluded, reach.interfaces(candidates[0]), scores=reach.scores)
+    interfaces = reach.interfaces(candidates[0])
+    return Layer2Decision(candidates, excluded, interfaces, scores=reach.scores, fast_failover=reach.fast_failover)
+
+
+def line_of(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> Line:
+    """The owner of a service with `addresses` and those that watch it; empty without an owner or fastFailover."""
+    pool = view.pool_of(addresses)
+    reach = None if pool is None else view.l2_reach(pool.name, service.metadata.labels)
+    if reach is None or not reach.fast_failover:
+        return ()
+    return _layer2(service, addresses, readiness, reach).candidates[: 1 + NEXT_IN_LINE]
 
 
 def common_reason(excluded: Mapping[NodeName, Reason], protocol: Protocol) -> Reason:

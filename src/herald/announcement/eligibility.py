@@ -79,6 +79,7 @@ class L2Reach:
         self.advertisements = tuple(matching)
         self._landscape = landscape
         self.scores = _sum_scores(self.advertisements)
+        self.fast_failover = any(advertisement.fast_failover for advertisement in self.advertisements)
 
     @cached_property
     def unadvertised(self) -> Reason | None:

@@ -12,7 +12,8 @@ from herald.cluster.selector import LabelSelector, matches_any
 class L2Advertisement:
     """`pools` and `nodes` are resolved sets. `interfaces` None means all of them.
 
-    `scores` holds the summed weights of matching preferences, only for nodes in `nodes`, only above 0.
+    `scores` holds the summed weights of matching preferences, only for nodes in `nodes`, only above 0. With
+    `fast_failover` the owner of an address is watched by those next in line, see `herald.announcement.sentries`.
     """
 
     name: str
@@ -21,6 +22,7 @@ class L2Advertisement:
     interfaces: frozenset[str] | None = None
     service_selectors: tuple[LabelSelector, ...] = ()
     scores: Mapping[NodeName, int] = field(default_factory=dict)
+    fast_failover: bool = False
 
     def matches_service(self, labels: Mapping[str, str]) -> bool:
         return matches_any(self.service_selectors, labels, if_empty=True)

@@ -56,6 +56,7 @@ def l2_compiler(
             interfaces=frozenset(spec.interfaces) or None,
             service_selectors=spec.service_selectors,
             scores=_scores(spec.preferred_node_selectors, nodes, targets.nodes),
+            fast_failover=spec.fast_failover,
         )
 
     return compile_l2_advertisement

@@ -157,6 +157,9 @@ def _layer2_lines(decision: Decision) -> Iterable[str]:
         yield f"{layer2.owner} answers on {interfaces}"
         candidates = ", ".join(map(_scored(decision), layer2.candidates))
         yield f"candidates, in the order in which they take over: {candidates}"
+        if layer2.fast_failover:
+            watchers = names(layer2.sentries) or "nobody, for there is no other candidate"
+            yield f"fast failover: {layer2.owner} is watched by {watchers}"
     yield from excluded_lines(layer2.excluded, layer2.reason)
 
 
@@ -259,6 +262,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
             "interfaces": ["*"] if layer2.interfaces is None else sorted(layer2.interfaces),
             "reason": reason_json(layer2.reason),
             "excluded": {node: reason_json(reason) for node, reason in sorted(layer2.excluded.items())},
+            **({"watchedBy": list(layer2.sentries)} if layer2.fast_failover else {}),
         },
         "bgp": {
             "nodes": {

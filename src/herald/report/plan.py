@@ -48,12 +48,16 @@ class ServiceRow:
 
 @dataclass(frozen=True, slots=True)
 class Layer2Row:
-    """`node` answers for `ip`, which `service` has, on `interfaces` (None: on all)."""
+    """`node` answers for `ip`, which `service` has, on `interfaces` (None: on all).
+
+    With fastFailover `watched_by` are the nodes that watch it closely, else None.
+    """
 
     ip: IPAddress
     service: NamespacedName
     node: NodeName
     interfaces: tuple[str, ...] | None
+    watched_by: tuple[NodeName, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -61,6 +65,7 @@ class Layer2Row:
             "service": str(self.service),
             "node": self.node,
             "interfaces": ["*"] if self.interfaces is None else list(self.interfaces),
+            **({} if self.watched_by is None else {"watchedBy": list(self.watched_by)}),
         }
 
 
@@ -171,8 +176,9 @@ def _layer2_rows(decisions: Iterable[Decision]) -> Iterable[Layer2Row]:
         layer2 = decision.layer2
         if layer2.owner is not None:
             interfaces = None if layer2.interfaces is None else tuple(sorted(layer2.interfaces))
+            watched_by = layer2.sentries if layer2.fast_failover else None
             for ip in decision.addresses:
-                yield Layer2Row(ip, decision.service, layer2.owner, interfaces)
+                yield Layer2Row(ip, decision.service, layer2.owner, interfaces, watched_by)
 
 
 def _layer2_order(row: Layer2Row) -> tuple[object, ...]:
