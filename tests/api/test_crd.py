@@ -24,7 +24,10 @@ ADDITIONS = {
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.tcpAO",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.linkBandwidth",
-    f"l2advertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.fastFailover",
+    *(
+        f"l2advertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.{field}"
+        for field in ("fastFailover", "failback", "failbackDelay", "flapDamping", "spread")
+    ),
     *(f"bgppeers.metallb.io: spec.versions[{version}].{STATUS}.properties" for version in ("v1beta1", "v1beta2")),
     *(f"bgppeers.metallb.io: spec.versions[{version}].additionalPrinterColumns" for version in ("v1beta1", "v1beta2")),
 }

@@ -120,6 +120,27 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
         "spec.ipAddressPoolSelectors[1]",
         "duplicate definition of",
     ),
+    "failbackDelay without delay": (
+        [l2("bad", failback="never", failback_delay="5m")],
+        "HL314",
+        "bad",
+        "spec.failbackDelay",
+        "no effect while failback is never",
+    ),
+    "failbackDelay of nothing": (
+        [l2("bad", failback="delay", failback_delay="0s")],
+        "HL314",
+        "bad",
+        "spec.failbackDelay",
+        "more than 0",
+    ),
+    "failbackDelay that is none": (
+        [l2("bad", failback="delay", failback_delay="soon")],
+        "HL314",
+        "bad",
+        "spec.failbackDelay",
+        "not a duration",
+    ),
     "L2 nodes": ([l2("bad", node_selectors=TWICE)], "HL303", "bad", "spec.nodeSelectors[1]", "duplicate definition of"),
     "L2 services": (
         [l2("bad", service_selectors=REPEATED_VALUE)],

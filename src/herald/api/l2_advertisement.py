@@ -1,10 +1,10 @@
 """L2Advertisement `metallb.io/v1beta1`: which pools are answered for by ARP and NDP, where, by whom."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from herald.api.schema import INT32, described
+from herald.api.schema import INT32, Duration, described
 from herald.api.selector import Selector, Selectors
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.wire import wire_name
@@ -48,6 +48,32 @@ class L2AdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire
             " Herald's."
         ),
     ] = False
+    failback: Annotated[
+        Literal["immediate", "delay", "never"] | None,
+        described(
+            "Whether an address goes back to a node that returns: immediate (when not set, as with MetalLB), delay:"
+            " when it has been back for failbackDelay, or never: it stays where it is as long as it can. An addition"
+            " of Herald's."
+        ),
+    ] = None
+    failback_delay: Annotated[
+        Duration | None,
+        described("With failback delay, how long a node must be back; 5m when not set. An addition of Herald's."),
+    ] = None
+    flap_damping: Annotated[
+        bool,
+        described(
+            "Keeps a node that is lost twice within 10 minutes out of elections for a minute, and twice as long for"
+            " each loss more, up to an hour. An addition of Herald's."
+        ),
+    ] = False
+    spread: Annotated[
+        Literal["hash", "even"] | None,
+        described(
+            "How addresses are divided among the nodes: hash (when not set, as with MetalLB), or even: no node has"
+            " more than its share, rounded up. An addition of Herald's."
+        ),
+    ] = None
 
 
 class L2AdvertisementStatus(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):

@@ -14,6 +14,8 @@ class L2Advertisement:
 
     `scores` holds the summed weights of matching preferences, only for nodes in `nodes`, only above 0. With
     `fast_failover` the owner of an address is watched by those next in line, see `herald.announcement.sentries`.
+    `failback_s` is how long a node must be back before it gets its addresses back, infinite for never; 0, as with
+    `spread_evenly` and `flap_damping` False, is MetalLB's way.
     """
 
     name: str
@@ -23,6 +25,9 @@ class L2Advertisement:
     service_selectors: tuple[LabelSelector, ...] = ()
     scores: Mapping[NodeName, int] = field(default_factory=dict)
     fast_failover: bool = False
+    failback_s: float = 0.0
+    spread_evenly: bool = False
+    flap_damping: bool = False
 
     def matches_service(self, labels: Mapping[str, str]) -> bool:
         return matches_any(self.service_selectors, labels, if_empty=True)

@@ -15,6 +15,7 @@ from herald.cluster.node import Node
 from herald.cluster.selector import matches_any
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement, Prepend
 from herald.config.aggregates import add_foreign_addresses
+from herald.config.failback import resolve_failback
 from herald.config.findings import Findings
 from herald.config.nearest import suggestion
 from herald.config.pool import Pool
@@ -45,6 +46,7 @@ def l2_compiler(
         _check_selection(spec, found)
         for index, preferred in enumerate(spec.preferred_node_selectors):
             check_selector(found, f"spec.preferredNodeSelectors[{index}].preference", preferred.preference)
+        failback_s = resolve_failback(spec.failback, spec.failback_delay, found)
         if found.fatal:
             return None
         _add_unknown_pools(spec.ip_address_pools, targets, around, found)
@@ -57,6 +59,9 @@ def l2_compiler(
             service_selectors=spec.service_selectors,
             scores=_scores(spec.preferred_node_selectors, nodes, targets.nodes),
             fast_failover=spec.fast_failover,
+            failback_s=failback_s,
+            spread_evenly=spec.spread == "even",
+            flap_damping=spec.flap_damping,
         )
 
     return compile_l2_advertisement

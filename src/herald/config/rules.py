@@ -263,6 +263,8 @@ RULES: tuple[Rule, ...] = (
          "The BGPAdvertisement is left out.", "Write `A:B`, 0–65535 each, or `large:A:B:C`, 0–4294967295 each."),
     Rule("HL313", _E, "InvalidPrepend", "asPrepend out of bounds",
          "The BGPAdvertisement is left out.", "`count` 1 to 10, `asn` 1 to 4294967295."),
+    Rule("HL314", _E, "InvalidFailback", "failbackDelay that cannot be",
+         "The L2Advertisement is left out.", "A duration above 0 such as `5m`, together with `failback: delay`."),
     Rule("HL320", _E, "InvalidAliasValue", "A community alias whose value is no community",
          "The Community is left out, with all its aliases.", "Write `A:B` or `large:A:B:C`."),
     Rule("HL321", _E, "AliasDefinedTwice", "A community alias that is defined twice",
