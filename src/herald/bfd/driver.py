@@ -105,12 +105,22 @@ class BfdDriver:
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 
+    async def wait_farewells(self) -> None:
+        """Return when all peers have been told of the sessions that were ended."""
+        await asyncio.gather(*self._farewells)
+
+    def drain(self) -> None:
+        """Read all packets that wait, now; what they change is told before this returns."""
+        for lane in tuple(self._listeners):
+            self._read(lane)
+        self._echoes.drain()
+
     async def stop(self) -> None:
         """End all sessions, telling the peers, and close everything."""
         for path in tuple(self._watches):
             self.unwatch(path)
         try:
-            await asyncio.gather(*self._farewells)
+            await self.wait_farewells()
         finally:
             self.close()
 
@@ -233,11 +243,6 @@ class BfdDriver:
             for watch in self._watches.values()
         )
 
-    def _drain(self) -> None:
-        for lane in tuple(self._listeners):
-            self._read(lane)
-        self._echoes.drain()
-
     # Acting
 
     def _tell(self, watch: _Watch, event: Event) -> None:
@@ -245,7 +250,7 @@ class BfdDriver:
 
     def _wake(self, watch: _Watch) -> None:
         watch.timer = None
-        self._drain()
+        self.drain()
         self._perform(watch, watch.session.wake(self._loop.time()))
 
     def _perform(self, watch: _Watch, effects: list[Send | SendEcho | Changed]) -> None:

@@ -12,7 +12,7 @@ intervals, `echo` the packets that a session sends to itself. Where the RFC leav
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final, TypeAlias, assert_never
 
@@ -93,12 +93,13 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The state is another one."""
+    """The state is another one. `silent_for`: seconds without a packet, where the detection time has expired."""
 
     before: State
     after: State
     diagnostic: Diagnostic
     cause: Cause = Cause.NONE
+    silent_for: float = field(default=0.0, compare=False)
 
 
 Effect: TypeAlias = Send | SendEcho | Changed
@@ -259,11 +260,13 @@ class Session:
 
     def _expired(self, now: float) -> list[Effect]:
         """Nothing came for the detection time (§6.8.4): the other end and what it said are forgotten (§6.8.1)."""
+        silent_for = now - (self._heard_at or now)
         self._heard_at = self._remote = None
         self._timing.forget()
-        if self._state in (State.INIT, State.UP):
-            return self._enter(State.DOWN, Diagnostic.DETECTION_TIME_EXPIRED, Cause.FAILURE, now)
-        return []
+        if self._state not in (State.INIT, State.UP):
+            return []
+        effects = self._enter(State.DOWN, Diagnostic.DETECTION_TIME_EXPIRED, Cause.FAILURE, now)
+        return [replace(one, silent_for=silent_for) if isinstance(one, Changed) else one for one in effects]
 
     # Changing
 

@@ -10,20 +10,18 @@ users know: multihop with `ebgpMultiHop`, and for internal peers that are in no 
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from herald.bfd.control_packet import State
-from herald.bfd.driver import BfdDriver, Watched, reason
-from herald.bfd.network import Network
+from herald.bfd.driver import Watched, reason
 from herald.bfd.path import Address, Hops, Path
 from herald.bfd.profile import BFDProfile
 from herald.bfd.reception import Reason
 from herald.bfd.session import Cause, Changed
 from herald.bgp.event import BfdDown, BfdUp
 from herald.bgp.parameters import PeerParameters
-from herald.engine.precedence import Precedence
+from herald.engine.bfd_sessions import BfdSessions
 
 GRACE: Final = 4.0
 """Seconds in which a peer whose BFD began anew may come up again without BGP being told (RFC 5882 §3.1, hysteresis): at
@@ -40,18 +38,16 @@ class PeerWatch:
 
     def __init__(
         self,
-        network: Network,
-        rng: random.Random,
+        sessions: BfdSessions,
         *,
         is_on_link: Callable[[Address], bool],
         on_change: Callable[[str, News], None],
     ) -> None:
         """`on_change` gets the name of each peer that a change concerns."""
-        self._driver = BfdDriver(network, rng, self._changed)
+        self._driver = sessions.user(self._changed)
         self._is_on_link = is_on_link
         self._on_change = on_change
         self._wanted: dict[str, tuple[Path, BFDProfile, PeerParameters]] = {}
-        self._precedence = Precedence()
         self._graces: dict[Path, asyncio.TimerHandle] = {}
         self._waiting: dict[str, tuple[PeerParameters, asyncio.TimerHandle]] = {}
 
@@ -94,7 +90,6 @@ class PeerWatch:
             self._settle(path)
         if before is not None and before[0] != path:
             self._settle(before[0])
-        self._precedence.need(needed=bool(self._wanted))
 
     def drop(self, name: str) -> None:
         """The peer is no longer configured."""
@@ -102,7 +97,6 @@ class PeerWatch:
         before = self._wanted.pop(name, None)
         if before is not None:
             self._settle(before[0])
-            self._precedence.need(needed=bool(self._wanted))
 
     def look_again(self) -> None:
         """The addresses of this host are different: who is on a link may be so too."""
@@ -133,7 +127,6 @@ class PeerWatch:
         for path in tuple(self._graces):
             self._relent(path)
         await self._driver.stop()
-        self._precedence.need(needed=False)
 
     def _names(self, path: Path) -> list[str]:
         return sorted(name for name, (wanted, _, _) in self._wanted.items() if wanted == path)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from herald.bfd.network import Network
 from herald.bgp import explanation
 from herald.bgp.driver import Dial, Peering
 from herald.bgp.event import Leaving, ParametersChanged
@@ -17,6 +16,7 @@ from herald.bgp.graceful_restart import Past
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine.bfd import News, PeerWatch
+from herald.engine.bfd_sessions import BfdSessions
 from herald.engine.link import SessionFact
 from herald.engine.ways import News as WayNews
 from herald.engine.ways import Ways
@@ -40,19 +40,19 @@ class Peers:
         dial: Dial,
         rng: random.Random,
         on_change: Callable[[], None],
-        bfd: Network,
+        bfd: BfdSessions,
         is_on_link: Callable[[Address], bool],
         past_with: Callable[[PeerParameters], Past] = lambda _: Past.NOTHING,
         host_name: str = "",
     ) -> None:
-        """`bfd` opens the sockets of BFD; `is_on_link` says whether an address is in a subnet of this host.
+        """`bfd` has the sessions of BFD; `is_on_link` says whether an address is in a subnet of this host.
 
         `past_with` says what a peer of the first wish may have of an earlier process; peers are told `host_name`.
         """
         self._past_with = past_with
         self._host_name = host_name
         self._is_complete = False
-        self.bfd = PeerWatch(bfd, random.SystemRandom(), is_on_link=is_on_link, on_change=self._bfd_says)
+        self.bfd = PeerWatch(bfd, is_on_link=is_on_link, on_change=self._bfd_says)
         self.ways = Ways(dial, rng, self._way_says)
         self._tasks = tasks
         self._rng = rng

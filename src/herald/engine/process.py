@@ -23,6 +23,7 @@ from typing import Final
 
 from herald.bgp.event import Leaving
 from herald.engine import bfd_document, counters, host, past, show
+from herald.engine.bfd_sessions import BfdSessions
 from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
 from herald.engine.dialler import Dialler
@@ -109,12 +110,13 @@ class _Engine:
         )
         changed = self._link.note_change
         self._dialler = Dialler(self._is_on_link)
+        self._bfd = BfdSessions(BfdNetwork(asyncio.get_running_loop().time), random.SystemRandom())
         self._peers = Peers(
             tasks,
             dial=self._dialler.dial,
             rng=random.Random(),  # noqa: S311  # jitter, no secret
             on_change=changed,
-            bfd=BfdNetwork(asyncio.get_running_loop().time),
+            bfd=self._bfd,
             is_on_link=self._is_on_link,
             past_with=past.look(self._options.show_socket).past_with,
             host_name=self._options.node,
