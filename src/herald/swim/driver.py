@@ -23,6 +23,7 @@ from herald.swim.event import (
     Kind,
     Note,
     PacketReceived,
+    Reached,
     SendPacket,
     StreamAsked,
     StreamRefused,
@@ -60,14 +61,19 @@ class GossipDriver:
         *,
         stream_patience: float,
         on_change: Callable[[], None],
+        on_reached: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """The sockets are bound to the machine's endpoint, `tcp` listens; they are closed with the driver."""
+        """The sockets are bound to the machine's endpoint, `tcp` listens; they are closed with the driver.
+
+        `on_reached` is told the name of a member that has answered an `AskNow`.
+        """
         self._machine = machine
         self._wrapping = wrapping
         self._udp = udp
         self._tcp = tcp
         self._patience = stream_patience
         self._on_change = on_change
+        self._on_reached = on_reached
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,6 +93,10 @@ class GossipDriver:
     def tell(self, event: Event) -> None:
         """Something happened."""
         self._perform(self._machine.handle(event, self._loop.time()))
+
+    def drain(self) -> None:
+        """Read all packets that wait, now; what they change is told before this returns."""
+        self._read_packets()
 
     def set_wrapping(self, wrapping: Wrapping) -> None:
         """Streams are read like this from now on; the machine is to be told too."""
@@ -149,6 +159,8 @@ class GossipDriver:
                         self._departed.set_result(None)
                 case Note():
                     self._write(effect)
+                case Reached(member):
+                    self._on_reached(member)
                 case _:
                     assert_never(effect)
         self._arm()

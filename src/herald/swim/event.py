@@ -1,9 +1,11 @@
 """What happens to the gossip machine, and what it wants done.
 
 the shell tells     PacketReceived, StreamAsked (somebody connected and said this), Answered, Unanswered (what
-                    became of our own `Ask`), SetMeta, JoinAt, SetWrapping, Leave
+                    became of our own `Ask`), SetMeta, JoinAt, SetWrapping, Leave; of a member that was found silent
+                    by other means: AskNow, Accuse
 the machine wants   SendPacket, Ask (connect, say this, wait for one message), Answer (on that stream, then close),
-                    Changed (look at the members again), Departed (the others know that we left), Note (for the log)
+                    Changed (look at the members again), Departed (the others know that we left), Note (for the log),
+                    Reached (who was asked by AskNow has answered)
 """
 
 import enum
@@ -80,8 +82,32 @@ class Leave:
     """This node leaves the group."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskNow:
+    """Ask this member at once, directly and through others: `Reached` if it answers."""
+
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accuse:
+    """This member does not answer: accuse it before the group."""
+
+    member: str
+
+
 Event: TypeAlias = (
-    PacketReceived | StreamAsked | StreamRefused | Answered | Unanswered | SetMeta | JoinAt | SetWrapping | Leave
+    PacketReceived
+    | StreamAsked
+    | StreamRefused
+    | Answered
+    | Unanswered
+    | SetMeta
+    | JoinAt
+    | SetWrapping
+    | Leave
+    | AskNow
+    | Accuse
 )
 
 
@@ -145,4 +171,11 @@ class Note:
     text: str
 
 
-Effect: TypeAlias = SendPacket | Ask | Answer | Changed | Departed | Note
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A member that `AskNow` was about has answered a question asked since."""
+
+    member: str
+
+
+Effect: TypeAlias = SendPacket | Ask | Answer | Changed | Departed | Note | Reached

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from herald.swim.event import (
+    Accuse,
     Answered,
+    AskNow,
     Departed,
     Effect,
     Event,
@@ -125,6 +127,10 @@ class Gossip:
                 self._local.wrapping = wrapping
             case Leave():
                 self._leave()
+            case AskNow(member):
+                self._prober.ask_now(member)
+            case Accuse(member):
+                self._prober.accuse(member)
             case _:
                 assert_never(event)
         return self._exit()

@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from herald.swim.event import Kind
+from herald.swim.event import Kind, Reached
 from herald.swim.local import DirectOver, ForProbe, Local, ProbeDue, ProbeOver, RelayLate, RelayOver, SecondLook
 from herald.swim.member import Endpoint, Member, State
 from herald.swim.message import Ack, IndirectPing, Nack, Ping, Suspect
@@ -28,6 +28,8 @@ TCP_PING_FROM: Final = 3
 NACK_FROM: Final = 4
 """Protocol versions that a member must understand."""
 MOST_RELAYS: Final = 1024
+MOST_QUESTIONS: Final = 256
+"""Questions of `AskNow`, to all members together, to which an answer is still taken."""
 MOST_LOOKS: Final = 64
 """Direct questions to one suspect to which an answer is still taken."""
 _RELAY_LASTS: Final = 5
@@ -69,6 +71,7 @@ class Prober:
         self._relays: dict[int, _Relay] = {}
         self._looks: dict[str, _Looks] = {}
         self._look_of: dict[int, str] = {}
+        self._questions: dict[int, Member] = {}
 
     def shift(self, by: float) -> None:
         """This node was held up for so long."""
@@ -143,6 +146,11 @@ class Prober:
             local.timers.cancel(DirectOver(sequence))
             local.timers.cancel(ProbeOver(sequence))
             return
+        asked = self._questions.pop(sequence, None)
+        if asked is not None:
+            asked.heard = local.now
+            local.effects.append(Reached(asked.name))
+            return
         name = self._look_of.pop(sequence, None)
         if name is not None:
             self._looks[name].member.heard = local.now
@@ -153,6 +161,28 @@ class Prober:
             local.timers.cancel(RelayLate(sequence))
             local.timers.cancel(RelayOver(sequence))
             local.send(relay.requester, Ack(relay.sequence))
+
+    def ask_now(self, name: str) -> None:
+        """Ask a member by all ways of UDP at once. Whoever is not there is not asked."""
+        local, member = self._local, self._local.roster.get(name)
+        if member is None or not member.state.present or name == local.name:
+            return
+        sequence = local.next_sequence()
+        self._questions[sequence] = member
+        if len(self._questions) > MOST_QUESTIONS:
+            del self._questions[next(iter(self._questions))]
+        self._ping(member, sequence)
+        request = IndirectPing(sequence, member.endpoint, name, False, local.me.endpoint, local.name)
+        for helper in local.roster.pick(
+            local.profile.indirect_checks, lambda one: one.state is State.ALIVE and one is not member
+        ):
+            local.send(helper.endpoint, request)
+
+    def accuse(self, name: str) -> None:
+        """A member was found silent by other means than these."""
+        member = self._local.roster.get(name)
+        if member is not None and member.state.present and name != self._local.name:
+            self._standing.suspect(Suspect(member.incarnation, name, self._local.name))
 
     def nacked(self, sequence: int) -> None:
         """A helper is well."""
