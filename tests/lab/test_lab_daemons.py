@@ -13,7 +13,7 @@ ROUTER = Router(
 
 def test_frr_is_told_of_every_neighbour() -> None:
     lines = [line.strip() for line in frr.configuration(ROUTER).splitlines()]
-    assert lines[:3] == ["hostname edge", "router bgp 64501", "bgp router-id 10.0.0.1"]
+    assert lines[:4] == ["hostname edge", "log timestamp precision 6", "router bgp 64501", "bgp router-id 10.0.0.1"]
     assert "neighbor 10.0.0.10 remote-as 64500" in lines
     assert "neighbor 10.0.0.10 password s3cret" in lines
     assert "neighbor 10.0.0.10 passive" in lines

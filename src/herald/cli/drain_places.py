@@ -92,7 +92,7 @@ def _words(protocol: str, status: Mapping[str, str]) -> str:
 
 
 class Folder:
-    """By way of the folder that the speakers watch. `socket` is that of the node's speaker, if it is not where usual."""
+    """By way of the folder that the speakers watch. `socket` is that of the node's speaker, where it is unusual."""
 
     def __init__(self, directory: Path, socket: Path | None = None) -> None:
         self._layout = Layout(directory.absolute())

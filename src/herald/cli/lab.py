@@ -6,6 +6,7 @@ command runs, so that `herald --help` costs nothing.
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -77,6 +78,8 @@ def _platform(scenario: "Scenario", kubernetes: bool) -> "type[Platform]":
 
     if scenario.needs_kubernetes and not kubernetes:
         raise click.UsageError(f"{scenario.name} is about what an API server does: add --kubernetes")
+    if scenario.needs_folder and kubernetes:
+        raise click.UsageError(f"{scenario.name} is about routers and speakers alone: leave --kubernetes out")
     return KubernetesPlatform if kubernetes else FolderPlatform
 
 
@@ -92,6 +95,15 @@ def _scenario(name: str) -> "Scenario":
     from herald.lab.scenarios import SCENARIOS
 
     return SCENARIOS[name]
+
+
+def _parts(scenario: "Scenario", only: tuple[str, ...]) -> "Scenario":
+    """With `only` these parts; all of them when none is named."""
+    known = [part.name for part in scenario.parts]
+    if unknown := [name for name in only if name not in known]:
+        there = f"its parts are {', '.join(known)}" if known else "it has no parts"
+        raise click.BadParameter(f"{scenario.name} has no part {unknown[0]!r}; {there}", param_hint="--only")
+    return scenario.only(only) if only else scenario
 
 
 @click.group()
@@ -116,9 +128,18 @@ def lab() -> None:
 @click.argument("scenario", type=ScenarioName())
 @click.option("--keep", is_flag=True, help="Leave the lab standing afterwards, as `up` does.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--only", multiple=True, metavar="PART", help="This part of SCENARIO alone; may be given several times.")
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what was measured to FILE, a page of Markdown, if every claim holds.",
+)
 @kubernetes_option
 @build_beside
-def run_command(scenario: str, keep: bool, output: str, kubernetes: bool, name: str) -> None:
+def run_command(
+    scenario: str, keep: bool, output: str, only: tuple[str, ...], write: Path | None, kubernetes: bool, name: str
+) -> None:
     """Prove every claim of SCENARIO, then remove the lab.
 
     Exits with 0 when every claim holds, 1 when one does not, 2 when no lab can be built here, 130 after Ctrl-C.
@@ -128,11 +149,15 @@ def run_command(scenario: str, keep: bool, output: str, kubernetes: bool, name: 
       herald lab run dual
       herald lab run dual --kubernetes
       herald lab run subsets -o json | jq '.sections[].claims[] | select(.ok | not)'
+      herald lab run traffic --only drain --only power-off
     """
     from herald.lab import command
 
-    found, place = _scenario(scenario), _place(name)
-    sys.exit(command.run(found, place, _platform(found, kubernetes), keep=keep, as_json_text=output == "json"))
+    found, place = _parts(_scenario(scenario), only), _place(name)
+    if write is not None and found.page is None:
+        raise click.UsageError(f"--write: {scenario} measures nothing that would make a page")
+    platform = _platform(found, kubernetes)
+    sys.exit(command.run(found, place, platform, keep=keep, as_json_text=output == "json", write=write))
 
 
 @lab.command("up")

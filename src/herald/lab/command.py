@@ -77,10 +77,12 @@ def run(
     *,
     keep: bool = False,
     as_json_text: bool = False,
+    write: Path | None = None,
 ) -> int:
-    """`herald lab run`: build, prove every claim, remove. The exit code."""
+    """`herald lab run`: build, prove every claim, remove; `write` its page if all hold. The exit code."""
     report = standard_output()
-    return _main(_run(scenario, place, platform, report, keep=keep, as_json_text=as_json_text), platform)
+    work = _run(scenario, place, platform, report, keep=keep, as_json_text=as_json_text, write=write)
+    return _main(work, platform)
 
 
 def up(scenario: Scenario, place: Place, platform: type[Platform] = FolderPlatform) -> int:
@@ -149,7 +151,14 @@ def _shell_environment(place: Place, host: str) -> dict[str, str]:
 
 
 async def _run(
-    scenario: Scenario, place: Place, platform: type[Platform], report: Report, *, keep: bool, as_json_text: bool
+    scenario: Scenario,
+    place: Place,
+    platform: type[Platform],
+    report: Report,
+    *,
+    keep: bool,
+    as_json_text: bool,
+    write: Path | None,
 ) -> int:
     began = time.monotonic()
     blueprint = platform.adapted(scenario.blueprint)
@@ -167,7 +176,7 @@ async def _run(
         lab = await DataCentre.build(blueprint, place, platform)
         proof.evidence = lab.evidence
         await lab.start_herald()
-        await scenario.prove(lab, proof)
+        await scenario.prove_all(lab, proof)
     except RefutedError:
         pass  # It is in the proof, and was shown.
     except asyncio.CancelledError:
@@ -184,7 +193,11 @@ async def _run(
     if as_json_text:
         print(json.dumps(as_json(scenario.name, proof, took, ended_early=ended_early), indent=2))  # noqa: T201
     else:
+        if proof.table is not None and proof.table.rows:
+            report.table(proof.table)
         report.summary(scenario.name, proof, took, ended_early=ended_early)
+    if write is not None and scenario.page is not None and proof.holds and not ended_early:
+        await asyncio.to_thread(write.write_text, scenario.page(proof))
     if keep and lab is not None:
         place.keep()
         lab.platform.release()

@@ -75,6 +75,23 @@ class Section:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Table:
+    """What was measured, beside what was proven: the rows have as many cells as the head."""
+
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def to_json(self) -> list[dict[str, str]]:
+        """A row per object."""
+        return [dict(zip(self.head, row, strict=True)) for row in self.rows]
+
+    def to_markdown(self) -> str:
+        """As Markdown has tables; a bar inside a cell is kept."""
+        lines = [self.head, ("---",) * len(self.head), *self.rows]
+        return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
 class RefutedError(Exception):
     """A claim does not hold."""
 
@@ -117,6 +134,7 @@ class Proof:
     witness: Witness
     evidence: Callable[[], list[str]]
     sections: list[Section] = field(default_factory=list)
+    table: Table | None = None
 
     def section(self, title: str, note: str = "") -> None:
         """Begin a new heading."""

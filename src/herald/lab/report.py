@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from herald.lab.proof import Command, Outcome, Proof
+from herald.lab.proof import Command, Outcome, Proof, Table
 
 NARROWEST, WIDEST = 60, 150
 TWO_COLUMNS_FROM = 110
@@ -129,6 +129,18 @@ class Report:
     def _ticked(self, text: str, took: str) -> str:
         return f"  {self._paint(GREEN, '✓')} {text}{took:>{TIME_COLUMNS}}"
 
+    def table(self, table: Table) -> None:
+        """Columns as wide as they must be; the last one is folded."""
+        widths = [max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)][:-1]
+        rest = max(NARROWEST // 2, self.width - sum(widths) - 2 * len(widths) - 2)
+        self.say()
+        for number, row in enumerate((table.head, *table.rows)):
+            start = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
+            first, *more = folded(row[-1], rest) or [""]
+            self.say(self._paint(BOLD if number == 0 else "", f"  {start}  {first}".rstrip()))
+            for line in more:
+                self.say(f"  {'':<{len(start)}}  {line}")
+
     def summary(self, scenario: str, proof: Proof, seconds: float, *, ended_early: str = "") -> None:
         """The last words of a run."""
         good = sum(outcome.seen.holds for outcome in proof.outcomes)
@@ -175,8 +187,12 @@ class Silence:
 
 
 def as_json(scenario: str, proof: Proof, seconds: float, *, ended_early: str = "") -> dict[str, Any]:
-    """A run as one object; `error` says why a run ended before its last claim, if it was not a claim."""
-    return {
+    """A run as one object; `error` says why a run ended before its last claim, if it was not a claim.
+
+    `measured` is there if the scenario measures something: a list of objects, one for each row of its table.
+    """
+    measured = {} if proof.table is None else {"measured": proof.table.to_json()}
+    return measured | {
         "scenario": scenario,
         "ok": proof.holds and not ended_early,
         "seconds": round(seconds, 3),

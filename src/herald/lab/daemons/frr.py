@@ -8,10 +8,12 @@ directory belongs to that user.
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,15 @@ from herald.lab.process import CommandFailedError, Process
 
 DAEMONS = Path("/usr/lib/frr")
 READY_WITHIN = 15.0
+GRACEFUL_RESTART = (" bgp graceful-restart", " bgp graceful-restart preserve-fw-state")
 
 
 def configuration(router: Router) -> str:
     """The integrated frr.conf of a router."""
     lines = [
         f"hostname {router.name}",
+        # To the microsecond, so that what bgpd tells can be laid beside what others tell.
+        "log timestamp precision 6",
         *_profiles(router),
         f"router bgp {router.asn}",
         f" bgp router-id {router.router_id}",
@@ -36,6 +41,7 @@ def configuration(router: Router) -> str:
         " no bgp default ipv4-unicast",
         " bgp log-neighbor-changes",
         " bgp bestpath as-path multipath-relax",
+        *(GRACEFUL_RESTART if router.graceful_restart else ()),
     ]
     for neighbor in router.neighbors:
         lines += _session(neighbor)
@@ -96,10 +102,28 @@ class Frr:
         if any(neighbor.bfd for neighbor in router.neighbors):
             self._spawn(place, "bfdd", "--bfdctl", str(directory / "bfdd.sock"))
             await self._until((directory / "bfdd.vty").is_socket)
-        self._spawn(place, "bgpd")
-        await self._until((directory / "bgpd.vty").is_socket)
-        await process.must([*self.vtysh, "-f", str(directory / "frr.conf")])
+        await self.start_bgpd(place)
         return self
+
+    async def start_bgpd(self, place: Place) -> None:
+        """Start bgpd, also in the place of one that was killed, and load the configuration."""
+        socket = self.directory / "bgpd.vty"
+        socket.unlink(missing_ok=True)
+        self._spawn(place, "bgpd")
+        await self._until(socket.is_socket)
+        await process.must([*self.vtysh, "-f", str(self.directory / "frr.conf")])
+
+    def reconfigured(self, router: Router) -> "Frr":
+        """The same router with the configuration of `router` for its next start; what runs is left alone."""
+        (self.directory / "frr.conf").write_text(configuration(router))
+        return replace(self, router=router)
+
+    def signal(self, place: Place, number: signal.Signals, *daemons: str) -> None:
+        """Send a signal to its daemons (`zebra`, `bgpd`, `bfdd`) without regard for what they make of it."""
+        for daemon in daemons:
+            pid = place.process(f"{self.router.name}-{daemon}")
+            if pid is not None:
+                os.kill(pid, number)
 
     @property
     def vtysh(self) -> list[str]:

@@ -33,9 +33,14 @@ class Neighbor:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """A BGP router on the host of the same name."""
+    """A BGP router on the host of the same name.
+
+    With `graceful_restart` it forwards on while its BGP daemon is replaced (RFC 4724, the restarting speaker; every
+    router here is a helper by itself).
+    """
 
     name: str
     asn: int
     router_id: str
     neighbors: tuple[Neighbor, ...]
+    graceful_restart: bool = False
