@@ -13,7 +13,7 @@ from benchmarks.figure import table
 
 SECTIONS = {
     "decisions": "Deciding",
-    "peer_table": "A table of routes to a fresh router",
+    "bgp_tables": "Tables of routes to fresh routers",
     "speaker": "A speaker at work",
     "kube": "In a cluster, on a real API server",
     "bfd": "BFD",
