@@ -14,6 +14,7 @@ from benchmarks.figure import table
 SECTIONS = {
     "decisions": "Deciding",
     "bgp_tables": "Tables of routes to fresh routers",
+    "one_route": "From a wish to bytes",
     "speaker": "A speaker at work",
     "kube": "In a cluster, on a real API server",
     "bfd": "BFD",

@@ -1,7 +1,7 @@
 """Four BGP speakers with the same routes for the same routers: Herald's engine, BIRD, GoBGP and ExaBGP.
 
 Each is started with its table and without sessions (`start`), and lets the sessions begin when it is told to (`go`), so
-that reading a configuration is no part of what is measured. ExaBGP cannot wait: its processor time has the reading in it.
+that reading a configuration is no part of what is measured. ExaBGP cannot wait: its processor time has that in it.
 """
 
 import asyncio
