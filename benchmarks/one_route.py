@@ -2,7 +2,7 @@
 
 The clock runs from the moment somebody begins to say the wish to the kernel's time stamp of the segment in which the
 UPDATE leaves. Each is told in the quickest way it has: Herald's engine process by a message of its control, ExaBGP by a
-line to its API, GoBGP and BIRD by their command-line clients, whose own start counts; BIRD reads its whole configuration.
+line to its API, GoBGP and BIRD by their command-line clients, whose start counts; BIRD reads its whole configuration.
 """
 
 import asyncio
