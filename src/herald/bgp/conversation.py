@@ -3,10 +3,12 @@
 from collections import Counter
 from typing import assert_never
 
-from herald.bgp import message
+from herald.bgp import graceful_restart, message
 from herald.bgp.adj_rib_out import Egress
-from herald.bgp.event import Connected, Leaving
+from herald.bgp.collision import Verdict, dominant, judge
+from herald.bgp.event import Connected, Initiator, Leaving
 from herald.bgp.family import Family
+from herald.bgp.fsm import State
 from herald.bgp.graceful_restart import NO_AGREEMENT, Standing
 from herald.bgp.message import MAX_EXTENDED_OCTETS, MAX_OCTETS, Framer, Message, MessageType, Open, Update
 from herald.bgp.negotiation import Negotiated, negotiate, offer
@@ -17,10 +19,25 @@ from herald.bgp.path_attribute import WireContext
 
 
 class Conversation:
-    """One connection from `Connected` to its end. `negotiated` is None until the peer's OPEN was accepted."""
+    """One connection from `Connected` to its end. `negotiated` is None until the peer's OPEN was accepted.
 
-    def __init__(self, parameters: PeerParameters, local: Connected, standing: Standing, host_name: str) -> None:
+    Its state is OpenSent, OpenConfirm or Established. `open_by` is when the peer's OPEN must have come.
+    """
+
+    def __init__(
+        self,
+        parameters: PeerParameters,
+        local: Connected,
+        standing: Standing,
+        host_name: str,
+        *,
+        initiator: Initiator = Initiator.US,
+        open_by: float = 0.0,
+    ) -> None:
         self.parameters = parameters
+        self.initiator = initiator
+        self.open_by = open_by
+        self.state = State.OPEN_SENT
         self.local_address = local.local_address
         self.offered = offer(parameters, local.router_id, standing, host_name)
         self.theirs: Open | None = None
@@ -36,6 +53,25 @@ class Conversation:
     def hold_time(self) -> int:
         """The agreed one; 0 while there is no agreement, or agreement on none."""
         return self.negotiated.hold_time if self.negotiated is not None else 0
+
+    @property
+    def may_restart(self) -> bool:
+        """Whether the peer has said that it forwards on while it restarts: then it may dial before we miss it."""
+        said = graceful_restart.said(self.theirs) if self.theirs is not None else None
+        return said is not None and bool(said.families)
+
+    @property
+    def wins(self) -> bool:
+        """Whether, in a collision, it would be the one to keep. The peer's OPEN must be known."""
+        assert self.theirs is not None
+        return dominant(self.offered, self.theirs) is self.initiator
+
+    def against(self, other: "Conversation | None") -> Verdict:
+        """Which of the two is kept, at the peer's OPEN on this one."""
+        assert self.theirs is not None
+        if other is None:
+            return Verdict.KEEP_OPENED
+        return judge(self.initiator, other.state, self.offered, self.theirs)
 
     def decode(self, kind: MessageType, body: bytes) -> Message:
         """A message of the peer, read by what was agreed. Raises `WireError`."""

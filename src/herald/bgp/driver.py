@@ -1,4 +1,4 @@
-"""The asyncio shell of one session: it dials, moves bytes, performs effects and keeps one timer.
+"""The asyncio shell of one session: it dials and accepts, moves bytes, performs effects, keeps one timer.
 
 Nothing here decides anything about BGP. What it does own is the life of a connection: an attempt is one task, given up
 by cancelling it; a connection that is given up sends what was written, closes its half, and is cut off a second later
@@ -14,31 +14,14 @@ from typing import assert_never
 
 from herald.bgp import local_address
 from herald.bgp.diagnosis import DiagnosedError
-from herald.bgp.event import (
-    BfdDown,
-    BfdUp,
-    Close,
-    Closed,
-    Connect,
-    Connected,
-    ConnectFailed,
-    Down,
-    Effect,
-    Event,
-    Leaving,
-    ParametersChanged,
-    Received,
-    RoutesChanged,
-    RoutesComplete,
-    Send,
-    Start,
-    Stop,
-    Up,
-    WayBack,
-    WayLost,
-    WritingPaused,
-    WritingResumed,
+
+# fmt: off
+from herald.bgp.event import (  # isort: skip
+    BfdDown, BfdPaused, BfdUp, Close, Closed, Connect, Connected, ConnectFailed, Down, Effect, Event, Incoming,
+    Initiator, Leaving, ParametersChanged, Received, RoutesChanged, RoutesComplete, Send, Start, Stop, Take, TurnAway,
+    Up, WayBack, WayLost, WritingPaused, WritingResumed,
 )
+# fmt: on
 from herald.bgp.family import Address, Prefix
 from herald.bgp.graceful_restart import Past
 from herald.bgp.parameters import PeerParameters
@@ -79,8 +62,10 @@ class Peering:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._attempt: asyncio.Task[None] | None = None
-        self._connection: _Connection | None = None
-        self._connections: set[_Connection] = set()
+        self._used: dict[Initiator, _Connection] = {}
+        self._offered: _Connection | None = None  # what the peer has dialled, while the session thinks about it
+        self._accepting: asyncio.Task[None] | None = None
+        self._connections: set[_Connection] = set()  # those that were given up too, until they are gone
 
     def start(self, past: Past = Past.NOTHING, *, complete: bool = True) -> None:
         """Connect now, and again whenever the session is lost. See `Start` for the arguments."""
@@ -98,9 +83,21 @@ class Peering:
         """The peer is configured differently; the session is reset where that needs it."""
         self._handle(ParametersChanged(parameters))
 
-    def tell(self, event: BfdDown | BfdUp | WayLost | WayBack) -> None:
+    def tell(self, event: BfdDown | BfdUp | BfdPaused | WayLost | WayBack) -> None:
         """What is known from elsewhere about the peer, or about the way to it."""
         self._handle(event)
+
+    def accept(self, sock: socket.socket, parameters: PeerParameters) -> bool:
+        """The peer has dialled us: `sock` is a non-blocking connection, prepared by `parameters`.
+
+        False, and the connection is closed, if the one before it has not got so far yet.
+        """
+        if self._accepting is not None:
+            sock.close()
+            return False
+        self._accepting = self._loop.create_task(self._take_over(sock, parameters), name=f"bgp {parameters.name} in")
+        self._accepting.add_done_callback(self._accepted)
+        return True
 
     def snapshot(self) -> SessionSnapshot:
         return self._session.snapshot()
@@ -113,11 +110,13 @@ class Peering:
         A peer that does not close its half, or takes no bytes, is cut off after `LINGER_SECONDS`; so is everybody when
         this is cancelled.
         """
-        attempt = self._attempt
+        if self._accepting is not None:
+            self._accepting.cancel()
+        tasks = [task for task in (self._attempt, self._accepting) if task is not None]
         self._handle(Stop(reason, leaving))
         try:
-            if attempt is not None:
-                await asyncio.wait([attempt])
+            if tasks:
+                await asyncio.wait(tasks)
             if self._connections:
                 await asyncio.wait([connection.lost for connection in self._connections], timeout=LINGER_SECONDS)
         finally:
@@ -146,14 +145,20 @@ class Peering:
                 case Connect(parameters):
                     self._attempt = self._loop.create_task(self._connect(parameters), name=f"bgp {parameters.name}")
                     self._attempt.add_done_callback(self._attempted)
-                case Send(data):
-                    assert self._connection is not None
-                    self._connection.write(data)
-                case Close():
-                    self._give_up()
-                case Up():
-                    assert self._connection is not None
-                    self._connection.expect_acknowledgement_within(self._session.snapshot().hold_time or 0)
+                case Take():
+                    assert self._offered is not None
+                    self._used[Initiator.PEER], self._offered = self._offered, None
+                case TurnAway(data):
+                    assert self._offered is not None
+                    self._offered.write(data)
+                    self._offered.retire()
+                    self._offered = None
+                case Send(data, on):
+                    self._used[on].write(data)
+                case Close(_, on):
+                    self._give_up(on)
+                case Up(on):
+                    self._used[on].expect_acknowledgement_within(self._session.snapshot().hold_time or 0)
                 case Down():
                     pass  # `on_change` tells it, as it tells `Up`, by the state
                 case _ as never:
@@ -174,6 +179,19 @@ class Peering:
         sock = await self._dial(parameters)
         await self._loop.create_connection(lambda: _Connection(self, attempt, parameters), sock=sock)
 
+    async def _take_over(self, sock: socket.socket, parameters: PeerParameters) -> None:
+        made = _Connection(self, None, parameters, Initiator.PEER)
+        try:
+            await self._loop.connect_accepted_socket(lambda: made, sock)
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+
+    def _accepted(self, accepting: asyncio.Task[None]) -> None:
+        self._accepting = None
+        if not accepting.cancelled():
+            accepting.result()
+
     def _attempted(self, attempt: asyncio.Task[None]) -> None:
         """An attempt has ended. One that was given up has nothing to say any more."""
         current = attempt is self._attempt
@@ -187,37 +205,49 @@ class Peering:
         elif error is not None and not isinstance(error, OSError):
             raise error  # a mistake of ours: the loop reports it, and the deadline of the attempt goes on from here
 
-    def _give_up(self) -> None:
-        if self._attempt is not None:
+    def _give_up(self, on: Initiator) -> None:
+        if on is Initiator.US and self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
-        if self._connection is not None:
-            self._connection.retire()
-            self._connection = None
+        connection = self._used.pop(on, None)
+        if connection is not None:
+            connection.retire()
 
     # Called by the connection
 
     def connected(self, connection: "_Connection", sock: socket.socket) -> None:
         self._connections.add(connection)
+        if connection.initiator is Initiator.PEER:
+            self._offer(connection, sock)
+            return
         if connection.attempt is not self._attempt:
             # Given up in the very turn in which it came up. The attempt after it may already be under way, and must not
             # be taken for this one: it may be to another peer.
             connection.abort()
             return
-        self._connection = connection
+        self._used[Initiator.US] = connection
         try:
             event: Event = _connected(sock, connection.parameters)
         except OSError as error:  # the device went away just now
             connection.abort()
-            self._connection = None
+            del self._used[Initiator.US]
             event = ConnectFailed(f"the addresses of this end cannot be found: {error.strerror}")
+        self._handle(event)
+
+    def _offer(self, connection: "_Connection", sock: socket.socket) -> None:
+        try:
+            event = Incoming(_connected(sock, connection.parameters))
+        except OSError:  # the device went away just now: the peer will try again, if it comes back
+            connection.abort()
+            return
+        self._offered = connection
         self._handle(event)
 
     def happened(self, connection: "_Connection", event: Event) -> None:
         """Something came from a connection; from one that was given up it is dropped."""
-        if connection is self._connection:
+        if connection is self._used.get(connection.initiator):
             if isinstance(event, Closed):
-                self._connection = None
+                del self._used[connection.initiator]
             self._handle(event)
 
     def gone(self, connection: "_Connection") -> None:
@@ -225,10 +255,17 @@ class Peering:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """One TCP connection, which `attempt` has made with `parameters`."""
+    """One TCP connection with `parameters`; one of ours was made by `attempt`."""
 
-    def __init__(self, peering: Peering, attempt: asyncio.Task[None] | None, parameters: PeerParameters) -> None:
+    def __init__(
+        self,
+        peering: Peering,
+        attempt: asyncio.Task[None] | None,
+        parameters: PeerParameters,
+        initiator: Initiator = Initiator.US,
+    ) -> None:
         self.attempt = attempt
+        self.initiator = initiator
         self.parameters = parameters
         self._peering = peering
         self._buffer = bytearray(READ_OCTETS)
@@ -246,15 +283,15 @@ class _Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._peering.happened(self, Received(bytes(self._buffer[:nbytes])))
+        self._peering.happened(self, Received(bytes(self._buffer[:nbytes]), self.initiator))
 
     def eof_received(self) -> bool:
-        self._peering.happened(self, Closed("the peer closed the connection"))
+        self._peering.happened(self, Closed("the peer closed the connection", self.initiator))
         self._limit_lingering()
         return False  # the transport closes once it has written what it holds
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._peering.happened(self, Closed(_lost_text(exc)))
+        self._peering.happened(self, Closed(_lost_text(exc), self.initiator))
         self._peering.gone(self)
         if self._cut_off is not None:
             self._cut_off.cancel()
@@ -262,10 +299,10 @@ class _Connection(asyncio.BufferedProtocol):
             self.lost.set_result(None)
 
     def pause_writing(self) -> None:
-        self._peering.happened(self, WritingPaused())
+        self._peering.happened(self, WritingPaused(self.initiator))
 
     def resume_writing(self) -> None:
-        self._peering.happened(self, WritingResumed())
+        self._peering.happened(self, WritingResumed(self.initiator))
 
     def write(self, data: bytes) -> None:
         assert self._transport is not None

@@ -12,6 +12,13 @@ from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
 
 
+class Initiator(Enum):
+    """Who has dialled a connection (RFC 4271 §6.8). There is one of each at most, which is also its name."""
+
+    US = auto()
+    PEER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """Connect, and connect again for ever. The first attempt is made at once.
@@ -46,8 +53,8 @@ class RoutesComplete:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """TCP is up. `local_address` is our end of it; `local_ipv6` and `local_ipv4` are that or, of the other family, the
-    best address of the same interface.
+    """TCP is up, as `Connect` has asked. `local_address` is our end; `local_ipv6` and `local_ipv4` are that, or of
+    the other family the best address of the same interface.
 
     `link_local` is an address of that interface too, and `on_link` says whether the peer is in one of its subnets.
     """
@@ -58,6 +65,13 @@ class Connected:
     router_id: IPv4Address
     link_local: IPv6Address | None = None
     on_link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The peer has dialled us, and TCP is up. The first effect is `Take` or `TurnAway`, or closes one that is there."""
+
+    local: Connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,7 @@ class Received:
     """Bytes came. A piece may hold a part of a message or many of them; the machine works through it in one go."""
 
     data: bytes
+    on: Initiator = Initiator.US
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +95,21 @@ class Closed:
     """The connection is gone without our doing."""
 
     reason: str
+    on: Initiator = Initiator.US
 
 
 @dataclass(frozen=True, slots=True)
 class WritingPaused:
     """The peer takes the bytes slower than they come; only what cannot wait should be sent until `WritingResumed`."""
 
+    on: Initiator = Initiator.US
+
 
 @dataclass(frozen=True, slots=True)
 class WritingResumed:
     """The bytes flow again."""
+
+    on: Initiator = Initiator.US
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +151,16 @@ class BfdUp:
     """BFD sees the peer, now or again."""
 
 
+@dataclass(frozen=True, slots=True)
+class BfdPaused:
+    """BFD sees the peer no longer, and nothing has failed: its operator has shut BFD down, or it begins anew."""
+
+
 Event: TypeAlias = (
     Start
     | Stop
     | Connected
+    | Incoming
     | ConnectFailed
     | Received
     | Closed
@@ -147,6 +173,7 @@ Event: TypeAlias = (
     | WayBack
     | BfdDown
     | BfdUp
+    | BfdPaused
 )
 
 
@@ -162,6 +189,20 @@ class Send:
     """Write these bytes."""
 
     data: bytes
+    on: Initiator = Initiator.US
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Keep the connection of `Incoming`: from now on it is the one that the peer has initiated."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """Close the connection of `Incoming`, once these bytes have left."""
+
+    data: bytes
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +210,14 @@ class Close:
     """Give up the connection, or the attempt at one, once everything sent before has left. No `Closed` must follow."""
 
     reason: str
+    on: Initiator = Initiator.US
 
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """The session is Established."""
+    """The session is Established, over this connection."""
+
+    on: Initiator = Initiator.US
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +227,4 @@ class Down:
     reason: str
 
 
-Effect: TypeAlias = Connect | Send | Close | Up | Down
+Effect: TypeAlias = Connect | Take | TurnAway | Send | Close | Up | Down

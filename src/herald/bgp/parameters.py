@@ -81,6 +81,8 @@ class PeerParameters:
     ttl_security: bool = False
     bfd: BFDProfile | None = None
     restart_time: int | None = None
+    passive: bool = False
+    bfd_strict: bool = False
     tcp_ao: MasterKey | None = None
 
     def __post_init__(self) -> None:
@@ -157,6 +159,8 @@ EFFECT_OF_CHANGE: dict[str, Change] = {
     "ttl_security": Change.RESET,
     "bfd": Change.AT_ONCE,
     "restart_time": Change.NEXT_SESSION,
+    "passive": Change.AT_ONCE,
+    "bfd_strict": Change.AT_ONCE,
     "tcp_ao": Change.RESET,
 }
 

@@ -35,6 +35,7 @@ class Record:
         self.messages_in: Counter[MessageType] = Counter()
         self.messages_out: Counter[MessageType] = Counter()
         self.updates_with_errors = 0
+        self.turned_away = 0  # connections of the peer that were not wanted
 
     def up(self, now: float) -> None:
         """The session is Established."""
@@ -65,6 +66,7 @@ class Record:
         *,
         last: Conversation | None,
         next_retry: float | None,
+        waits_for: str | None,
     ) -> SessionSnapshot:
         """The whole session as a value. `attempted` are the parameters of the present attempt or session,
         `last` is the conversation that was there last.
@@ -97,6 +99,9 @@ class Record:
             neighbor=_neighbor(parameters, conversation or last),
             short_sessions=self.short_sessions,
             graceful_restart=_restart(conversation) if conversation else None,
+            initiator=conversation.initiator if conversation else None,
+            waits_for=waits_for,
+            turned_away=self.turned_away,
         )
 
 
@@ -133,6 +138,7 @@ def _neighbor(parameters: PeerParameters, last: Conversation | None) -> Neighbor
         interface=parameters.interface,
         vrf=parameters.vrf,
         ttl_security=parameters.ttl_security,
+        passive=parameters.passive,
     )
 
 

@@ -1,18 +1,21 @@
-"""One BGP session without I/O: RFC 4271 §8 for a speaker that dials, announces, and only counts what it hears.
+"""The BGP session with one peer without I/O: RFC 4271 §8 for a speaker that announces, and only counts what it hears.
 
-`Session` has the shape of `herald.machine.Machine`. It drives the table of `fsm`, agrees by `negotiation`, and sends
-what `adj_rib_out` finds. Its rules, where the RFC leaves room or Herald differs on purpose:
+`Session` has the shape of `herald.machine.Machine`. Its parts:
 
-* The first attempt is immediate. The wait after a failure starts at 1 s and doubles up to 30 s (or `connect_time`),
-  each shortened by up to a quarter. It starts over after a session that stood for 30 s; sessions that come up and fall
-  sooner make it grow up to 2 minutes, since each costs the peer a whole table (RFC 4271 §8.1.1, DampPeerOscillations).
-* An attempt (TCP and the peer's OPEN) has 10 s; RFC 4271's four minutes would only hide the reason from an operator.
+    approach        the way to a connection: attempts, and the waits between them (`reconnection`)
+    connections     what is said on the connections, of which there are two for a moment if both ends dial (`collision`)
+    outflow         the routes that are wished for, and their way out
+    record          what is remembered for people
+
+Its rules, where the RFC leaves room or Herald differs on purpose:
+
+* There are two connections at most: the one in use, and a contender, which has sent its OPEN and waits for the peer's.
+  One of them was dialled by us, the other by the peer. When the one in use falls, the contender is used.
+* While an accepted connection waits for the peer's OPEN an attempt of our own goes on; at the OPEN it is given up.
+* An attempt (TCP and the peer's OPEN) has 10 s.
 * The hold timer is enforced on what we receive, and any whole message shows that the peer lives.
-* Routes leave in `wake`, not in the call that changed them: changes of one turn of the loop are packed together, and a
-  table of any size leaves in slices between which the shell can do other work.
-* When BFD loses the peer the session ends at once; the next attempt is made when BFD sees it again, and at the latest
-  after 5 s or the back-off: a peer that no longer speaks BFD is talked to without.
-* `Down` comes exactly once for each `Up`; `Close` exactly once for each `Connect` that did not fail by itself.
+* `Down` comes exactly once for each `Up`; `Close` exactly once for each `Connect` that did not fail by itself and each
+  `Take`, unless `Closed` came first.
 * A session that ends by our own will and is to come back ends without a NOTIFICATION if the peer then keeps our routes
   (RFC 4724 §4). One that ends for good does with one, inside a Hard Reset if it must be (RFC 8538 §4).
 """
@@ -20,12 +23,12 @@ what `adj_rib_out` finds. Its rules, where the RFC leaves room or Herald differs
 import random
 from typing import assert_never
 
-from herald.bgp import explanation, fsm, message
-from herald.bgp.adj_rib_out import AdjRibOut
-from herald.bgp.conversation import Conversation
-from herald.bgp.diagnosis import Evidence, Finding, Obstacle, diagnose
+from herald.bgp import failure, message
+from herald.bgp.approach import Approach
+from herald.bgp.connections import Connections
 from herald.bgp.event import (
     BfdDown,
+    BfdPaused,
     BfdUp,
     Close,
     Closed,
@@ -35,6 +38,8 @@ from herald.bgp.event import (
     Down,
     Effect,
     Event,
+    Incoming,
+    Initiator,
     Leaving,
     ParametersChanged,
     Received,
@@ -43,31 +48,23 @@ from herald.bgp.event import (
     Send,
     Start,
     Stop,
+    Take,
+    TurnAway,
     Up,
     WayBack,
     WayLost,
     WritingPaused,
     WritingResumed,
 )
-from herald.bgp.family import family_by_number
 from herald.bgp.fsm import Input, State
-from herald.bgp.graceful_restart import Past, Standing
-from herald.bgp.message import Keepalive, Message, MessageType, Open, RefreshSubtype, RouteRefresh, Update
-from herald.bgp.notification import CeaseSubcode, Code, Notification, WireError, cease
+from herald.bgp.graceful_restart import Past
+from herald.bgp.message import MessageType
+from herald.bgp.notification import CeaseSubcode, Code, Notification, cease
 from herald.bgp.parameters import Change, Password, PeerParameters, changed_fields
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.record import Record
-from herald.bgp.snapshot import Direction, FamilySnapshot, SessionError, SessionSnapshot
-from herald.bgp.timers import Backoff, Timer, Timers
-
-ATTEMPT_SECONDS = 10.0
-RETRY_FIRST_SECONDS = 1.0
-RETRY_LONGEST_SECONDS = 30
-FLAP_LONGEST_SECONDS = 120
-STABLE_SECONDS = 30.0
-SEND_HOLD_LEAST_SECONDS = 480.0
-BFD_PATIENCE_SECONDS = 5.0
-SLICE_OCTETS = 16 * 1024
+from herald.bgp.snapshot import FamilySnapshot, SessionError, SessionSnapshot
+from herald.bgp.timers import Timer, Timers
 
 
 class Session:
@@ -77,21 +74,16 @@ class Session:
     """
 
     def __init__(self, parameters: PeerParameters, rng: random.Random, host_name: str = "") -> None:
-        self._host_name = host_name
-        self._past = Past.NOTHING
-        self._parameters = parameters
-        self._attempted = parameters  # those of the present attempt or session
-        self._conversation: Conversation | None = None  # the present one, or the last
         self._timers = Timers(rng)
-        self._rib = AdjRibOut()
-        self._state = State.IDLE
-        self._backoff = Backoff(RETRY_FIRST_SECONDS)
-        self._waits_for_bfd = False  # until the next attempt
         self._record = Record()
+        self._approach = Approach(parameters, self._timers, self._record)
+        self._connections = Connections(self._approach, self._timers, self._record, host_name)
+        self._pair = self._connections.pair
+        self._outflow = self._connections.outflow
 
     @property
     def state(self) -> State:
-        return self._state
+        return self._approach.state if self._pair.used is None else self._pair.used.state
 
     @property
     def last_error(self) -> SessionError | None:
@@ -101,41 +93,41 @@ class Session:
         """What follows from `event`. An event that comes too late for the present state does nothing."""
         match event:
             case Start(past, complete):
-                return self._start(past, now, complete=complete) if self._idle else []
+                return self._start(past, now, complete=complete)
             case Stop(reason, leaving):
                 return self._stop(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, leaving, reason, now)
             case Connected():
                 return self._connected(event, now)
+            case Incoming(local):
+                return self._incoming(local, now)
             case ConnectFailed(reason, finding):
-                return self._lost(reason, now, finding) if self._state is State.CONNECT else []
-            case Received(data):
-                return self._received(data, now)
-            case Closed(reason):
-                return self._closed(reason, now) if self._state in fsm.CONNECTED else []
-            case WritingPaused():
-                return self._writing_paused(now)
-            case WritingResumed():
-                return self._writing_resumed(now)
+                self._attempt_failed(failure.of_connection(reason, now, finding), now)
+            case Received(data, on):
+                return self._connections.received(data, on, now)
+            case Closed(reason, on):
+                return self._connections.closed(reason, on, now)
+            case WritingPaused() | WritingResumed():
+                self._writing(event, now)
             case RoutesChanged(upserts, withdrawn):
-                self._rib.change(upserts, withdrawn)
+                self._outflow.rib.change(upserts, withdrawn)
+                self._outflow.schedule(self._pair.used, now)
             case RoutesComplete():
-                self._rib.complete(now=True)
+                self._outflow.rib.complete(now=True)
+                self._outflow.schedule(self._pair.used, now)
             case ParametersChanged(parameters):
                 return self._parameters_changed(parameters, now)
             case WayLost(reason):
                 return self._way_lost(reason, now)
             case WayBack():
-                if self._timers.get(Timer.RETRY) is not None:
-                    self._record.pinned_error = None  # it tells of how things were
-                    self._timers.set(Timer.RETRY, now)
-                return []
+                self._way_back(now)
             case BfdDown(reason):
                 return self._bfd_down(reason, now)
+            case BfdPaused():
+                self._approach.reconnection.bfd_down()
             case BfdUp():
                 return self._bfd_up(now)
             case _ as never:
                 assert_never(never)
-        self._schedule_flush(now)
         return []
 
     def wake(self, now: float) -> list[Effect]:
@@ -155,306 +147,165 @@ class Session:
         return self._timers.deadline()
 
     def snapshot(self) -> SessionSnapshot:
-        retry = self._timers.get(Timer.RETRY)
+        waits_for = self._approach.waits_for if self._pair.used is None else None
         return self._record.snapshot(
-            self._state,
-            self._parameters,
-            self._attempted,
-            self._talking,
-            self._rib,
-            last=self._conversation,
-            next_retry=retry,
+            self.state,
+            self._approach.parameters,
+            self._approach.attempted,
+            self._pair.used,
+            self._outflow.rib,
+            last=self._pair.last,
+            next_retry=None if waits_for else self._timers.get(Timer.RETRY),
+            waits_for=waits_for,
         )
 
     # Getting a connection
 
-    @property
-    def _idle(self) -> bool:
-        """Whether nothing is under way: not started, or stopped."""
-        return self._state is State.IDLE and self._timers.get(Timer.RETRY) is None
-
-    @property
-    def _talking(self) -> Conversation | None:
-        """The conversation, while there is a connection."""
-        return self._conversation if self._state in fsm.CONNECTED else None
-
     def _start(self, past: Past, now: float, *, complete: bool) -> list[Effect]:
-        self._past = past
-        self._rib.complete(now=complete)
-        return self._connect(Input.START, now)
-
-    def _connect(self, happened: Input, now: float) -> list[Effect]:
-        self._advance(happened, now)
-        self._attempted = self._parameters
-        self._waits_for_bfd = False
-        self._timers.clear_all()
-        self._timers.set(Timer.HOLD, now + ATTEMPT_SECONDS)
-        return [Connect(self._attempted)]
-
-    def _connected(self, event: Connected, now: float) -> list[Effect]:
-        if self._state is not State.CONNECT:
-            # `Close` would mean the connection that is in use, and the shell has one at a time.
-            return [] if self._talking else [Close("no connection was asked for")]
-        self._advance(Input.TCP_CONFIRMED, now)
-        self._conversation = Conversation(self._attempted, event, self._standing, self._host_name)
-        return [self._send(self._conversation.offered)]
-
-    @property
-    def _standing(self) -> Standing:
-        """What the peer is told of our past: for a session of which it has heard the end of the table, nothing."""
-        return Standing(restarting=self._past is not Past.NOTHING, forwarding=self._past is not Past.REBOOTED)
-
-    # Receiving
-
-    def _received(self, data: bytes, now: float) -> list[Effect]:
-        conversation = self._talking
-        effects: list[Effect] = []
-        try:
-            for kind, body in conversation.framer.feed(data) if conversation else ():
-                effects.extend(self._message(kind, body, now))
-                if self._talking is None:
-                    break
-        except WireError as error:
-            effects.extend(self._refuse(Input.MESSAGE_ERROR, error.notification, error.reason, now))
-        return effects
-
-    def _message(self, kind: MessageType, body: bytes, now: float) -> list[Effect]:
-        conversation = self._talking
-        assert conversation is not None
-        self._record.messages_in[kind] += 1
-        happened = fsm.INPUT_OF[kind]
-        if (self._state, happened) not in fsm.TRANSITIONS:
-            note = Notification(Code.FINITE_STATE_MACHINE_ERROR, fsm.CONNECTED[self._state])
-            return self._refuse(Input.FSM_ERROR, note, f"{kind.name} is not allowed now", now)
-        received = conversation.decode(kind, body)
-        if isinstance(received, Notification):
-            finding = explanation.they_sent(received, self._attempted)
-            error = SessionError(Direction.THEY_SENT, received.text, now, finding)
-            return [Close(error.text), *self._fail(happened, error, now)]
-        effects = self._accept(received, conversation, now)
-        self._advance(happened, now)
-        self._restart_hold(conversation, now)
-        if self._state is State.ESTABLISHED and self._record.established_at is None:
-            effects.extend(self._established(conversation, now))
-        return effects
-
-    def _accept(self, received: Message, conversation: Conversation, now: float) -> list[Effect]:
-        """Take in a message that the state allows and that is not a NOTIFICATION."""
-        match received:
-            case Open():
-                conversation.agree(received)
-                self._restart_keepalive(conversation, now)
-                return [self._send(Keepalive())]
-            case Update():
-                self._record.updates_with_errors += bool(received.problems)
-                conversation.count(received)
-            case RouteRefresh(afi, safi, subtype):
-                # The others mark begin and end of a refresh that we never asked for.
-                family = family_by_number(afi, safi)
-                if subtype == RefreshSubtype.REQUEST and family is not None:
-                    self._rib.families[family].refresh()
-                    self._schedule_flush(now)
-            case Keepalive() | Notification():
-                pass
-        return []
-
-    def _established(self, conversation: Conversation, now: float) -> list[Effect]:
-        self._record.up(now)
-        self._rib.begin(conversation.egress())
-        self._schedule_flush(now)
-        return [Up()]
-
-    # Sending
-
-    def _send(self, outgoing: Message) -> Send:
-        self._record.messages_out[message.type_of(outgoing)] += 1
-        return Send(message.encode(outgoing, WireContext()))
-
-    def _schedule_flush(self, now: float) -> None:
-        conversation = self._conversation
-        if self._state is State.ESTABLISHED and conversation and not conversation.writing_paused and self._rib.pending:
-            self._timers.set(Timer.FLUSH, now)
-
-    def _flush(self, conversation: Conversation, now: float) -> list[Effect]:
-        messages = self._rib.take(SLICE_OCTETS)
-        self._schedule_flush(now)
-        if self._rib.converged:
-            self._past = Past.NOTHING
-        if not messages:
+        if self._approach.wanted:
             return []
-        self._record.messages_out.update(map(message.type_of_wire, messages))
-        self._restart_keepalive(conversation, now)
-        return [Send(b"".join(messages))]
+        self._approach.wanted = True
+        self._connections.past = past
+        self._outflow.rib.complete(now=complete)
+        return self._approach.begin(Input.START, now)
 
-    def _restart_keepalive(self, conversation: Conversation, now: float) -> None:
-        agreed = conversation.negotiated
-        if agreed is not None and agreed.hold_time:
-            self._timers.set_jittered(Timer.KEEPALIVE, now, agreed.keepalive_time)
+    def _connected(self, local: Connected, now: float) -> list[Effect]:
+        if not self._approach.dialling:
+            # `Close` would mean the connection that is in use, if it is ours, and the shell has one of ours at a time.
+            return [] if self._pair.on(Initiator.US) else [Close("no connection was asked for")]
+        return self._connections.converse(local, Initiator.US, self._approach.arrived(now), now)
 
-    def _restart_hold(self, conversation: Conversation, now: float) -> None:
-        """The peer lives. With a hold time of 0, only the steps to Established have a deadline."""
-        if conversation.hold_time:
-            self._timers.set(Timer.HOLD, now + conversation.hold_time)
-        elif self._state is State.ESTABLISHED:
-            self._timers.clear(Timer.HOLD)
+    def _incoming(self, local: Connected, now: float) -> list[Effect]:
+        rejected = self._approach.rejection(self._pair.used, now)
+        if rejected is not None:
+            return self._turn_away(*rejected, now)
+        before = self._pair.on(Initiator.PEER)
+        # The peer has given that one up, whatever has become of its farewell.
+        effects = self._connections.dump(before, now) if before is not None else []
+        self._approach.accepts(has_another=self._pair.used is not None)
+        open_by = now + failure.ATTEMPT_SECONDS
+        return [*effects, Take(), *self._connections.converse(local, Initiator.PEER, open_by, now)]
 
-    def _writing_paused(self, now: float) -> list[Effect]:
-        conversation = self._talking
-        if conversation is not None and not conversation.writing_paused:
-            conversation.writing_paused = True
-            self._timers.set(Timer.SEND_HOLD, now + max(SEND_HOLD_LEAST_SECONDS, 2.0 * conversation.hold_time))
-            self._timers.clear(Timer.FLUSH)
-        return []
+    def _turn_away(self, note: Notification, reason: str, now: float) -> list[Effect]:
+        self._record.turned_away += 1
+        self._record.messages_out[MessageType.NOTIFICATION] += 1
+        turned = TurnAway(message.encode(note, WireContext()), reason)
+        used = self._pair.used
+        if used is None or used.state is not State.ESTABLISHED:
+            return [turned]
+        # If the peer has forgotten the session that we still believe in, this makes its kernel say so.
+        return [turned, *self._outflow.keepalive(used, now)]
 
-    def _writing_resumed(self, now: float) -> list[Effect]:
-        conversation = self._talking
-        if conversation is not None and conversation.writing_paused:
-            conversation.writing_paused = False
-            self._timers.clear(Timer.SEND_HOLD)
-            self._schedule_flush(now)
-            if self._timers.get(Timer.KEEPALIVE) is None:
-                self._restart_keepalive(conversation, now)
-        return []
+    def _attempt_failed(self, error: SessionError, now: float) -> None:
+        if not self._approach.dialling:
+            return
+        if self._pair.used is None:
+            self._approach.failed(error, now)
+        else:
+            self._approach.give_up(error.text)
 
     # Timers
 
     def _expired(self, timer: Timer, now: float) -> list[Effect]:
-        if timer is Timer.RETRY:
-            return self._connect(Input.RETRY_EXPIRES, now)
-        conversation = self._talking
-        if conversation is None:
-            return self._attempt_expired(now)
         match timer:
-            case Timer.HOLD:
-                return self._hold_expired(conversation, now)
+            case Timer.RETRY:
+                return self._approach.begin(Input.RETRY_EXPIRES, now)
+            case Timer.ATTEMPT:
+                error = failure.no_answer(self._approach.attempted, now)
+                self._attempt_failed(error, now)
+                return [Close(error.text)]
+            case Timer.CONTENDER | Timer.HOLD:
+                silent = self._pair.used if timer is Timer.HOLD else self._pair.contender
+                assert silent is not None
+                note, reason = Notification(Code.HOLD_TIMER_EXPIRED), failure.silence(silent)
+                return self._connections.refuse(silent, Input.HOLD_EXPIRES, note, reason, now)
+        used = self._pair.used
+        assert used is not None
+        match timer:
             case Timer.SEND_HOLD:
-                note = Notification(Code.SEND_HOLD_TIMER_EXPIRED)
-                return self._refuse(Input.MESSAGE_ERROR, note, "the peer has stopped taking our messages", now)
+                note, reason = Notification(Code.SEND_HOLD_TIMER_EXPIRED), "the peer has stopped taking our messages"
+                return self._connections.refuse(used, Input.MESSAGE_ERROR, note, reason, now)
             case Timer.KEEPALIVE:
-                # While bytes wait for the peer anyway, one more helps nobody; `WritingResumed` starts the timer again.
-                if conversation.writing_paused:
-                    return []
-                self._restart_keepalive(conversation, now)
-                return [self._send(Keepalive())]
+                return self._outflow.keepalive(used, now)
             case Timer.FLUSH:
-                return self._flush(conversation, now)
+                return self._connections.flush(used, now)
+            case _ as never:
+                assert_never(never)
 
-    def _attempt_expired(self, now: float) -> list[Effect]:
-        reason = explanation.no_answer(self._attempted, ATTEMPT_SECONDS)
-        finding = diagnose(Obstacle.SILENCE, self._attempted, Evidence())
-        error = SessionError(Direction.LOCAL, reason, now, finding)
-        return [Close(error.text), *self._fail(Input.HOLD_EXPIRES, error, now)]
+    def _writing(self, event: WritingPaused | WritingResumed, now: float) -> None:
+        """A contender sends no more than an OPEN, which does not fill any buffer."""
+        used = self._pair.used
+        if used is not None and used.initiator is event.on:
+            change = self._outflow.pause if isinstance(event, WritingPaused) else self._outflow.resume
+            change(used, now)
 
-    def _hold_expired(self, conversation: Conversation, now: float) -> list[Effect]:
-        if conversation.negotiated is None:
-            reason = explanation.no_open(self._attempted, ATTEMPT_SECONDS)
-        elif self._state is State.OPEN_CONFIRM:
-            reason = explanation.no_keepalive(self._attempted, conversation.hold_time or ATTEMPT_SECONDS)
-        else:
-            reason = f"nothing received for {conversation.hold_time or ATTEMPT_SECONDS:g} s"
-        return self._refuse(Input.HOLD_EXPIRES, Notification(Code.HOLD_TIMER_EXPIRED), reason, now)
-
-    # What BFD says (RFC 5882 §4.2)
+    # What BFD says (RFC 5882), and what is known of the way
 
     def _bfd_down(self, reason: str, now: float) -> list[Effect]:
         """End the session, and give BFD a while to see the peer again before the next attempt."""
-        if self._talking is None:
-            return []
-        effects = self._refuse(Input.BFD_DOWN, cease(CeaseSubcode.BFD_DOWN), reason, now)
-        self._timers.set(Timer.RETRY, max(self._timers.get(Timer.RETRY) or now, now + BFD_PATIENCE_SECONDS))
-        self._waits_for_bfd = True
+        self._approach.reconnection.bfd_down()
+        if self._pair.used is None:
+            return self._way_lost(reason, now) if self._approach.is_held else []
+        effects = self._approach.give_up(reason)
+        note = cease(CeaseSubcode.BFD_DOWN)
+        effects += self._connections.refuse_all(Input.BFD_DOWN, note, reason, now)
+        retry = self._approach.reconnection.retry_without_bfd(self._timers.get(Timer.RETRY), now)
+        self._timers.set(Timer.RETRY, retry)
         return effects
 
     def _bfd_up(self, now: float) -> list[Effect]:
-        """What is waited for has come, unless the peer flaps and is given a rest."""
-        retry = self._timers.get(Timer.RETRY)
-        if self._waits_for_bfd and retry is not None and self._record.short_sessions <= 1:
-            self._timers.set(Timer.RETRY, min(retry, now + RETRY_FIRST_SECONDS))
-        return []
-
-    # Ending
-
-    def _refuse(self, happened: Input, note: Notification, reason: str, now: float) -> list[Effect]:
-        """End the session with a NOTIFICATION of our own."""
-        finding = explanation.we_sent(note, self._attempted)
-        error = SessionError(Direction.WE_SENT, f"{note.text}: {reason}", now, finding)
-        return [self._send(note), Close(error.text), *self._fail(happened, error, now)]
-
-    def _closed(self, reason: str, now: float) -> list[Effect]:
-        if self._state is State.OPEN_SENT and self._conversation is not None:
-            finding = explanation.why_closed_before_open(self._attempted, self._conversation.local_address)
-            return self._lost(explanation.closed_before_open(reason), now, finding)
-        return self._lost(reason, now)
+        self._approach.bfd_up(now)
+        return self._go_on(now)
 
     def _way_lost(self, reason: str, now: float) -> list[Effect]:
-        if self._state not in fsm.CONNECTED and self._state is not State.CONNECT:
-            return []
-        return [Close(reason), *self._lost(reason, now)]
+        error = failure.of_connection(reason, now)
+        if self._pair.used is None and self._approach.dialling:
+            self._approach.failed(error, now)
+            return [Close(reason)]
+        return self._approach.give_up(reason) + self._connections.lose_all(error, now)
 
-    def _lost(self, reason: str, now: float, finding: Finding | None = None) -> list[Effect]:
-        """The connection is gone, or never came: there is nothing to close."""
-        return self._fail(Input.TCP_FAILS, SessionError(Direction.LOCAL, reason, now, finding), now)
+    def _way_back(self, now: float) -> None:
+        if self._timers.get(Timer.RETRY) is not None:
+            self._record.pinned_error = None  # it tells of how things were
+            self._timers.set(Timer.RETRY, now)
 
-    def _fail(self, happened: Input, error: SessionError, now: float) -> list[Effect]:
-        """Leave the present state because of `error`, and try again later."""
-        effects = self._leave(happened, error.text, now)
-        self._record.failed(error)
-        longest = FLAP_LONGEST_SECONDS if self._record.short_sessions > 1 else RETRY_LONGEST_SECONDS
-        self._timers.set_jittered(Timer.RETRY, now, self._backoff.next_wait(self._parameters.connect_time or longest))
-        return effects
+    def _go_on(self, now: float) -> list[Effect]:
+        return self._approach.go_on(now) if self._pair.used is None else []
 
-    def _leave(self, happened: Input, reason: str, now: float) -> list[Effect]:
-        """Go to Idle or Active. No timer runs then, and the peer has none of our routes."""
-        effects: list[Effect] = []
-        if self._record.established_at is not None:
-            effects.append(Down(reason))
-            stable = now - self._record.established_at >= STABLE_SECONDS
-            if stable:
-                self._backoff.reset()
-            self._record.down(now, stable=stable)
-        self._advance(happened, now)
-        self._timers.clear_all()
-        self._rib.end()
-        return effects
+    # By our own will
 
     def _stop(self, subcode: CeaseSubcode, leaving: Leaving, reason: str, now: float) -> list[Effect]:
-        """End by our own will: no error, no further attempt."""
-        conversation, farewell = self._talking, list[Effect]()
-        if conversation is not None:
-            note = conversation.farewell(cease(subcode, reason), leaving)
-            farewell += [self._send(note)] if note is not None else []
-        if self._state in fsm.CONNECTED or self._state is State.CONNECT:
-            farewell.append(Close(reason))
-        self._backoff.reset()
-        return farewell + self._leave(Input.STOP, reason, now)
+        """No error, no further attempt."""
+        self._approach.wanted = False
+        effects = self._approach.give_up(reason)
+        effects += self._connections.end_all(cease(subcode, reason), leaving, reason, now)
+        self._approach.rest(Input.STOP, now)
+        self._timers.clear_all()
+        self._approach.reconnection.start_over()
+        return effects
 
     def _parameters_changed(self, parameters: PeerParameters, now: float) -> list[Effect]:
-        before, self._parameters = self._parameters, parameters
-        retry = self._timers.get(Timer.RETRY)
-        if retry is not None:
-            self._timers.set(Timer.RETRY, min(retry, now + (parameters.connect_time or RETRY_LONGEST_SECONDS)))
+        before, self._approach.parameters = self._approach.parameters, parameters
+        self._approach.shorten_wait(now)
         changed = changed_fields(before, parameters, Change.RESET)
-        if not changed or self._idle:
-            return []
+        if not changed or not self._approach.wanted:
+            return self._go_on(now)
         reason = f"configuration changed: {', '.join(changed)}"
         same_peer = (before.remote, before.vrf) == (parameters.remote, parameters.vrf)
         leaving = Leaving.TO_RETURN if same_peer else Leaving.FOR_GOOD
         effects = self._stop(CeaseSubcode.ADMINISTRATIVE_RESET, leaving, reason, now)
+        self._approach.wanted = True
         self._record.pinned_error = None
-        return effects + self._connect(Input.START, now)
-
-    def _advance(self, happened: Input, now: float) -> None:
-        following = fsm.next_state(self._state, happened)
-        if following is not self._state:
-            self._state, self._record.since = following, now
+        return effects + self._approach.begin(Input.START, now)
 
 
 # The names of the machine's whole vocabulary, for those who run or test one.
 # fmt: off
 __all__ = [
-    "BfdDown", "BfdUp", "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect", "Event",
-    "FamilySnapshot", "Leaving", "ParametersChanged", "Password", "Past", "PeerParameters", "Received", "RoutesChanged",
-    "RoutesComplete", "Send", "Session", "SessionError", "SessionSnapshot", "Start", "State", "Stop", "Up", "WayBack",
-    "WayLost", "WritingPaused", "WritingResumed",
+    "BfdDown", "BfdPaused", "BfdUp", "Close", "Closed", "Connect", "ConnectFailed", "Connected", "Down", "Effect",
+    "Event", "FamilySnapshot", "Incoming", "Initiator", "Leaving", "ParametersChanged", "Password", "Past",
+    "PeerParameters", "Received", "RoutesChanged", "RoutesComplete", "Send", "Session", "SessionError",
+    "SessionSnapshot", "Start", "State", "Stop", "Take", "TurnAway", "Up", "WayBack", "WayLost", "WritingPaused",
+    "WritingResumed",
 ]
 # fmt: on

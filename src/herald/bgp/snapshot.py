@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 
 from herald.bgp.capability import GracefulRestart
 from herald.bgp.diagnosis import Finding
+from herald.bgp.event import Initiator
 from herald.bgp.family import Address, Family
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
@@ -98,6 +99,7 @@ class Neighbor:
     interface: str | None = None
     vrf: str | None = None
     ttl_security: bool = False
+    passive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class SessionSnapshot:
     found. `ups` and `flaps` count how often it came up and went down, `down_at` is when it last did.
     `pending_changes` are configured fields that take effect with the next session. `short_sessions` counts those in a
     row that fell soon after they had come up; from the second one on, the waits between attempts grow longer.
+    `initiator` is who dialled the present connection; `waits_for` is what must come before there is one, other than
+    time; `turned_away` counts connections of the peer that were not wanted when they came.
     """
 
     name: str
@@ -136,6 +140,9 @@ class SessionSnapshot:
     neighbor: Neighbor
     short_sessions: int = 0
     graceful_restart: RestartSnapshot | None = None
+    initiator: Initiator | None = None
+    waits_for: str | None = None
+    turned_away: int = 0
 
     @property
     def telling_error(self) -> SessionError | None:

@@ -7,7 +7,9 @@ from enum import Enum, auto
 class Timer(Enum):
     """In the order in which timers that are due together are served: what ends the session comes first."""
 
-    HOLD = auto()  # silence of the peer; before the peer's OPEN, the deadline of the attempt
+    HOLD = auto()  # silence of the peer; before the peer's OPEN, the deadline for that
+    ATTEMPT = auto()  # the deadline for TCP to come up
+    CONTENDER = auto()  # the deadline for the peer's OPEN on a second connection
     SEND_HOLD = auto()  # the peer does not take our bytes (RFC 9687)
     RETRY = auto()  # the next attempt
     KEEPALIVE = auto()

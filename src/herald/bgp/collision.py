@@ -1,0 +1,63 @@
+"""Two connections with one peer: which of them is kept (RFC 4271 §6.8, RFC 6286 §2.3).
+
+If both ends dial at once there are two connections. The one that was initiated by the speaker with the higher BGP
+identifier is kept, and with equal identifiers, which only speakers of different ASes may have, the one by the higher
+AS number: that speaker is dominant. The other connection is closed with Cease/Connection Collision Resolution.
+
+The RFC judges when an OPEN comes on one connection while the other is in OpenConfirm. That alone lets both ends close a
+different one: either may have come further than the other knows. So, within what the RFC allows, both follow the
+dominant one's decision:
+
+* An attempt whose TCP is not up is given up as soon as the peer's OPEN comes on the other connection.
+* The dominant speaker, which has an OPEN of its own on its way, does not let the other connection become Established:
+  it judges at the OPEN, also while its own connection is in OpenSent (the RFC's MAY).
+* The other speaker does not: the connection of the dominant one may have been given up just now. It goes on with both
+  until either comes to its OPEN, or to Established.
+
+So at both ends the same connection survives, however the messages of the two overtake each other.
+"""
+
+from enum import Enum, auto
+
+from herald.bgp.event import Initiator
+from herald.bgp.fsm import State
+from herald.bgp.message import Open
+
+
+class Verdict(Enum):
+    """What becomes of the connection on which an OPEN came, and of the other one."""
+
+    KEEP_OPENED = auto()  # the one with the OPEN; the other is closed
+    KEEP_OTHER = auto()
+    KEEP_BOTH = auto()  # for now
+
+
+_US, _PEER = Initiator.US, Initiator.PEER
+
+# (who has initiated the connection with the OPEN, the state of the other one, who is dominant)
+VERDICTS: dict[tuple[Initiator, State, Initiator], Verdict] = {
+    (_US, State.OPEN_SENT, _US): Verdict.KEEP_OPENED,
+    (_US, State.OPEN_SENT, _PEER): Verdict.KEEP_BOTH,
+    (_PEER, State.OPEN_SENT, _US): Verdict.KEEP_OTHER,
+    (_PEER, State.OPEN_SENT, _PEER): Verdict.KEEP_OPENED,
+    (_US, State.OPEN_CONFIRM, _US): Verdict.KEEP_OPENED,
+    (_US, State.OPEN_CONFIRM, _PEER): Verdict.KEEP_OTHER,
+    (_PEER, State.OPEN_CONFIRM, _US): Verdict.KEEP_OTHER,
+    (_PEER, State.OPEN_CONFIRM, _PEER): Verdict.KEEP_OPENED,
+    # A second connection is let live beside an Established one only if the peer has announced that it may restart
+    # (RFC 4724 §5), and takes its place at the OPEN.
+    (_US, State.ESTABLISHED, _US): Verdict.KEEP_OPENED,
+    (_US, State.ESTABLISHED, _PEER): Verdict.KEEP_OPENED,
+    (_PEER, State.ESTABLISHED, _US): Verdict.KEEP_OPENED,
+    (_PEER, State.ESTABLISHED, _PEER): Verdict.KEEP_OPENED,
+}
+
+
+def dominant(ours: Open, theirs: Open) -> Initiator:
+    """Whose connection is the one to keep."""
+    return _US if (int(ours.router_id), ours.asn) > (int(theirs.router_id), theirs.asn) else _PEER
+
+
+def judge(opened: Initiator, other: State, ours: Open, theirs: Open) -> Verdict:
+    """What to do at `theirs`, which came on the connection that `opened` has initiated; `other` is connected."""
+    return VERDICTS[opened, other, dominant(ours, theirs)]
