@@ -2,7 +2,8 @@
 
 import pytest
 
-from herald.lab.swim_simulation import Simulation, detection
+from herald.lab.swim_simulation.measure import detection
+from herald.lab.swim_simulation.simulation import Simulation
 from herald.swim.event import Kind, Leave, SetMeta
 from herald.swim.profile import HERALD, LAN
 

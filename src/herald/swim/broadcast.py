@@ -1,7 +1,9 @@
 """News that is passed on a few times, in whatever packet has room for it."""
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import count
+from typing import TypeAlias
 
 
 @dataclass(slots=True)
@@ -11,11 +13,19 @@ class _News:
     sent: int = 0
 
 
+_Rank: TypeAlias = tuple[int, int, int, str]
+"""How often it was sent, the longer first, the newer first; whom it is about."""
+
+
 class BroadcastQueue:
-    """The latest news about each member, least often sent first."""
+    """The latest news about each member, least often sent first.
+
+    A node that has just joined a large group has news of everybody: what does not go out is not looked at.
+    """
 
     def __init__(self) -> None:
         self._news: dict[str, _News] = {}
+        self._ranks: list[_Rank] = []
         self._serial = count()
 
     def __len__(self) -> int:
@@ -23,22 +33,36 @@ class BroadcastQueue:
 
     def put(self, name: str, octets: bytes) -> None:
         """News about the member of that name; what was said of it before is old."""
-        self._news[name] = _News(octets, next(self._serial))
+        self._news[name] = news = _News(octets, next(self._serial))
+        self._rank(name, news)
 
-    def take(self, room: int, most: int, limit: int) -> list[bytes]:
-        """Up to `most` messages that fit into `room` octets with 2 more each. After `limit` times news is old."""
-        if not self._news:
-            return []
-        taken: list[bytes] = []
-        ordered = sorted(self._news.items(), key=lambda item: (item[1].sent, -len(item[1].octets), -item[1].serial))
-        for name, news in ordered:
-            if len(taken) == most or room <= 2:
-                break
+    def take(self, room: int, most: int, limit: int, *, counts: bool = True) -> list[bytes]:
+        """Up to `most` messages that fit into `room` octets with 2 more each. After `limit` times news is old.
+
+        Not `counts`: they stay as fresh as they are.
+        """
+        taken: list[tuple[str, _News]] = []
+        too_long: list[_Rank] = []
+        while self._ranks and len(taken) < most and room > 2:
+            rank = heappop(self._ranks)
+            name = rank[3]
+            news = self._news.get(name)
+            if news is None or (news.sent, -news.serial) != (rank[0], rank[2]):
+                continue  # there is later news of that member
             if len(news.octets) + 2 > room:
+                too_long.append(rank)
                 continue
             room -= len(news.octets) + 2
-            taken.append(news.octets)
-            news.sent += 1
+            taken.append((name, news))
+        for rank in too_long:
+            heappush(self._ranks, rank)
+        for name, news in taken:
+            news.sent += counts
             if news.sent >= limit:
                 del self._news[name]
-        return taken
+            else:
+                self._rank(name, news)
+        return [news.octets for _, news in taken]
+
+    def _rank(self, name: str, news: _News) -> None:
+        heappush(self._ranks, (news.sent, -len(news.octets), -news.serial, name))

@@ -158,6 +158,8 @@ class Kind(enum.Enum):
     ACCUSED = "accusedFalsely"
     CONFLICT = "memberConflict"
     UDP_BLOCKED = "memberUdpBlocked"
+    CLOSED = "memberUnreachable"
+    OPENED = "memberReachable"
     JOIN_FAILED = "memberJoinFailed"
     HELD_UP = "gossipHeldUp"
 

@@ -22,6 +22,7 @@ from herald.swim.local import ForJoin, ForSync, JoinDue, Local, ReconnectDue, Sy
 from herald.swim.member import Endpoint, Member, State, Versions
 from herald.swim.message import Ack, Alive, Dead, Entry, ErrorReply, Message, Ping, PushPull, Suspect, encode
 from herald.swim.packet import Drop
+from herald.swim.paths import Paths
 from herald.swim.standing import Standing
 
 JOIN_FIRST: Final = 1.0
@@ -43,9 +44,10 @@ class _Lost:
 class Exchange:
     """Everything that goes over streams, and the search for those that are missing."""
 
-    def __init__(self, local: Local, standing: Standing) -> None:
+    def __init__(self, local: Local, standing: Standing, paths: Paths) -> None:
         self._local = local
         self._standing = standing
+        self._paths = paths
         self._places: tuple[Endpoint, ...] = ()
         self._waiting: deque[Endpoint] = deque()
         self._joining: set[Endpoint] = set()
@@ -68,8 +70,8 @@ class Exchange:
     def asked(self, number: int, message: Message) -> None:
         """Somebody connected and said this."""
         match message:
-            case Ping(sequence, node) if node in ("", self._local.name):
-                self._answer(number, Ack(sequence))
+            case Ping(sequence, node, source) if node in ("", self._local.name):
+                self._answer(number, Ack(sequence, self._paths.word_for(source)))
             case PushPull(join):
                 self._answer(number, self.state(join=join))
                 self.merge(message)
@@ -116,6 +118,7 @@ class Exchange:
 
     def set_places(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Members may be found there."""
+        self._paths.set_places(endpoints)
         new = [one for one in dict.fromkeys(endpoints) if one not in self._places]
         self._places = tuple(dict.fromkeys(endpoints))
         self._silent &= set(self._places)
@@ -201,7 +204,7 @@ class Exchange:
     def _call(self, name: str, endpoint: Endpoint, *news: Message) -> None:
         local, sequence = self._local, self._local.next_sequence()
         self._calls[sequence] = endpoint
-        local.send(endpoint, Ping(sequence, name, local.me.endpoint, local.name), *news)
+        local.send(endpoint, Ping(sequence, name, local.me.endpoint, local.name), *news, is_heard=False)
 
     def acked(self, sequence: int) -> None:
         """Perhaps one that was lost has answered."""

@@ -9,7 +9,7 @@ the others: whatever they were given time for, they get that much more of it.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -17,6 +17,7 @@ from herald.swim.event import (
     Accuse,
     Answered,
     AskNow,
+    Changed,
     Departed,
     Effect,
     Event,
@@ -35,6 +36,7 @@ from herald.swim.local import (
     DirectOver,
     Due,
     FarewellDue,
+    ForCheck,
     ForJoin,
     ForProbe,
     ForSync,
@@ -42,6 +44,7 @@ from herald.swim.local import (
     Identity,
     JoinDue,
     Local,
+    PathsDue,
     ProbeDue,
     ProbeOver,
     ReconnectDue,
@@ -66,6 +69,7 @@ from herald.swim.message import (
     User,
 )
 from herald.swim.packet import Drop, Wrapping, open_packet
+from herald.swim.paths import Closed, Paths
 from herald.swim.prober import Prober
 from herald.swim.profile import Profile
 from herald.swim.roster import Roster
@@ -91,16 +95,25 @@ class GossipSnapshot:
 class Gossip:
     """See the head of the module."""
 
-    def __init__(self, me: Identity, profile: Profile, wrapping: Wrapping, rng: random.Random, now: float) -> None:
-        """Alone at first. `rng` also makes the nonces of encrypted packets: it must not repeat itself."""
+    def __init__(
+        self,
+        me: Identity,
+        profile: Profile,
+        wrapping: Wrapping,
+        rng: random.Random,
+        now: float,
+        known: Iterable[Member] = (),
+    ) -> None:
+        """`rng` also makes the nonces of encrypted packets: it must not repeat itself. `known`: of others already."""
         roster = Roster(me.name, rng)
-        roster.add(Member(me.name, me.endpoint, me.versions, b"", 1, State.ALIVE, now))
+        roster.add_all((Member(me.name, me.endpoint, me.versions, b"", 1, State.ALIVE, now), *known))
         self._local = local = Local(me, profile, rng, wrapping, roster, now)
         self._standing = Standing(local)
         self._prober = Prober(local, self._standing)
-        self._exchange = Exchange(local, self._standing)
+        self._paths = Paths(local)
+        self._exchange = Exchange(local, self._standing, self._paths)
         local.timers.set(ProbeDue(), now + rng.random() * profile.probe_interval)
-        local.timers.set(SyncDue(), now + rng.random() * profile.push_pull_interval)
+        local.timers.set(SyncDue(), now + rng.random() * profile.push_pull_every(len(roster)))
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`. Never raises, whatever came over the network."""
@@ -109,6 +122,8 @@ class Gossip:
             case PacketReceived(source, data):
                 opened = open_packet(data, self._local.wrapping)
                 self._local.dropped.update(opened.dropped)
+                if opened.messages:
+                    self._paths.heard(source)
                 for message in opened.messages:
                     self._receive(message, source)
             case StreamAsked(number, message):
@@ -169,6 +184,10 @@ class Gossip:
         others = {one.name: one.meta for one in local.roster if one.state.present}
         return others | {local.name: local.meta}
 
+    def closed(self) -> tuple[Closed, ...]:
+        """The ways between this node and others on which nothing arrives."""
+        return self._paths.closed()
+
     def _enter(self, now: float) -> None:
         local, due = self._local, self._local.timers.deadline()
         local.now = now
@@ -177,11 +196,16 @@ class Gossip:
             local.timers.postpone(late)
             self._standing.shift(late)
             self._prober.shift(late)
+            self._paths.shift(late)
             local.worse(1)
             local.note(Kind.HELD_UP, local.name, f"this node did not run for {late:.2f} s")
 
     def _exit(self) -> list[Effect]:
-        effects, self._local.effects = self._local.effects, []
+        local = self._local
+        if local.is_changed:
+            local.effects.append(Changed())
+            local.is_changed, self._paths.is_outdated = False, True
+        effects, local.effects = local.effects, []
         return effects
 
     def _receive(self, message: Message, source: Endpoint) -> None:
@@ -191,6 +215,7 @@ class Gossip:
             case IndirectPing():
                 self._prober.help(message, source)
             case Ack(sequence):
+                self._paths.acked(source)
                 self._prober.acked(sequence)
                 self._exchange.acked(sequence)
             case Nack(sequence):
@@ -225,23 +250,29 @@ class Gossip:
             local.send(source, Ack(ping.sequence))
 
     def _answered(self, ask: int, message: Message) -> None:
-        purpose = self._local.purposes.pop(ask, None)
-        match purpose, message:
+        asked = self._local.asked.pop(ask, None)
+        if asked is None:
+            return
+        self._paths.answered(asked.to, message)
+        match asked.purpose, message:
             case ForJoin(place), _:
                 self._exchange.joined(place, message)
             case ForSync(), PushPull():
                 self._exchange.merge(message)
             case ForProbe(sequence), Ack(acked) if sequence == acked:
                 self._prober.acked_by_tcp(sequence)
-            case None, _:
+            case ForCheck(), Ack():
                 return
             case _:
                 self._local.dropped[Drop.UNEXPECTED] += 1
 
     def _unanswered(self, ask: int, reason: str) -> None:
-        purpose = self._local.purposes.pop(ask, None)
-        if isinstance(purpose, ForJoin):
-            self._exchange.not_joined(purpose.at, reason)
+        asked = self._local.asked.pop(ask, None)
+        if asked is None:
+            return
+        self._paths.unanswered(asked.to, reason)
+        if isinstance(asked.purpose, ForJoin):
+            self._exchange.not_joined(asked.purpose.at, reason)
 
     def _set_meta(self, meta: bytes) -> None:
         if len(meta) > LARGEST_META:
@@ -258,6 +289,7 @@ class Gossip:
             local.timers.cancel(SyncDue())
             local.timers.cancel(JoinDue())
             local.timers.cancel(ReconnectDue())
+            local.timers.cancel(PathsDue())
             alone = not any(one.state.present for one in local.roster)
             self._say_farewell(0 if alone else local.profile.farewells)
 
@@ -297,6 +329,8 @@ class Gossip:
                 self._exchange.look_for_lost()
             case FarewellDue(left):
                 self._say_farewell(left)
+            case PathsDue():
+                self._paths.look()
             case _:
                 assert_never(due)
 
@@ -308,7 +342,9 @@ class Gossip:
             local.profile.gossip_nodes,
             lambda one: one.state.present or (one.state is State.DEAD and one.since >= since),
         )
+        well = any(one.state is State.ALIVE for one in targets)
         for member in targets:
-            local.send(member.endpoint, member=member)
+            is_heard = member.state is State.ALIVE or not well
+            local.send(member.endpoint, member=member, is_heard=is_heard)
         if len(local.queue) and targets:
             local.timers.set(GossipDue(), local.now + local.profile.gossip_interval)

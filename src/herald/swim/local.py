@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from herald.swim import packet, stream
 from herald.swim.broadcast import BroadcastQueue
-from herald.swim.event import Ask, Changed, Effect, Kind, Note, SendPacket
+from herald.swim.event import Ask, Effect, Kind, Note, SendPacket
 from herald.swim.member import METALLB_VERSIONS, Endpoint, Member, State, Versions
 from herald.swim.message import Alive, Message, encode
 from herald.swim.packet import MOST_IN_COMPOUND, Drop, Wrapping
@@ -65,6 +65,11 @@ class FarewellDue:
 
 
 @dataclass(frozen=True, slots=True)
+class PathsDue:
+    """The ways to the others are to be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class DirectOver:
     """No direct answer to this probe in time."""
 
@@ -113,6 +118,7 @@ Due: TypeAlias = (
     | JoinDue
     | ReconnectDue
     | FarewellDue
+    | PathsDue
     | DirectOver
     | ProbeOver
     | RelayLate
@@ -141,7 +147,20 @@ class ForProbe:
     sequence: int
 
 
-Purpose: TypeAlias = ForJoin | ForSync | ForProbe
+@dataclass(frozen=True, slots=True)
+class ForCheck:
+    """An `Ask` that pings by TCP to see whether the way is open."""
+
+
+Purpose: TypeAlias = ForJoin | ForSync | ForProbe | ForCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An `Ask` under way: what for, and whom."""
+
+    purpose: Purpose
+    to: Endpoint
 
 
 @dataclass(slots=True)
@@ -162,7 +181,8 @@ class Local:
     queue: BroadcastQueue = field(default_factory=BroadcastQueue)
     effects: list[Effect] = field(default_factory=list)
     dropped: Counter[Drop] = field(default_factory=Counter)
-    purposes: dict[int, Purpose] = field(default_factory=dict)
+    asked: dict[int, Asked] = field(default_factory=dict)
+    is_changed: bool = False
     _sequence: int = 0
     _ask: int = 0
 
@@ -180,11 +200,14 @@ class Local:
         self._sequence = (self._sequence + 1) % _SEQUENCES
         return self._sequence
 
-    def send(self, to: Endpoint, *messages: Message, member: Member | None = None) -> None:
-        """A packet with these messages, and news as far as there is room. `member`: it is known who reads it."""
+    def send(self, to: Endpoint, *messages: Message, member: Member | None = None, is_heard: bool = True) -> None:
+        """A packet with these messages, and news as far as there is room. `member`: it is known who reads it.
+
+        Not `is_heard`: perhaps nobody reads it, so that the news in it does not count as passed on.
+        """
         octets = [encode(one) for one in messages]
         room = self.profile.packet_octets - self.wrapping.overhead - sum(len(one) + 2 for one in octets)
-        octets += self.queue.take(room, MOST_IN_COMPOUND - len(octets), self._limit())
+        octets += self.queue.take(room, MOST_IN_COMPOUND - len(octets), self._limit(), counts=is_heard)
         if octets:
             checksum = member is not None and member.versions.pmax >= CRC_FROM
             self.effects.append(SendPacket(to, packet.seal(octets, self.wrapping, self.rng, checksum=checksum)))
@@ -198,7 +221,7 @@ class Local:
     def ask(self, purpose: Purpose, to: Endpoint, message: Message, timeout: float) -> None:
         """Say this over a stream, and get one message back."""
         self._ask += 1
-        self.purposes[self._ask] = purpose
+        self.asked[self._ask] = Asked(purpose, to)
         self.effects.append(Ask(self._ask, to, stream.seal(encode(message), self.wrapping, self.rng), timeout))
 
     def note(self, kind: Kind, member: str, text: str) -> None:
@@ -207,8 +230,7 @@ class Local:
 
     def changed(self) -> None:
         """Who is present, or what they say of themselves, is different."""
-        if Changed() not in self.effects:
-            self.effects.append(Changed())
+        self.is_changed = True
 
     def worse(self, by: int) -> None:
         """A sign that this node itself is not well; negative: that it is."""

@@ -26,6 +26,8 @@ from herald.swim.member import HIGHEST_INCARNATION, LARGEST_META, LONGEST_NAME, 
 
 MOST_ENTRIES: Final = 16384
 """Members in one push/pull."""
+LARGEST_PAYLOAD: Final = 65535
+"""Octets in an ack."""
 _U32: Final = 0xFFFF_FFFF
 _LIMITS: Final = {"max_array_len": 1024, "max_map_len": 64, "max_ext_len": 0}
 
@@ -67,9 +69,10 @@ class IndirectPing:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The answer to a ping of that sequence number."""
+    """The answer to a ping of that sequence number. `payload`: what a delegate says; memberlist's own says nothing."""
 
     sequence: int
+    payload: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,8 @@ def encode(message: Message) -> bytes:
         case IndirectPing(sequence, target, node, nack, source, source_name):
             fields = {"Nack": nack, "Node": node.encode(), "Port": target.port, "SeqNo": sequence}
             return _pack(INDIRECT_PING, {**fields, "Target": target.address.packed, **_source(source, source_name)})
-        case Ack(sequence):
-            return _pack(ACK, {"Payload": None, "SeqNo": sequence})
+        case Ack(sequence, payload):
+            return _pack(ACK, {"Payload": payload or None, "SeqNo": sequence})
         case Nack(sequence):
             return _pack(NACK, {"SeqNo": sequence})
         case Suspect(incarnation, node, accuser) | Dead(incarnation, node, accuser):
@@ -371,7 +374,7 @@ def _read_entry(fields: _Fields) -> Entry:
 _READ: Final[dict[int, Callable[[_Fields], Message]]] = {
     PING: _read_ping,
     INDIRECT_PING: _read_indirect_ping,
-    ACK: lambda fields: Ack(fields.number("SeqNo")),
+    ACK: lambda fields: Ack(fields.number("SeqNo"), fields.octets("Payload", LARGEST_PAYLOAD)),
     NACK: lambda fields: Nack(fields.number("SeqNo")),
     SUSPECT: _read_suspect,
     DEAD: _read_dead,

@@ -103,7 +103,8 @@ class Prober:
         if member.state is State.ALIVE:
             local.send(member.endpoint, ping)
         else:
-            local.send(member.endpoint, ping, Suspect(member.incarnation, member.name, local.name), member=member)
+            accusation = Suspect(member.incarnation, member.name, local.name)
+            local.send(member.endpoint, ping, accusation, member=member, is_heard=False)
 
     def ask_others(self, sequence: int) -> None:
         """There was no direct answer."""
@@ -204,7 +205,8 @@ class Prober:
             return
         sequence, timeout = local.next_sequence(), local.profile.probe_timeout
         self._relays[sequence] = _Relay(requester, request.sequence, request.nack)
-        local.send(member.endpoint, Ping(sequence, member.name, local.me.endpoint, local.name))
+        ping = Ping(sequence, member.name, local.me.endpoint, local.name)
+        local.send(member.endpoint, ping, is_heard=False)
         local.timers.set(RelayLate(sequence), local.now + timeout)
         local.timers.set(RelayOver(sequence), local.now + _RELAY_LASTS * timeout)
 

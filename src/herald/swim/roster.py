@@ -1,12 +1,14 @@
 """Everybody who is known, in the order in which they are probed."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from herald.swim.member import Endpoint, Member, State
 
 MOST_MEMBERS: Final = 8192
+DRAWS: Final = 3
+"""For each member to be picked, before the whole roster is gone through."""
 
 
 class Roster:
@@ -35,6 +37,13 @@ class Roster:
         place = self._rng.randrange(len(self._order) + 1)
         self._order.insert(place, member.name)
 
+    def add_all(self, members: Iterable[Member]) -> None:
+        """Many at once that are new; the round begins anew."""
+        self._members |= {one.name: one for one in members}
+        self._order = list(self._members)
+        self._rng.shuffle(self._order)
+        self._next = 0
+
     def next_to_probe(self, forgotten_before: float) -> tuple[Member | None, list[Member]]:
         """Who is to be probed next, and who was forgotten because a round ended.
 
@@ -62,8 +71,24 @@ class Roster:
 
     def pick(self, most: int, wanted: Callable[[Member], bool]) -> list[Member]:
         """Up to `most` members at random that are wanted; never this node."""
+        if most * DRAWS * 4 < len(self._order):
+            drawn = self._draw(most, wanted)
+            if len(drawn) == most:
+                return drawn
         found = [one for one in self if one.name != self._own and wanted(one)]
         return found if len(found) <= most and most > 1 else self._rng.sample(found, min(most, len(found)))
+
+    def _draw(self, most: int, wanted: Callable[[Member], bool]) -> list[Member]:
+        """In a large group nearly everybody is wanted: a few draws find enough, and nobody looks at all of them."""
+        drawn: dict[str, Member] = {}
+        for _ in range(most * DRAWS):
+            name = self._rng.choice(self._order)
+            member = self._members[name]
+            if name != self._own and name not in drawn and wanted(member):
+                drawn[name] = member
+                if len(drawn) == most:
+                    break
+        return list(drawn.values())
 
     def at(self, endpoint: Endpoint) -> Member | None:
         """The present member that listens there."""

@@ -1,22 +1,18 @@
-"""A group of gossip machines on a virtual clock: how fast it is, and whom it wrongly declares dead.
-
-    python -m herald.lab.swim_simulation --members 3 10 100 --loss 0 0.05 --profile herald
+"""A group of gossip machines on a virtual clock.
 
 The machines are the ones that run in the engine; only the network is made up. A packet takes 0.1 to 1 ms and is lost
 with the given chance; a stream takes three of these, and a lost segment costs what it costs a kernel (1 s for the
 first, 0.2 s for others). A crashed node says nothing at all any more; a stopped one finds everything waiting when it
-goes on. The same seed gives the same run.
+goes on. Every way can be closed, by protocol and direction. The same seed gives the same run.
 """
 
-import argparse
 import heapq
 import random
-import statistics
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import count
+from typing import TypeAlias
 
 from herald.swim.event import (
     Answer,
@@ -36,10 +32,10 @@ from herald.swim.event import (
 )
 from herald.swim.gossip import Gossip
 from herald.swim.local import Identity
-from herald.swim.member import METALLB_VERSIONS, Endpoint, State
-from herald.swim.message import Entry, PushPull
+from herald.swim.member import METALLB_VERSIONS, Endpoint, Member, State
 from herald.swim.packet import Wrapping
-from herald.swim.profile import PROFILES, Profile
+from herald.swim.paths import Transport
+from herald.swim.profile import Profile
 from herald.swim.stream import Reading
 
 FASTEST, SLOWEST = 0.0001, 0.001
@@ -56,6 +52,10 @@ class Verdict:
     observer: int
     member: int
     true: bool
+
+
+Way: TypeAlias = tuple[int, int, Transport]
+"""From the first member to the second. By TCP: no connection of the first to the second comes about."""
 
 
 @dataclass(slots=True)
@@ -89,36 +89,31 @@ class Simulation:
         self.octets = 0
         self.packets = 0
         self.loss = loss
+        self.present = [size if joined else 1] * size
+        """How many each member takes for present, itself among them."""
         self._rng = random.Random(seed)  # noqa: S311  # a simulation
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._number = count()
         self._separated: frozenset[int] = frozenset()
+        self._dropped: frozenset[Way] = frozenset()
         endpoints = [Endpoint(IPv4Address(_BASE + number), _PORT) for number in range(size)]
+        names = [name(number) for number in range(size)]
         self._by_endpoint = {endpoint: number for number, endpoint in enumerate(endpoints)}
         self._streams: dict[tuple[int, int], Callable[[bytes | None], None]] = {}
         self._nodes = [
             _Node(
                 Gossip(
-                    Identity(name(number), endpoint),
+                    Identity(names[number], endpoint),
                     (profiles or {}).get(number, profile),
-                    Wrapping(),
+                    Wrapping(compression=profile.compression),
                     random.Random(self._rng.random()),  # noqa: S311  # a simulation
                     self.now,
+                    _others(names, endpoints, number) if joined else (),
                 ),
                 endpoint,
             )
             for number, endpoint in enumerate(endpoints)
         ]
-        if joined:
-            everybody = PushPull(
-                join=True,
-                entries=tuple(
-                    Entry(name(number), endpoint, b"", 1, State.ALIVE, METALLB_VERSIONS)
-                    for number, endpoint in enumerate(endpoints)
-                ),
-            )
-            for number in range(size):
-                self.tell(number, StreamAsked(next(self._number), everybody))
         for number in range(size):
             self._arm(number)
 
@@ -147,6 +142,10 @@ class Simulation:
     def separate(self, members: Iterable[int]) -> None:
         """Nothing passes between these and the others; nobody: the network is whole."""
         self._separated = frozenset(members)
+
+    def drop(self, ways: Iterable[Way]) -> None:
+        """Nothing passes on these ways, and on no others it is held up."""
+        self._dropped = frozenset(ways)
 
     def join(self, member: int, at: int) -> None:
         """The member is told where another may be found."""
@@ -221,6 +220,10 @@ class Simulation:
 
     def _note(self, member: int, note: Note) -> None:
         self.notes.append((self.now, member, note))
+        if note.kind is Kind.JOINED:
+            self.present[member] += 1
+        elif note.kind in (Kind.DIED, Kind.LEFT):
+            self.present[member] -= 1
         if note.kind is Kind.DIED:
             about = int(note.member[1:])
             self.verdicts.append(Verdict(self.now, member, about, self._nodes[about].crashed_at is not None))
@@ -229,7 +232,7 @@ class Simulation:
         self.octets += len(data) + 28
         self.packets += 1
         receiver = self._by_endpoint.get(to)
-        if receiver is None or not self._passes(sender, receiver) or self._rng.random() < self.loss:
+        if receiver is None or not self._passes(sender, receiver, Transport.UDP) or self._rng.random() < self.loss:
             return
         event = PacketReceived(self._nodes[sender].endpoint, data)
         self._at(self.now + self._delay(), lambda: self.tell(receiver, event))
@@ -237,7 +240,7 @@ class Simulation:
     def _converse(self, asker: int, ask: Ask) -> None:
         answerer = self._by_endpoint.get(ask.to)
         took = self._delay() + self._segment(SYN_AGAIN) + self._segment(SEGMENT_AGAIN) + self._segment(SEGMENT_AGAIN)
-        reachable = answerer is not None and self._passes(asker, answerer)
+        reachable = answerer is not None and self._passes(asker, answerer, Transport.TCP)
         if answerer is None or not reachable or self._nodes[answerer].crashed_at is not None or took > ask.timeout:
             self._at(self.now + ask.timeout, lambda: self.tell(asker, Unanswered(ask.ask, "no answer in time")))
             return
@@ -264,72 +267,17 @@ class Simulation:
             took, again = took + again, again * 2
         return took
 
-    def _passes(self, a: int, b: int) -> bool:
-        return (a in self._separated) == (b in self._separated)
+    def _passes(self, a: int, b: int, transport: Transport) -> bool:
+        return (a in self._separated) == (b in self._separated) and (a, b, transport) not in self._dropped
+
+
+def _others(names: list[str], endpoints: list[Endpoint], own: int) -> Iterator[Member]:
+    """Everybody else, as they are known after a while."""
+    for number, one in enumerate(names):
+        if number != own:
+            yield Member(one, endpoints[number], METALLB_VERSIONS, b"", 1, State.ALIVE, 0.0)
 
 
 def name(member: int) -> str:
     """The name of a member."""
     return f"n{member}"
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """Seconds from a crash until the first survivor, and until every survivor, took the member for dead."""
-
-    first: float
-    last: float
-
-
-def detection(size: int, profile: Profile, *, seed: int, loss: float, limit: float = 120.0) -> Detection:
-    """One crash in a group that has been together for a while. Raises RuntimeError if not all saw it in `limit`."""
-    simulation = Simulation(size, profile, seed=seed, loss=loss)
-    simulation.run((20 + seed % 97 / 97) * profile.probe_interval)
-    simulation.crash(0)
-    began, others = simulation.now, range(1, size)
-    simulation.run(limit, lambda: _seen_by(simulation) == set(others))
-    times = [one.at - began for one in simulation.verdicts if one.member == 0]
-    if _seen_by(simulation) != set(others):
-        raise RuntimeError(f"not everybody saw it within {limit} s")
-    return Detection(min(times), max(times))
-
-
-def _seen_by(simulation: Simulation) -> set[int]:
-    return {one.observer for one in simulation.verdicts if one.member == 0}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table of detection times and false deaths."""
-    parser = argparse.ArgumentParser(prog="python -m herald.lab.swim_simulation", description=__doc__)
-    parser.add_argument("--members", type=int, nargs="+", default=[3, 5, 10, 100])
-    parser.add_argument("--loss", type=float, nargs="+", default=[0.0, 0.05])
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="herald")
-    parser.add_argument("--runs", type=int, default=50, help="crashes for each row")
-    parser.add_argument("--quiet", type=float, default=600.0, help="member-seconds without a crash, for false deaths")
-    given = parser.parse_args(arguments)
-    profile = PROFILES[given.profile]
-    head = "members  loss  first p50   all p50   all p99   all max   false deaths  B/s per member"
-    sys.stdout.write(f"profile {given.profile}, {given.runs} crashes per row\n{head}\n")
-    for size in given.members:
-        for loss in given.loss:
-            sys.stdout.write(_row(size, loss, profile, given.runs, given.quiet) + "\n")
-            sys.stdout.flush()
-
-
-def _row(size: int, loss: float, profile: Profile, runs: int, quiet: float) -> str:
-    found = [detection(size, profile, seed=seed, loss=loss) for seed in range(runs)]
-    last = sorted(one.last for one in found)
-    calm = Simulation(size, profile, seed=1, loss=loss)
-    calm.run(quiet / size)
-    per_member = calm.octets / quiet
-    first = statistics.median(one.first for one in found)
-    tail = last[min(len(last) - 1, int(len(last) * 0.99))]
-    deaths = len(calm.false_deaths())
-    return (
-        f"{size:7}  {loss:4.0%}  {first:7.2f} s {statistics.median(last):7.2f} s {tail:7.2f} s {last[-1]:7.2f} s"
-        f"  {deaths:3} in {quiet:.0f} s  {per_member:10.0f}"
-    )
-
-
-if __name__ == "__main__":
-    main()

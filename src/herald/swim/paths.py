@@ -1,0 +1,293 @@
+"""Which ways between this node and the others are closed: found, named, and taken back when they open again.
+
+A group goes on where two of its members do not reach each other: others ask for them, and a TCP ping counts. So a
+firewall that drops UDP or TCP between two nodes shows late, as a group that falls apart on a bad day. Here every other
+member, and every place where one should be, is asked by either protocol every `FRESH` seconds or so (in large groups
+less often: `PINGS_AT_A_TIME` and `CHECKS_AT_A_TIME` a second); whoever does not answer more often, and after `PATIENCE`
+seconds the way is closed.
+
+    by TCP    no connection of ours is answered                                        us → it
+    by UDP    no ping of ours is answered, and nothing of it arrives                   it → us
+              no ping is answered, and it says by TCP that nothing of us arrives       us → it
+              no ping is answered, it does not say, but what it sends arrives          us → it
+              no ping is answered, it does not say, and nothing of it arrives          both: nothing tells them apart
+
+It *says so* in the payload of the ack that answers a ping by TCP, where memberlist has none and ignores one.
+"""
+
+import enum
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from herald.swim.event import Kind
+from herald.swim.local import ForCheck, Local, PathsDue
+from herald.swim.member import Endpoint
+from herald.swim.message import Ack, Message, Ping
+
+TICK: Final = 1.0
+FRESH: Final = 10.0
+"""Seconds for which an answer is proof."""
+ROUND: Final = 15.0
+PATIENCE: Final = 40.0
+"""Seconds without an answer after which a way is closed."""
+FEWEST_TRIES: Final = 4
+PINGS_AT_A_TIME: Final = 4
+CHECKS_AT_A_TIME: Final = 3
+"""A second, of those of whom nothing bad is known."""
+DOUBTS_AT_A_TIME: Final = 16
+"""Of those that did not answer, a second."""
+CHECK_AGAIN: Final = 3.0
+CHECK_LASTS: Final = 5.0
+MOST_TOLD: Final = 64
+
+HEARD: Final = b"herald/1 udp"
+NOT_HEARD: Final = b"herald/1 no-udp"
+
+
+class Transport(enum.Enum):
+    """By which protocol; the value is for people."""
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A way on which nothing arrives, between this node and `other`, a name or else an address.
+
+    `outward`: from this node to the other; otherwise from the other to this node. `at` is the other's endpoint.
+    """
+
+    other: str
+    at: Endpoint
+    transport: Transport
+    outward: bool
+    reason: str
+
+    def text(self, own: str) -> str:
+        """`n1 → n2 udp/7946: why`, from the node called `own`."""
+        ends = (own, self.other) if self.outward else (self.other, own)
+        return f"{ends[0]} → {ends[1]} {self.transport.value}/{self.at.port}: {self.reason}"
+
+
+@dataclass(slots=True)
+class _Way:
+    """What is known of one protocol towards one other. `proven`: when it answered last, or began to be looked at."""
+
+    proven: float
+    tries: int = 0
+    asked: float = float("-inf")
+
+    def answered(self, now: float) -> None:
+        self.proven, self.tries = now, 0
+
+    def is_closed(self, now: float) -> bool:
+        return self.tries >= FEWEST_TRIES and now - self.proven >= PATIENCE
+
+
+@dataclass(slots=True)
+class _Path:
+    name: str
+    is_member: bool
+    at: Endpoint
+    since: float
+    udp: _Way
+    tcp: _Way
+    heard: float = float("-inf")
+    hears_us: bool | None = None
+    hears_us_at: float = float("-inf")
+    is_checking: bool = False
+    why_not: str = ""
+    closed: tuple[Closed, ...] = ()
+
+
+class Paths:
+    """See the head of the module."""
+
+    def __init__(self, local: Local) -> None:
+        self._local = local
+        self._places: tuple[Endpoint, ...] = ()
+        self._paths: dict[Endpoint, _Path] = {}
+        self._to_ping: deque[Endpoint] = deque()
+        self._to_check: deque[Endpoint] = deque()
+        self._doubted: dict[Endpoint, None] = {}
+        self._closed: dict[Endpoint, tuple[Closed, ...]] = {}
+        self.is_outdated = True
+        local.timers.set(PathsDue(), local.now + TICK)
+
+    def closed(self) -> tuple[Closed, ...]:
+        """Every way that is closed, up to `MOST_TOLD`."""
+        return tuple(one for path in self._closed.values() for one in path)[:MOST_TOLD]
+
+    def set_places(self, places: Iterable[Endpoint]) -> None:
+        """Members should be there."""
+        self._places, self.is_outdated = tuple(places), True
+
+    def shift(self, by: float) -> None:
+        """This node was held up for so long: that is not held against the others."""
+        for path in self._paths.values():
+            path.since += by
+            path.udp.proven += by
+            path.tcp.proven += by
+            path.heard += by
+
+    # What happens.
+
+    def heard(self, source: Endpoint) -> None:
+        """A packet came from there that only a member can have sent."""
+        path = self._paths.get(source)
+        if path is not None:
+            path.heard = self._local.now
+
+    def acked(self, source: Endpoint) -> None:
+        """And it answers something that we sent there."""
+        path = self._paths.get(source)
+        if path is not None:
+            path.udp.answered(self._local.now)
+            if path.closed:
+                self._judge(path)
+
+    def answered(self, place: Endpoint, message: Message) -> None:
+        """A stream that we opened to there was answered."""
+        path = self._paths.get(place)
+        if path is None:
+            return
+        path.tcp.answered(self._local.now)
+        path.is_checking = False
+        if isinstance(message, Ack) and message.payload in (HEARD, NOT_HEARD):
+            path.hears_us, path.hears_us_at = message.payload == HEARD, self._local.now
+        if path.closed:
+            self._judge(path)
+
+    def unanswered(self, place: Endpoint, reason: str) -> None:
+        """A stream that we opened to there was not."""
+        path = self._paths.get(place)
+        if path is not None:
+            path.tcp.tries += 1
+            path.is_checking, path.why_not = False, reason
+            self._doubted[place] = None
+
+    def word_for(self, source: Endpoint | None) -> bytes:
+        """What to say by TCP to who pings from there: whether it is heard by UDP. Nothing while it is not known."""
+        path = self._paths.get(source) if source is not None else None
+        if path is None:
+            return b""
+        now = self._local.now
+        if now - path.heard < PATIENCE:
+            return HEARD
+        return NOT_HEARD if now - path.since >= PATIENCE else b""
+
+    # What is done about it.
+
+    def look(self) -> None:
+        """Ask a few, and judge those that do not answer."""
+        local = self._local
+        local.timers.set(PathsDue(), local.now + TICK)
+        if self.is_outdated:
+            self._follow()
+        share = -int(-len(self._paths) // ROUND)
+        for endpoint in _next(self._to_ping, min(share, PINGS_AT_A_TIME)):
+            self._ping(self._paths[endpoint], FRESH)
+        for endpoint in _next(self._to_check, min(share, CHECKS_AT_A_TIME)):
+            self._check(self._paths[endpoint], FRESH)
+        for endpoint in list(self._doubted)[:DOUBTS_AT_A_TIME]:
+            self._doubt(self._paths[endpoint])
+
+    def _doubt(self, path: _Path) -> None:
+        now = self._local.now
+        self._doubted.pop(path.at)
+        if not (path.udp.tries or path.tcp.tries):
+            return
+        self._doubted[path.at] = None  # at the end: the others have their turn
+        if path.udp.tries:
+            self._ping(path, 0.0)
+        if path.tcp.tries and now - path.tcp.asked >= CHECK_AGAIN:
+            self._check(path, 0.0)
+        self._judge(path)
+
+    def _ping(self, path: _Path, fresh: float) -> None:
+        local = self._local
+        if local.now - path.udp.proven < fresh:
+            return
+        path.udp.tries += 1
+        path.udp.asked = local.now
+        self._doubted[path.at] = None
+        ping = Ping(local.next_sequence(), path.name, local.me.endpoint, local.name)
+        local.send(path.at, ping, is_heard=False)
+
+    def _check(self, path: _Path, fresh: float) -> None:
+        """By TCP; also where only UDP is in doubt, for what it says of it."""
+        local = self._local
+        if path.is_checking or (local.now - path.tcp.proven < fresh and not path.udp.tries):
+            return
+        path.is_checking, path.tcp.asked = True, local.now
+        ping = Ping(local.next_sequence(), path.name, local.me.endpoint, local.name)
+        local.ask(ForCheck(), path.at, ping, CHECK_LASTS)
+
+    def _judge(self, path: _Path) -> None:
+        found = (*self._by_udp(path), *self._by_tcp(path))
+        if found == path.closed:
+            return
+        local, before = self._local, path.closed
+        path.closed = found
+        if found:
+            self._closed[path.at] = found
+        else:
+            self._closed.pop(path.at, None)
+        for kind, news in ((Kind.CLOSED, _without(found, before)), (Kind.OPENED, _without(before, found))):
+            if news:
+                local.note(kind, path.name or str(path.at), "; ".join(one.text(local.name) for one in news))
+        local.changed()
+
+    def _by_tcp(self, path: _Path) -> Iterable[Closed]:
+        if path.tcp.is_closed(self._local.now):
+            yield self._found(path, Transport.TCP, path.why_not, outward=True)
+
+    def _by_udp(self, path: _Path) -> Iterable[Closed]:
+        now = self._local.now
+        if not path.udp.is_closed(now):
+            return
+        arrives = now - path.heard < PATIENCE
+        says = path.hears_us if now - path.hears_us_at < PATIENCE else None
+        if not says:
+            why = "it says that nothing arrives there" if says is False else "no ping is answered"
+            yield self._found(path, Transport.UDP, why, outward=True)
+        if not arrives and (says is not None or path.is_member):  # from a host that is down nothing arrives either
+            yield self._found(path, Transport.UDP, "nothing of it arrives here", outward=False)
+
+    def _found(self, path: _Path, transport: Transport, reason: str, *, outward: bool) -> Closed:
+        return Closed(path.name or str(path.at.address), path.at, transport, outward, reason)
+
+    def _follow(self) -> None:
+        """Who is looked at follows who is there, and who should be."""
+        local, now = self._local, self._local.now
+        self.is_outdated = False
+        members = {one.endpoint: one.name for one in local.roster if one.state.present and one.name != local.name}
+        names = {one.endpoint: one.name for one in local.roster} | members  # of the dead too
+        wanted = dict.fromkeys((*members, *self._places))
+        for gone in self._paths.keys() - wanted.keys():
+            del self._paths[gone]
+            self._doubted.pop(gone, None)
+            if self._closed.pop(gone, None):
+                local.changed()
+        for endpoint in wanted:
+            path = self._paths.get(endpoint)
+            if path is None:
+                path = self._paths[endpoint] = _Path("", False, endpoint, now, _Way(now), _Way(now))
+            path.name, path.is_member = names.get(endpoint, ""), endpoint in members
+        self._to_ping, self._to_check = deque(wanted), deque(wanted)
+
+
+def _without(these: tuple[Closed, ...], others: tuple[Closed, ...]) -> list[Closed]:
+    """Those of `these` whose way is not among `others`, whatever the reason."""
+    known = {(one.transport, one.outward) for one in others}
+    return [one for one in these if (one.transport, one.outward) not in known]
+
+
+def _next(turns: deque[Endpoint], most: int) -> list[Endpoint]:
+    """Whose turn it is; they come to the end."""
+    taken = [turns[place] for place in range(min(most, len(turns)))]
+    turns.rotate(-len(taken))
+    return taken
