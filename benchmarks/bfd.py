@@ -7,7 +7,6 @@ own time. What lies between them is the detection time as agreed, and the latene
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import random
@@ -15,9 +14,8 @@ import signal
 import socket
 import struct
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,8 @@ from typing import Any
 from benchmarks.figure import Figure, percentile
 from benchmarks.footprint import members
 from benchmarks.population import manifests
-from benchmarks.speaker import _rewrite
+from benchmarks.speaker import rewrite
+from benchmarks.wiretap import socket_inside
 from herald.bfd.control_packet import PacketError, State, decode
 from herald.lab import process
 from herald.lab.daemons.frr import Frr
@@ -43,8 +42,7 @@ SETTLING_SECONDS = 5.0
 """FRR replaces its BFD session when BGP comes up."""
 LOAD_SECONDS = 60.0
 SERVICES = 1_000
-_CLONE_NEWNET = 0x40000000
-_SO_TIMESTAMPNS = 35
+Load = Callable[[Place, int], Awaitable[None]]
 _OUTGOING = 4
 
 WATCHER, PEER = "10.50.0.10", "10.50.0.1"
@@ -70,24 +68,9 @@ class Sight:
     """Sees the control packets that come in and go out at the watcher."""
 
     def __init__(self, namespace: str) -> None:
-        made: list[socket.socket] = []
-
-        def make() -> None:
-            descriptor = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-            if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
-            os.close(descriptor)
-            opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
-            opened.bind(("eth0", 3))
-            opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-            opened.settimeout(30)
-            made.append(opened)
-
-        thread = threading.Thread(target=make)
-        thread.start()
-        thread.join()
-        (self._socket,) = made
+        self._socket = socket_inside(namespace, "eth0")
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.settimeout(30)
         self.last_in = 0.0
         self.is_up = False
 
@@ -299,8 +282,8 @@ async def _cost(sessions: int) -> Figure:
     return Figure(f"CPU of the engine, {sessions} sessions with BFD at 300 ms", herald, "%", None, (), note)
 
 
-async def _false_alarms(interval_ms: int) -> Figure:
-    """How often the session goes down while control is saturated, who called it, and how late either end sent."""
+async def false_alarms(interval_ms: int, seconds: float, load: Load, words: str) -> Figure:
+    """How often the session goes down under `load`, who called it, and how late either end sent."""
     neighbors = (Neighbor(WATCHER, 64500, bfd=Bfd(interval_ms)),)
     files = dict(manifests(SERVICES, 1))
     files["config.yaml"] = files["config.yaml"].partition("kind: BGPPeer")[0].rpartition("---\n")[0]
@@ -310,10 +293,10 @@ async def _false_alarms(interval_ms: int) -> Figure:
         # What is measured is Herald: the peer, which is on the same two cores, must not be late itself.
         os.sched_setscheduler(_bfdd(place), os.SCHED_RR, os.sched_param(1))
         (before,) = await _ask(place)
-        busy = asyncio.create_task(_rewrite(place, SERVICES))
+        busy = asyncio.create_task(load(place, SERVICES))
         sight = Sight(place.namespace("node-0"))
         try:
-            pauses = await asyncio.to_thread(gaps, sight, LOAD_SECONDS)
+            pauses = await asyncio.to_thread(gaps, sight, seconds)
         finally:
             sight.close()
             busy.cancel()
@@ -324,10 +307,10 @@ async def _false_alarms(interval_ms: int) -> Figure:
     ours, theirs = (f"{1000 * max(pauses[is_out]):.0f} ms" for is_out in (True, False))
     who = f", the last for: {after['downDiagnostic']}" if downs else ""
     note = (
-        f"in {LOAD_SECONDS:g} s{who}; longest pause between our packets {ours}, between FRR's {theirs}; "
+        f"in {seconds:g} s{who}; longest pause between our packets {ours}, between FRR's {theirs}; "
         "both at real-time priority"
     )
-    return Figure(f"false alarms at {interval_ms} ms × 3, control saturated", downs, "", None, (), note)
+    return Figure(f"false alarms at {interval_ms} ms × 3, {words}", downs, "", None, (), note)
 
 
 def _figure(who: str, interval_ms: int, losses: list[Loss]) -> Figure:
@@ -349,5 +332,7 @@ def measure() -> list[Figure]:
         for who, work in (("Herald", _herald), ("FRR", _frr)):
             figures.append(_figure(who, interval_ms, asyncio.run(work(interval_ms))))
     figures.append(asyncio.run(_cost(SESSIONS)))
-    figures += [asyncio.run(_false_alarms(interval_ms)) for interval_ms in (50, 10)]
+    figures += [
+        asyncio.run(false_alarms(interval_ms, LOAD_SECONDS, rewrite, "control saturated")) for interval_ms in (50, 10)
+    ]
     return figures

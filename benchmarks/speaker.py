@@ -68,7 +68,7 @@ async def _answering(place: Place, services: int) -> None:
             raise TimeoutError(f"no answer after two minutes: {place.log('speaker').read_text()[-2000:]}")
 
 
-async def _rewrite(place: Place, services: int) -> None:
+async def rewrite(place: Place, services: int) -> None:
     """Keep control busy until cancelled."""
     number = 0
     while True:
@@ -85,7 +85,7 @@ async def _latency(services: int) -> tuple[list[float], list[float]]:
     async with speaking(services) as (place, _):
         await asyncio.sleep(7)  # the gratuitous rounds of the start are over
         idle = await _ask(place, 0, QUESTIONS)
-        busy_control = asyncio.create_task(_rewrite(place, services))
+        busy_control = asyncio.create_task(rewrite(place, services))
         try:
             await asyncio.sleep(1)
             busy = await _ask(place, 0, QUESTIONS)
