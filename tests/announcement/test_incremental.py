@@ -1,6 +1,6 @@
 """The wish kept up to date equals the wish worked out whole, whatever the path; and the changes add up to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -12,8 +12,10 @@ from herald.announcement.decide import decide
 from herald.announcement.desired import Desired, desired, sorted_holdings, sorted_routes
 from herald.announcement.gate import class_reason, status_addresses
 from herald.announcement.incremental import SLICE, Change, Upkeep, Verdict
+from herald.announcement.on_node import place
 from herald.announcement.readiness import Slices
-from herald.announcement.reason import Code, Protocol
+from herald.announcement.reason import Code, Protocol, Reason
+from herald.announcement.told import Told, compose, told_by
 from herald.announcement.view import View
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
@@ -65,11 +67,18 @@ class Consumer:
 
 
 def whole(services: dict[Any, Service], slices: dict[Any, EndpointSlice], view: View) -> Desired:
-    index = Slices(slices.values())
-    decisions = [
-        decide(s, class_reason(s, None) or status_addresses(s), index.readiness(s.key), view) for s in services.values()
-    ]
+    index, view = Slices(slices.values()), with_told(view, view.landscape.told)
+    addresses = {key: class_reason(s, None) or status_addresses(s) for key, s in services.items()}
+    for key, s in sorted(services.items()):
+        found = addresses[key]
+        view.spreads.place(key, None if isinstance(found, Reason) else place(s, found, index.readiness(key), view))
+    decisions = [decide(s, addresses[key], index.readiness(key), view) for key, s in services.items()]
     return desired(HERE, decisions, view)
+
+
+def with_told(view: View, told: Told) -> View:
+    """A view like `view`, but for what speakers tell, and without anything that is remembered."""
+    return View(view.config, members=view.landscape.members, told=told)
 
 
 POOLS = (pool("p", "10.0.0.0/28", "fd00::/124"), pool("q", "10.0.1.0/28"))
@@ -77,12 +86,18 @@ names = st.sampled_from(ABC)
 pools = st.sets(st.sampled_from(["p", "q"]), min_size=1)
 only = st.sampled_from([(), X])
 l2_advertisements = st.builds(
-    lambda n, nodes, p, o, i: l2(f"l{n}", nodes, pools=p, only=o, interfaces=i),
+    lambda n, nodes, p, o, i, *terms: replace(
+        l2(f"l{n}", nodes, pools=p, only=o, interfaces=i),
+        **dict(zip(("failback_s", "spread_evenly", "flap_damping"), terms, strict=True)),
+    ),
     st.integers(0, 9),
     st.sets(names),
     pools,
     only,
     st.none() | st.sets(st.sampled_from(["eth0", "eth1"]), min_size=1),
+    st.sampled_from([0.0, 0.0, 300.0]),
+    st.sampled_from([False, False, True]),
+    st.booleans(),
 )
 bgp_advertisements = st.builds(
     lambda n, nodes, p, o, v4, pref, text, who, pre: bgp(
@@ -115,10 +130,20 @@ configs = st.builds(
     st.lists(peers, max_size=3, unique_by=lambda p: p.name),
     st.sets(names, max_size=1),
 )
+tellings = st.dictionaries(
+    names.map(NodeName),
+    st.none()
+    | st.builds(
+        lambda held, damped: compose(map(ip_address, held), map(NodeName, damped), 80),
+        st.sets(st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1"])),
+        st.sets(names, max_size=2),
+    ),
+).map(told_by)
 views = st.builds(
-    lambda conf, members: View(conf, members=members),
+    lambda conf, members, told: View(conf, members=members, told=told),
     configs,
     st.none() | st.frozensets(names).map(lambda found: found | {HERE}),
+    st.just(Told()) | tellings,
 )
 services = st.builds(
     lambda n, ips, labels, local, shared, kind: service(
@@ -150,6 +175,7 @@ steps = st.one_of(
     st.tuples(st.just("gone"), services.map(lambda s: s.key)),
     st.tuples(st.just("slice gone"), slices.map(lambda s: s.key)),
     views,
+    st.tuples(st.just("told"), tellings),
 )
 
 
@@ -163,6 +189,10 @@ def test_every_path_leads_to_the_wish_worked_out_whole(view: View, path: list[An
             case View():
                 view = step
                 for change in upkeep.look_again(step):
+                    consumer.take(change)
+            case ("told", told):
+                view = with_told(view, told)
+                for change in upkeep.look_again(view):
                     consumer.take(change)
             case Service():
                 known[step.key] = step

@@ -1,13 +1,16 @@
 """Every reason for silence has a small cluster that shows it: `explain` names the reason, and the object to look at."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from report_manifests import bgp, l2, peer, planned, pool, service
 
+from herald.announcement.claims import claims_of
 from herald.announcement.incremental import Upkeep
 from herald.announcement.reason import Code, Protocol
+from herald.announcement.told import Told
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.collect import collect
@@ -113,15 +116,18 @@ def test_what_is_not_a_silent_service_is_explained_where_it_belongs(code: Code) 
 # What only a running speaker meets: the plan gives every Service an address that fits.
 STATUS = "\nstatus: {loadBalancer: {ingress: [%s]}}\n---"
 HELD = READY.replace("\n---", STATUS % "{ip: 10.0.0.9}")
+ANOTHER = service("other", "node-1").replace("\n---", STATUS % "{ip: 10.0.0.4}")
+NODE_2 = f"---\n{only('node-2')}\n"
+HELD_CLAIM = claims_of([ip_address("10.0.0.9")], 100)
 
 
-def speaker(*texts: str, interfaces: frozenset[str] | None = None) -> Upkeep:
+def speaker(*texts: str, interfaces: frozenset[str] | None = None, told: Told | None = None) -> Upkeep:
     """The upkeep of node-1, having looked at everything."""
     resources = collect([("all", "".join((f"{only('node-1')}\n", *texts)))]).resources
     known = {} if interfaces is None else {NodeName("node-1"): interfaces}
     upkeep = Upkeep(NodeName("node-1"))
     upkeep.fill(resources.services, resources.endpoint_slices)
-    assert list(upkeep.look_again(View(compile_config(resources).config, interfaces=known)))
+    assert list(upkeep.look_again(View(compile_config(resources).config, interfaces=known, told=told)))
     return upkeep
 
 
@@ -135,6 +141,24 @@ MET_BY_SPEAKERS: dict[Code, tuple[Callable[[], Upkeep], str]] = {
     Code.INTERFACE_MISSING: (
         lambda: speaker(P, l2("l", "interfaces: [eth7]"), HELD, interfaces=frozenset({"eth0"})),
         "eth7",
+    ),
+    Code.KEPT: (
+        lambda: speaker(P, NODE_2, l2("l", "failback: never"), HELD, told=Told({NodeName("node-2"): HELD_CLAIM})),
+        "node-2 keeps it: failback is never, and node-1 came back later",
+    ),
+    Code.SPREAD: (
+        lambda: speaker(P, NODE_2, l2("l", "spread: even"), HELD, ANOTHER),
+        "node-2 has it: with spread even node-1 has its share without it",
+    ),
+    Code.NODE_DAMPED: (
+        lambda: speaker(
+            P,
+            NODE_2,
+            l2("l", "flapDamping: true"),
+            HELD,
+            told=Told(damped=frozenset({NodeName("node-1")})),
+        ),
+        "node-1 was lost too often lately",
     ),
 }
 

@@ -19,6 +19,7 @@ from herald.announcement.eligibility import (
     local_to,
 )
 from herald.announcement.gate import Addresses, pool_reason
+from herald.announcement.ownership import Ownership
 from herald.announcement.readiness import Readiness
 from herald.announcement.reason import Code, Protocol, Reason, because, listed
 from herald.announcement.routes import Pattern, routes_for
@@ -29,6 +30,7 @@ from herald.bgp.route import Route
 from herald.cluster.meta import NamespacedName, NodeName, PoolName
 from herald.cluster.service import Service
 from herald.config.wording import some
+from herald.net.ip_family import IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Layer2Decision:
 
     `reason` is None exactly if there is an owner. `excluded` names every other node that is known. `unadvertised` says
     why no L2Advertisement reaches the service, or None if one does. With `fast_failover` those next in line watch
-    the owner.
+    the owner. `instead` says why the owner is not `passed_over`, the node that MetalLB's election would give; None if
+    it is that one.
     """
 
     candidates: tuple[NodeName, ...] = ()
@@ -47,6 +50,8 @@ class Layer2Decision:
     unadvertised: Reason | None = None
     scores: Mapping[NodeName, int] = field(default_factory=dict)
     fast_failover: bool = False
+    passed_over: NodeName | None = None
+    instead: Reason | None = None
 
     @property
     def owner(self) -> NodeName | None:
@@ -64,6 +69,8 @@ class Layer2Decision:
             return None
         if node in self.excluded:
             return self.excluded[node]
+        if node == self.passed_over:
+            return self.instead
         return self.reason if self.owner is None else because(Code.NOT_ELECTED, L2, owner=self.owner)
 
 
@@ -155,11 +162,33 @@ def _layer2(service: Service, addresses: Addresses, readiness: Readiness, reach:
     excluded = dict(reach.excluded)
     if local is not None:
         excluded |= {node: because(Code.NO_ENDPOINT_ON_NODE, L2, node=node) for node in reach.candidates - local}
+    electorate = reach.electorate(local)
+    if isinstance(electorate, Ownership):
+        return _on_terms(electorate, addresses[0], excluded, reach)
     candidates = order(reach.candidates.difference(excluded), addresses[0], reach.scores)
     if not candidates:
         return Layer2Decision((), excluded, None, common_reason(excluded, L2))
     interfaces = reach.interfaces(candidates[0])
     return Layer2Decision(candidates, excluded, interfaces, scores=reach.scores, fast_failover=reach.fast_failover)
+
+
+def _on_terms(
+    ownership: Ownership, address: IPAddress, excluded: Mapping[NodeName, Reason], reach: L2Reach
+) -> Layer2Decision:
+    """The decision where advertisements ask for more than MetalLB's election."""
+    candidates = ownership.line(address)
+    excluded = {**excluded, **{node: ownership.not_elected(node, address) for node in sorted(ownership.damped)}}
+    if not candidates:
+        return Layer2Decision((), excluded, None, common_reason(excluded, L2))
+    return Layer2Decision(
+        candidates,
+        excluded,
+        reach.interfaces(candidates[0]),
+        scores=reach.scores,
+        fast_failover=reach.fast_failover,
+        passed_over=ownership.passed_over(address),
+        instead=ownership.instead(address),
+    )
 
 
 def line_of(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> Line:

@@ -17,11 +17,12 @@ Scores = Mapping[NodeName, int]
 
 def ticket(node: NodeName, address: IPAddress) -> bytes:
     """What the node draws for the address: 32 octets, the lowest wins among equal scores."""
-    return sha256(_stem(node) + str(address).encode()).digest()
+    return sha256(stem(node) + str(address).encode()).digest()
 
 
 @lru_cache(maxsize=65536)
-def _stem(node: NodeName) -> bytes:
+def stem(node: NodeName) -> bytes:
+    """What a ticket of the node is the hash of, up to the address."""
     return f"{node}#".encode()
 
 
@@ -44,7 +45,12 @@ class Electorate:
         everyone = sorted(candidates)
         highest = max((scores.get(node, 0) for node in everyone), default=0)
         self._best = tuple(node for node in everyone if scores.get(node, 0) == highest)
-        self._stems = {node: _stem(node) for node in self._best}
+        self._stems = {node: stem(node) for node in self._best}
+
+    @property
+    def best(self) -> tuple[NodeName, ...]:
+        """Those of the highest score, by name: all that can win."""
+        return self._best
 
     def owner(self, address: IPAddress) -> NodeName | None:
         """The node that answers for `address`; None without candidates."""

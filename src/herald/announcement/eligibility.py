@@ -9,14 +9,19 @@ MetalLB's, because the first one that fails is the reason that is logged.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from herald.announcement.election import Electorate
+from herald.announcement.ownership import Ownership, Terms
 from herald.announcement.readiness import Readiness
 from herald.announcement.reason import Code, Protocol, Reason, because, listed
+from herald.announcement.spread import Place, Spreads
+from herald.announcement.told import Told
 from herald.cluster.meta import NodeName, PoolName
 from herald.cluster.node import Node
 from herald.cluster.service import Service
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
+from herald.net.ip_family import IPAddress
 
 L2 = Protocol.LAYER2
 BGP = Protocol.BGP
@@ -32,6 +37,7 @@ class Landscape:
     `members` are the nodes with a live speaker; None means that every node has one. `interfaces` names the usable
     interfaces of each node of which they are known; about the others nothing is assumed to be missing. `departing` are
     drained nodes that still send their routes, marked as about to go, so that routers turn to others first (RFC 8326).
+    `told` is what the live speakers tell of themselves.
     """
 
     nodes: Mapping[NodeName, Node]
@@ -39,6 +45,7 @@ class Landscape:
     ignore_exclude_lb: bool = False
     interfaces: Mapping[NodeName, frozenset[str]] = field(default_factory=dict)
     departing: frozenset[NodeName] = frozenset()
+    told: Told = field(default_factory=Told)
 
     @property
     def everyone(self) -> tuple[NodeName, ...]:
@@ -73,12 +80,19 @@ class L2Reach:
         of_pool: Iterable[L2Advertisement],
         matching: Iterable[L2Advertisement],
         landscape: Landscape,
+        spreads: Spreads[Any],
     ) -> None:
         self._pool = pool
         self._of_pool = tuple(of_pool)
         self.advertisements = tuple(matching)
         self._landscape = landscape
+        self._spreads = spreads
         self.scores = _sum_scores(self.advertisements)
+        self.terms = Terms(
+            max((advertisement.failback_s for advertisement in self.advertisements), default=0.0),
+            any(advertisement.spread_evenly for advertisement in self.advertisements),
+            any(advertisement.flap_damping for advertisement in self.advertisements),
+        )
         self.fast_failover = any(advertisement.fast_failover for advertisement in self.advertisements)
 
     @cached_property
@@ -104,14 +118,24 @@ class L2Reach:
         return frozenset(node for node in self._landscape.everyone if node not in self.excluded)
 
     @cached_property
-    def _whole_electorate(self) -> Electorate:
-        return Electorate(self.candidates, self.scores)
+    def _whole_electorate(self) -> Electorate | Ownership:
+        return self._electorate(self.candidates)
 
-    def electorate(self, local_to: frozenset[NodeName] | None) -> Electorate:
-        """Those who stand for election; with `local_to`, only nodes in it."""
+    def electorate(self, local_to: frozenset[NodeName] | None) -> Electorate | Ownership:
+        """Those who stand for election; with `local_to`, only nodes in it. Plain terms give an `Electorate`."""
         if local_to is None:
             return self._whole_electorate
-        return Electorate(self.candidates & local_to, self.scores)
+        return self._electorate(self.candidates & local_to)
+
+    def _electorate(self, candidates: frozenset[NodeName]) -> Electorate | Ownership:
+        if self.terms.are_plain:
+            return Electorate(candidates, self.scores)
+        return Ownership(candidates, self.scores, self.terms, self._landscape.told, self._spreads)
+
+    def place(self, local_to: frozenset[NodeName] | None, address: IPAddress) -> Place | None:
+        """Where the first address of a service is to be spread; None unless an advertisement asks for it."""
+        electorate = self.electorate(local_to) if self.terms.spread_evenly else None
+        return electorate.place(address) if isinstance(electorate, Ownership) else None
 
     def interfaces(self, node: NodeName) -> InterfaceNames:
         """Where `node` would answer: the union of what the advertisements that select it name."""
@@ -130,6 +154,10 @@ class L2Reach:
         if not self.advertisements:
             return self.unadvertised
         return self._sharing_reason if service.wants_sharing else None
+
+    def is_refused(self, service: Service) -> bool:
+        """Whether no node may answer for the service whatever its endpoints are."""
+        return not self.advertisements or (service.wants_sharing and self._sharing_reason is not None)
 
     @cached_property
     def _sharing_reason(self) -> Reason | None:

@@ -14,16 +14,20 @@ services stand on the new view and some on the old one, as they would on two nod
 times; a failing node's addresses are taken over from the first slice on.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
 from herald.announcement.desired import Desired, Openings, openings
+from herald.announcement.eligibility import local_to
 from herald.announcement.gate import Addresses, class_reason, status_addresses
 from herald.announcement.ledger import NOTHING, Contribution, Ledger, Tally
-from herald.announcement.on_node import contribution, why_not
+from herald.announcement.on_node import contribution, place, why_not
+from herald.announcement.ownership import Ownership
 from herald.announcement.readiness import ASSUMED, NONE, Slices
 from herald.announcement.reason import Code, Protocol, Reason, because
+from herald.announcement.spread import Place
+from herald.announcement.told import claimed_otherwise
 from herald.announcement.view import View
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
@@ -36,6 +40,10 @@ from herald.net.ip_family import IPAddress, IPPrefix
 
 SLICE = 40
 """Services between two returns to the caller: a millisecond or two."""
+GLANCES = 400
+"""Services of which it is only looked at whether a change concerns them."""
+SPREAD_SLICE = 20
+"""Addresses that are spread between two returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,15 @@ class Change:
         return any(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """This node holds an address whose advertisements ask for `failback`; `in_turn` would have it otherwise."""
+
+    address: IPAddress
+    failback_s: float
+    in_turn: NodeName | None
+
+
 class Upkeep:
     """What `node` is to do, given the services, slices and view it was last told of.
 
@@ -97,24 +114,27 @@ class Upkeep:
         """The EndpointSlices that were put in; to read from."""
         self._ledger = Ledger()
         self._round = 0
+        self._is_whole = False
+        self._is_filling = False
+        self._to_place: set[NamespacedName] = set()
 
     def put_service(self, service: Service) -> Change:
         """A service is new or changed."""
         self._services[service.key] = service
-        return self._decide((service.key,))
+        return self._follow((service.key,))
 
     def remove_service(self, key: NamespacedName) -> Change:
         """A service is gone."""
         self._services.pop(key, None)
-        return self._decide((key,))
+        return self._follow((key,))
 
     def put_slice(self, piece: EndpointSlice) -> Change:
         """An EndpointSlice is new or changed."""
-        return self._decide(self.slices.put(piece))
+        return self._follow(self.slices.put(piece))
 
     def remove_slice(self, key: NamespacedName) -> Change:
         """An EndpointSlice is gone."""
-        return self._decide(self.slices.remove(key))
+        return self._follow(self.slices.remove(key))
 
     def fill(self, services: Iterable[Service], slices: Iterable[EndpointSlice]) -> None:
         """Take in a whole list at the start, without deciding; `look_again` does that."""
@@ -127,18 +147,56 @@ class Upkeep:
 
         A round that another one overtakes ends early: the later one looks at everything anyway.
         """
-        self._view = view.seen_from(self._node)
+        before, self._view = self._view, view.seen_from(self._node)
         self._round += 1
         self._openings = openings(self._view.sessions(self._node))
-        return self._rounds(self._round)
+        concerns: Callable[[IPAddress], bool] | None = None
+        if self._is_whole and self._view.differs_by_claims_from(before):
+            concerns = claimed_otherwise(before.landscape.told, self._view.landscape.told)
+        self._is_whole = False
+        self._is_filling, self._to_place = self._view.spreads_evenly, set()
+        return self._rounds(self._round, concerns)
 
-    def _rounds(self, mine: int) -> Iterator[Change]:
+    def _rounds(self, mine: int, concerns: Callable[[IPAddress], bool] | None) -> Iterator[Change]:
         yield self._new_peers()
-        waiting = iter(tuple(self._services))
-        while self._round == mine and (keys := tuple(islice(waiting, SLICE))):
-            yield self._decide(keys)
+        for _ in self._filling_spreads():
+            yield Change()
+            if self._round != mine:
+                return
+        waiting, size = iter(tuple(self._services)), SLICE if concerns is None else GLANCES
+        while self._round == mine and (keys := tuple(islice(waiting, size))):
+            yield self._decide(keys if concerns is None else [key for key in keys if self._concerned(key, concerns)])
         if self._round == mine:
+            self._is_whole = True
             yield self._dropped_peers()
+
+    def _concerned(self, key: NamespacedName, concerns: Callable[[IPAddress], bool]) -> bool:
+        service = self._services.get(key)
+        addresses = () if service is None else status_addresses(service)
+        return not isinstance(addresses, Reason) and bool(addresses) and concerns(addresses[0])
+
+    def _filling_spreads(self) -> Iterator[None]:
+        """Divide the addresses of all services anew, where that is asked for: none is decided about before."""
+        if not self._is_filling:
+            return
+        places: list[tuple[NamespacedName, Place]] = []
+        waiting, spreads = iter(tuple(self._services)), self._view.spreads
+        while keys := tuple(islice(waiting, SLICE)):
+            places += [(key, found) for key in keys if (found := self._place(key)) is not None]
+            yield
+        filling = spreads.fill(places)
+        while tuple(islice(filling, SPREAD_SLICE)):
+            yield
+        for key in self._to_place:
+            spreads.place(key, self._place(key))
+        self._is_filling = False
+
+    def _place(self, key: NamespacedName) -> Place | None:
+        service = self._services.get(key)
+        addresses = () if service is None else self._addresses(service)
+        if service is None or isinstance(addresses, Reason):
+            return None
+        return place(service, addresses, self.slices.readiness(key, self._unseen), self._view)
 
     def _new_peers(self) -> Change:
         new = tuple(peer for peer in self._openings.peers if self._told.get(peer.name) != peer)
@@ -169,6 +227,18 @@ class Upkeep:
     def not_opened(self) -> tuple[tuple[PeerName, Reason], ...]:
         """Sessions of this node that cannot be opened, and why."""
         return self._openings.not_opened
+
+    def _follow(self, keys: Iterable[NamespacedName]) -> Change:
+        """Decide about services that are not what they were, and about those whose addresses move for it."""
+        if not self._view.spreads_evenly:
+            return self._decide(keys)
+        touched = dict.fromkeys(keys)
+        if self._is_filling:  # this round comes to them
+            self._to_place.update(touched)
+            return self._decide([key for key in touched if self._place(key) is None])
+        for key in tuple(touched):
+            touched.update(dict.fromkeys(self._view.spreads.place(key, self._place(key))))
+        return self._decide(touched)
 
     def _decide(self, keys: Iterable[NamespacedName]) -> Change:
         tally, verdicts, changed = Tally(), list[Verdict](), list[tuple[NamespacedName, Contribution]]()
@@ -202,6 +272,19 @@ class Upkeep:
                 yield Verdict(key, protocol, new.addresses, None)
             if was and not now:
                 yield Verdict(key, protocol, old.addresses, self.why_not(key, protocol))
+
+    def tenure(self, key: NamespacedName) -> Tenure | None:
+        """Under which terms this node holds the address of the service; None if it does not, or there are none."""
+        held, service = self._ledger.of(key), self._services.get(key)
+        pool = self._view.pool_of(held.addresses) if held.answers and service is not None else None
+        if service is None or pool is None:
+            return None
+        reach = self._view.l2_reach(pool.name, service.metadata.labels)
+        electorate = reach.electorate(local_to(service, self.slices.readiness(key, self._unseen)))
+        if not reach.terms.failback_s or not isinstance(electorate, Ownership):
+            return None
+        address = held.addresses[0]
+        return Tenure(address, reach.terms.failback_s, electorate.in_turn(address))
 
     def holders(self, address: IPAddress) -> Iterator[NamespacedName]:
         """The services for which this node is to answer for the address. Looks at all of them."""

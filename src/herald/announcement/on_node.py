@@ -10,8 +10,10 @@ from herald.announcement.decide import session_routes, unheard, weight_on
 from herald.announcement.eligibility import L2, BGPReach, L2Reach, endpoint_reason, local_to
 from herald.announcement.gate import Addresses, pool_reason
 from herald.announcement.ledger import NOTHING, Contribution
+from herald.announcement.ownership import Ownership
 from herald.announcement.readiness import Readiness
 from herald.announcement.reason import Code, Protocol, Reason, because
+from herald.announcement.spread import Place
 from herald.announcement.view import View
 from herald.bgp.route import Route
 from herald.cluster.meta import NodeName, PeerName
@@ -48,6 +50,17 @@ def _answers(service: Service, addresses: Addresses, readiness: Readiness, reach
     return reach.electorate(local_to(service, readiness)).wins(node, addresses[0])
 
 
+def place(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> Place | None:
+    """Where `spread: even` has the first address of the service divided; None if it does not."""
+    pool = view.pool_of(addresses)
+    if pool is None:
+        return None
+    reach = view.l2_reach(pool.name, service.metadata.labels)
+    if not reach.terms.spread_evenly or reach.is_refused(service):
+        return None
+    return reach.place(local_to(service, readiness), addresses[0])
+
+
 def why_not(
     service: Service, addresses: Addresses, readiness: Readiness, view: View, node: NodeName, protocol: Protocol
 ) -> Reason | None:
@@ -79,8 +92,13 @@ def _why_no_layer2(
     local = local_to(service, readiness)
     if local is not None and node not in local:
         return because(Code.NO_ENDPOINT_ON_NODE, L2, node=node)
-    owner = reach.electorate(local).owner(addresses[0])
-    return None if owner == node else because(Code.NOT_ELECTED, L2, owner=owner)
+    electorate = reach.electorate(local)
+    owner = electorate.owner(addresses[0])
+    if owner == node:
+        return None
+    if isinstance(electorate, Ownership):
+        return electorate.not_elected(node, addresses[0])
+    return because(Code.NOT_ELECTED, L2, owner=owner)
 
 
 def _why_no_bgp(

@@ -44,12 +44,19 @@ class Code(Enum):
     INTERFACE_MISSING = "InterfaceMissing"
     NO_CANDIDATE = "NoCandidate"
     NOT_ELECTED = "NotElected"
+    KEPT = "KeptByOwner"
+    SPREAD = "SpreadEvenly"
+    NODE_DAMPED = "NodeDamped"
     # BGP only.
     NO_PEER_ON_NODE = "NoPeerOnNode"
     NO_PEER_FOR_ADVERTISEMENT = "NoPeerForAdvertisement"
     NO_PEER_OF_FAMILY = "NoPeerOfFamily"
     # A session that is wished for and cannot be opened.
     SESSION_NOT_POSSIBLE = "SessionNotPossible"
+
+
+ANOTHER_OWNS_IT = frozenset({Code.NOT_ELECTED, Code.KEPT, Code.SPREAD})
+"""Why a candidate does not answer in Layer 2 although all is well: another node does."""
 
 
 class _Words(NamedTuple):
@@ -115,6 +122,9 @@ TABLE: dict[Code, _Words] = {
     ),
     Code.NO_CANDIDATE: _row("no node is eligible: {nodes}", "notOwner"),
     Code.NOT_ELECTED: _row("{owner} is elected to answer", "notOwner"),
+    Code.KEPT: _row("{owner} keeps it: failback is {failback}, and {winner} came back later", "notOwner"),
+    Code.SPREAD: _row("{owner} has it: with spread even {winner} has its share without it", "notOwner"),
+    Code.NODE_DAMPED: _row("{node} was lost too often lately and stands aside for a while (flapDamping)", "notOwner"),
     Code.NO_PEER_ON_NODE: _row("no BGPPeer selects {node}{left_out}", "noPeers"),
     Code.NO_PEER_FOR_ADVERTISEMENT: _row(
         "none of the peers of {node} ({peers}) is in spec.peers of BGPAdvertisement {advertisements}", "noPeers"

@@ -1,17 +1,20 @@
 """The view: everything that is the same for all services at one moment, prepared so that each service costs little.
 
-A view is made anew when the configuration, the nodes, the live speakers or the interfaces change, and is never changed
-itself; what it remembers are results that follow from what it was made of.
+A view is made anew when the configuration, the nodes, the live speakers or what they tell change, and is never changed
+itself, but for `spreads`; what it remembers are results that follow from what it was made of.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from herald.announcement.eligibility import BGPReach, L2Reach, Landscape
 from herald.announcement.gate import Addresses, PoolIndex
 from herald.announcement.routes import Pattern, departing, pattern
 from herald.announcement.sessions import Session, sessions_of
-from herald.cluster.meta import NodeName, PoolName
+from herald.announcement.spread import Spreads
+from herald.announcement.told import Told
+from herald.cluster.meta import NamespacedName, NodeName, PoolName
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
 from herald.config.config import Config
 from herald.config.pool import Pool
@@ -32,14 +35,20 @@ class View:
         ignore_exclude_lb: bool = False,
         interfaces: Mapping[NodeName, frozenset[str]] | None = None,
         departing: frozenset[NodeName] = frozenset(),
+        told: Told | None = None,
     ) -> None:
         self.config = config
-        self.landscape = Landscape(config.nodes, members, ignore_exclude_lb, interfaces or {}, departing)
+        self.landscape = Landscape(
+            config.nodes, members, ignore_exclude_lb, interfaces or {}, departing, told or Told()
+        )
+        self.spreads: Spreads[NamespacedName] = Spreads()
+        """Which addresses `spread: even` divides: who decides about services puts them in, all before any decision."""
         self._pools = PoolIndex(config.pools.values())
         self._l2_of = _by_pool(config.l2_advertisements)
         self._bgp_of = _by_pool(config.bgp_advertisements)
         self._l2_reaches: dict[tuple[PoolName, tuple[str, ...]], L2Reach] = {}
         self._bgp_reaches: dict[tuple[PoolName, tuple[str, ...]], BGPReach] = {}
+        self.spreads_evenly = any(advertisement.spread_evenly for advertisement in config.l2_advertisements)
         self._sessions: dict[NodeName, tuple[Session, ...]] = {}
         self._patterns: dict[tuple[BGPReach, NodeName], Patterns] = {}
         self._distinct_patterns: dict[tuple[tuple[str, ...], tuple[frozenset[str], ...]], Patterns] = {}
@@ -49,12 +58,25 @@ class View:
         landscape = self.landscape
         if landscape.is_live(node):
             return self
-        return View(
+        seen = View(
             self.config,
             members=(landscape.members or frozenset()) | {node},
             ignore_exclude_lb=landscape.ignore_exclude_lb,
             interfaces=landscape.interfaces,
             departing=landscape.departing,
+            told=landscape.told,
+        )
+        seen.spreads = self.spreads
+        return seen
+
+    def differs_by_claims_from(self, other: "View") -> bool:
+        """Whether claims are all that is different from `other`, and each address can be looked at by itself."""
+        mine, theirs = self.landscape.told, other.landscape.told
+        return (
+            self.config is other.config
+            and not self.spreads_evenly
+            and replace(self.landscape, told=theirs) == other.landscape
+            and (mine.damped, mine.foreign) == (theirs.damped, theirs.foreign)
         )
 
     def pool_of(self, addresses: Addresses) -> Pool | None:
@@ -68,7 +90,7 @@ class View:
         key = (pool, tuple(ad.name for ad in matching))
         reach = self._l2_reaches.get(key)
         if reach is None:
-            reach = self._l2_reaches[key] = L2Reach(pool, of_pool, matching, self.landscape)
+            reach = self._l2_reaches[key] = L2Reach(pool, of_pool, matching, self.landscape, self.spreads)
         return reach
 
     def bgp_reach(self, pool: PoolName, labels: Mapping[str, str]) -> BGPReach:

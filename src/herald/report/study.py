@@ -12,6 +12,7 @@ from herald.allocator.assign import Assignments, Claims, assign_all
 from herald.allocator.convergence import Convergence
 from herald.announcement.decide import Decision, decide
 from herald.announcement.gate import Addresses, class_reason
+from herald.announcement.on_node import place
 from herald.announcement.readiness import ASSUMED, NONE, Readiness, Slices
 from herald.announcement.reason import Code, Reason, because
 from herald.announcement.view import View
@@ -73,15 +74,12 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
     slices = Slices(resources.endpoint_slices)
     unseen = ASSUMED if circumstances.assume_ready else NONE
     readiness = {key: slices.readiness(key, unseen) for key in services}
-    decisions = {
-        key: decide(
-            service,
-            class_reason(service, circumstances.load_balancer_class) or addresses_of(assignments.services[key]),
-            readiness[key],
-            view,
-        )
+    addresses = {
+        key: class_reason(service, circumstances.load_balancer_class) or addresses_of(assignments.services[key])
         for key, service in services.items()
     }
+    _spread(services, addresses, readiness, view)
+    decisions = {key: decide(service, addresses[key], readiness[key], view) for key, service in services.items()}
     linted = lint(
         LintInputs(
             resources,
@@ -95,6 +93,23 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
     )
     problems = sorted({*already, *compiled.problems, *linted}, key=lambda problem: problem.order)
     return Study(resources, circumstances, compiled, assignments, view, services, readiness, decisions, tuple(problems))
+
+
+def _spread(
+    services: Mapping[NamespacedName, Service],
+    addresses: Mapping[NamespacedName, Addresses | Reason],
+    readiness: Mapping[NamespacedName, Readiness],
+    view: View,
+) -> None:
+    """Divide the addresses for which an advertisement says `spread: even`, before anything is decided."""
+    places = []
+    for key, service in services.items() if view.spreads_evenly else ():
+        found = addresses[key]
+        where = None if isinstance(found, Reason) else place(service, found, readiness[key], view)
+        if where is not None:
+            places.append((key, where))
+    for _ in view.spreads.fill(places):
+        pass
 
 
 def addresses_of(outcome: Convergence) -> Addresses | Reason:

@@ -13,7 +13,7 @@ from herald.announcement.decide import Decision, decide, session_routes
 from herald.announcement.gate import class_reason, status_addresses
 from herald.announcement.incremental import Verdict
 from herald.announcement.readiness import ASSUMED, NONE
-from herald.announcement.reason import Code, Protocol, Reason
+from herald.announcement.reason import ANOTHER_OWNS_IT, Code, Protocol, Reason
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName, PeerName
 from herald.cluster.service import Service
@@ -254,7 +254,7 @@ class Narrator:
         if class_reason(service, self._decider.options.load_balancer_class) is not None:
             return None
         layer2 = self._decider.upkeep.why_not(service.key, Protocol.LAYER2)
-        if layer2 is None or layer2.code is Code.NOT_ELECTED:
+        if layer2 is None or layer2.code in ANOTHER_OWNS_IT:
             return None
         decision = self._decide(service.key, view)
         return decision.silence if decision else None
