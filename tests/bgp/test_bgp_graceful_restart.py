@@ -16,6 +16,7 @@ from herald.bgp.notification import Notification, cause_of
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
 from herald.bgp.session import (
+    BfdDown,
     Close,
     Closed,
     Connect,
@@ -220,6 +221,17 @@ def test_how_a_session_ends_by_our_will(parameters, theirs, leaving, words):
     assert farewell(effects) == words
     assert [type(effect) for effect in effects][-2:] == [Close, Down]
     assert (walk.session.state, walk.session.deadline()) == (State.IDLE, None)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [(HEEDING, "Cease/Hard Reset (Cease/BFD Down)"), (AWARE, "Cease/BFD Down"), (SILENT, "Cease/BFD Down")],
+    ids=["heeding", "aware", "silent"],
+)
+def test_a_peer_that_bfd_lost_keeps_no_route_of_ours(theirs, words):
+    walk = established(theirs)
+    walk.flush()
+    assert farewell(walk.give(BfdDown("control detection time expired"))) == words
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,13 @@ class Connections:
         return effects
 
     def refuse_all(self, happened: Input, note: Notification, reason: str, now: float) -> list[Effect]:
-        """End all for one reason."""
-        return [effect for one in self.pair.both for effect in self.refuse(one, happened, note, reason, now)]
+        """End all for one reason, for which the peer is to forget our routes at once (RFC 8538 §4)."""
+        effects: list[Effect] = []
+        for one in self.pair.both:
+            last = one.farewell(note, Leaving.FOR_GOOD)
+            assert last is not None
+            effects += self.refuse(one, happened, last, reason, now)
+        return effects
 
     def refuse(
         self, conversation: Conversation, happened: Input, note: Notification, reason: str, now: float

@@ -6,6 +6,8 @@
   session the peer's own attempts are turned away too. Only in that one: else two that damp each other never meet.
 * When BFD has lost the peer the next attempt is made when BFD sees it again, and at the latest after 5 s or the
   back-off: a peer that no longer speaks BFD is talked to without (RFC 5882 §4.2).
+* Whatever the wait is for, BFD that comes up ends it: a router that is back need not be tried at random. Not so for a
+  session that flaps.
 * Not so in strict mode: there is no connection, of either end, before BFD is up (RFC 5882 §4.1).
 """
 
@@ -17,6 +19,8 @@ RETRY_LONGEST_SECONDS = 30
 FLAP_LONGEST_SECONDS = 120
 STABLE_SECONDS = 30.0
 BFD_PATIENCE_SECONDS = 5.0
+BFD_UP_SECONDS = 0.2
+"""The peer's BGP is to hear of it, too."""
 
 
 class Reconnection:
@@ -73,6 +77,5 @@ class Reconnection:
         self._bfd_is_up = True
 
     def retry_with_bfd(self, retry: float, short_sessions: int, now: float) -> float:
-        """What is waited for has come, unless the peer flaps and is given a rest."""
-        soon = self._waits_for_bfd and short_sessions <= 1
-        return min(retry, now + RETRY_FIRST_SECONDS) if soon else retry
+        """The peer is there, and so is no reason to wait, unless it flaps and is given a rest."""
+        return min(retry, now + BFD_UP_SECONDS) if short_sessions <= 1 else retry

@@ -242,7 +242,11 @@ class Session:
     # What BFD says (RFC 5882), and what is known of the way
 
     def _bfd_down(self, reason: str, now: float) -> list[Effect]:
-        """End the session, and give BFD a while to see the peer again before the next attempt."""
+        """End the session, and give BFD a while to see the peer again before the next attempt.
+
+        The way between us is broken, in one direction at least: a peer that keeps our routes would send requests into
+        nothing for as long as it does.
+        """
         self._approach.reconnection.bfd_down()
         if self._pair.used is None:
             return self._way_lost(reason, now) if self._approach.is_held else []
