@@ -26,7 +26,7 @@ def test_nobody_is_wrongly_dead_at_5_percent_loss(size: int) -> None:
 
 
 def test_who_is_wrongly_suspected_because_much_is_lost_contradicts() -> None:
-    simulation = Simulation(10, HERALD, seed=5, loss=0.15)
+    simulation = Simulation(10, HERALD, seed=5, loss=0.3)
     simulation.run(30.0)
     assert [note for _, _, note in simulation.notes if note.kind is Kind.SUSPECTED]
     assert [note for _, _, note in simulation.notes if note.kind is Kind.REFUTED]

@@ -5,6 +5,9 @@
                          and ping it by TCP
     probe_interval × h   nothing came: it is accused                           h: 1 + our own health
 
+Herald's profile repeats the middle step, without TCP, every `probe_timeout` until the end: one lost packet is then no
+accusation, and where much is lost (`h` grows with that) hardly any is left that is false.
+
 A helper that is well sends a nack where it gets no answer either. Nacks that do not come are a sign that *we* are not
 well; the worse we are, the longer we wait (Lifeguard's local health).
 
@@ -42,6 +45,7 @@ class _Probe:
     ends: float
     nacks_expected: int = 0
     nacks: int = 0
+    rounds: int = 0
     by_tcp: bool = False
 
 
@@ -107,21 +111,26 @@ class Prober:
             local.send(member.endpoint, ping, accusation, member=member, is_heard=False)
 
     def ask_others(self, sequence: int) -> None:
-        """There was no direct answer."""
+        """There was no direct answer, or none to what was asked since."""
         local, probe = self._local, self._probes.get(sequence)
         if probe is None:
             return
-        member = probe.member
+        member, is_first = probe.member, not probe.rounds
+        probe.rounds += 1
+        if local.profile.second_look is not None:
+            self._ping(member, sequence)
+            if (again := local.now + local.profile.probe_timeout) < probe.ends:
+                local.timers.set(DirectOver(sequence), again)
         helpers = local.roster.pick(
             local.profile.indirect_checks, lambda one: one.state is State.ALIVE and one is not member
         )
         for helper in helpers:
-            nack = helper.versions.pmax >= NACK_FROM
+            nack = is_first and helper.versions.pmax >= NACK_FROM
             probe.nacks_expected += nack
             request = IndirectPing(sequence, member.endpoint, member.name, nack, local.me.endpoint, local.name)
             local.send(helper.endpoint, request)
         left = probe.ends - local.now
-        if local.profile.tcp_pings and member.versions.pmax >= TCP_PING_FROM and left > 0:
+        if is_first and local.profile.tcp_pings and member.versions.pmax >= TCP_PING_FROM and left > 0:
             ping = Ping(sequence, member.name, local.me.endpoint, local.name)
             local.ask(ForProbe(sequence), member.endpoint, ping, left)
 

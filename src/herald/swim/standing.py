@@ -27,6 +27,8 @@ from herald.swim.suspicion import Suspicion
 
 LOOK_PER_MEMBER: Final = 0.002
 """Seconds between second looks for each member of the group: a suspect is asked 500 times a second by all together."""
+LOOKED_AT: Final = 8
+"""Suspects that are looked at that often; where there are more at the same time, each is less often."""
 _SAY_AGAIN: Final = 60.0
 
 
@@ -49,7 +51,8 @@ class Standing:
 
     def look_every(self) -> float:
         """Seconds between two second looks."""
-        return max(self._local.profile.second_look or 0.0, LOOK_PER_MEMBER * len(self._local.roster))
+        each = max(self._local.profile.second_look or 0.0, LOOK_PER_MEMBER * len(self._local.roster))
+        return each * max(1.0, len(self._suspicions) / LOOKED_AT)
 
     def alive(self, said: Alive) -> None:
         """Somebody says that a member is alive."""
