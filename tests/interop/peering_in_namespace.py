@@ -40,9 +40,11 @@ class Started:
 
 
 @contextmanager
-def started(loop: NamespaceLoop, parameters: PeerParameters, *routes: Route) -> Iterator[Started]:
+def started(loop: NamespaceLoop, parameters: PeerParameters, *routes: Route, host_name: str = "") -> Iterator[Started]:
+    """A peering that announces the routes; the peer is told `host_name`."""
+
     def begin() -> Peering:
-        made = Peering(parameters, dial=dial, rng=random.Random(1), on_change=lambda *_: None)
+        made = Peering(parameters, dial=dial, rng=random.Random(1), on_change=lambda *_: None, host_name=host_name)
         made.apply_routes(routes, ())
         made.start()
         return made
