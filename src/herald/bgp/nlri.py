@@ -49,14 +49,25 @@ class PrefixList:
             at = end
 
 
+# How many octets a prefix takes, by its length; 0 for a length that the family does not have.
+_STEPS = {
+    family: bytes(1 + (length + 7 >> 3) if length <= family.bits else 0 for length in range(256)) for family in Family
+}
+
+
 def parse(family: Family, wire: bytes) -> PrefixList:
-    """Check and count the prefixes of `wire`. Raises `NlriError` where the field is malformed."""
-    at, count, size, bits = 0, 0, len(wire), family.bits
+    """Check and count the prefixes of `wire`. Raises `NlriError` where the field is malformed.
+
+    A message of 65,535 octets may have as many prefixes, so each costs as little as it can.
+    """
+    steps = wire.translate(_STEPS[family])
+    at, count, size = 0, 0, len(wire)
     while at < size:
-        length = wire[at]
-        if length > bits:
-            raise NlriError(f"a prefix length of {length} in {family.text} NLRI; at most {bits} is possible")
-        at += 1 + (length + 7 >> 3)
+        step = steps[at]
+        if not step:
+            text = f"a prefix length of {wire[at]} in {family.text} NLRI; at most {family.bits} is possible"
+            raise NlriError(text)
+        at += step
         count += 1
     if at > size:
         raise NlriError(f"the last {family.text} prefix is cut off by {at - size} octets")

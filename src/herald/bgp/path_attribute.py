@@ -264,11 +264,16 @@ def _sized(value: bytes, octets: int) -> bytes:
     return value
 
 
-def _pieces(value: bytes, octets: int) -> Iterator[bytes]:
-    """`value` cut into pieces of `octets`, at least one."""
+def _count(value: bytes, octets: int) -> int:
+    """How many pieces of `octets` there are in `value`, at least one."""
     if not value or len(value) % octets:
         raise MalformedError(f"{len(value)} octets, which is no multiple of {octets}")
-    return (value[at : at + octets] for at in range(0, len(value), octets))
+    return len(value) // octets
+
+
+def _pieces(value: bytes, octets: int) -> Iterator[bytes]:
+    """`value` cut into pieces of `octets`, at least one."""
+    return (value[at : at + octets] for at in range(0, _count(value, octets) * octets, octets))
 
 
 def _decode_origin(value: bytes, _: WireContext) -> Origin:
@@ -309,7 +314,7 @@ def _encode_aggregator(value: Aggregator, context: WireContext) -> bytes:
 
 
 def _decode_communities(value: bytes, _: WireContext) -> tuple[Community, ...]:
-    return tuple(Community(int.from_bytes(piece)) for piece in _pieces(value, 4))
+    return tuple(map(Community, struct.unpack(f"!{_count(value, 4)}I", value)))
 
 
 def _encode_communities(value: tuple[Community, ...], _: WireContext) -> bytes:
@@ -317,7 +322,8 @@ def _encode_communities(value: tuple[Community, ...], _: WireContext) -> bytes:
 
 
 def _decode_large_communities(value: bytes, _: WireContext) -> tuple[LargeCommunity, ...]:
-    return tuple(LargeCommunity(*struct.unpack("!III", piece)) for piece in _pieces(value, 12))
+    _count(value, 12)
+    return tuple(LargeCommunity(*parts) for parts in struct.iter_unpack("!III", value))
 
 
 def _encode_large_communities(value: tuple[LargeCommunity, ...], _: WireContext) -> bytes:
