@@ -17,7 +17,7 @@ def rows(history: History, first_sent: float | None = None) -> list[dict[str, ob
 
 def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
     history = History("n2")
-    history.gone({"n1"}, lambda node: 0.4, 100.0)
+    history.gone({"n1"}, lambda node: ("gossip", 0.4), 100.0)
     history.took([VIP], 100.02, WALL)
     assert rows(history)[0]["cause"] is None
     history.explain(Moved((VIP,), "n1", "n2", "n1 is gone"), 100.1)
@@ -29,6 +29,7 @@ def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
             "from": "n1",
             "to": "n2",
             "cause": "n1 is gone",
+            "detectedBy": "gossip",
             "detection": 0.4,
             "decision": 0.02,
             "announced": 0.025,
@@ -47,7 +48,7 @@ def test_without_a_death_announcing_is_counted_from_being_told() -> None:
 @pytest.mark.parametrize("passed", [RECENT, 3600.0])
 def test_a_death_of_long_ago_is_not_the_reason_of_a_move(passed: float) -> None:
     history = History("n2")
-    history.gone({"n1"}, lambda node: 0.4, 0.0)
+    history.gone({"n1"}, lambda node: ("gossip", 0.4), 0.0)
     history.took([VIP], passed, WALL)
     history.explain(Moved((VIP,), "n1", "n2", "n1: drained"), passed)
     assert rows(history)[0]["detection"] is None

@@ -14,6 +14,7 @@ from herald.engine.link import (
     Moved,
     Ready,
     Upward,
+    Watch,
     accepted,
 )
 
@@ -32,6 +33,7 @@ class FakeEngine:
         self._joins: asyncio.Queue[Join] = asyncio.Queue()
         self._moves: asyncio.Queue[Moved] = asyncio.Queue()
         self._departings: asyncio.Queue[Departing] = asyncio.Queue()
+        self._watches: asyncio.Queue[Watch] = asyncio.Queue()
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -67,6 +69,10 @@ class FakeEngine:
         """The next `Departing`."""
         return await asyncio.wait_for(self._departings.get(), PATIENCE_S)
 
+    async def watches(self) -> Watch:
+        """The next `Watch`."""
+        return await asyncio.wait_for(self._watches.get(), PATIENCE_S)
+
     async def hears_nothing_for(self, seconds: float) -> bool:
         """Whether no `Apply` comes for so long."""
         await asyncio.sleep(seconds)
@@ -83,6 +89,9 @@ class FakeEngine:
                 continue
             if isinstance(message, Departing):
                 self._departings.put_nowait(message)
+                continue
+            if isinstance(message, Watch):
+                self._watches.put_nowait(message)
                 continue
             if isinstance(message, Moved):
                 self._moves.put_nowait(message)

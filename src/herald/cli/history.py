@@ -20,9 +20,9 @@ from herald.report.table import Cell, Piece, Table, Tone, row
 def history(address: str | None, path: Path | None, node_name: str | None, output: Format) -> None:
     """When the local node took or let go of an address, why, and how quickly.
 
-    DETECTION is how long a node that died had been silent when that was noticed; ANNOUNCED is the time from then until
-    the first gratuitous frame. The local speaker remembers the last 20 moves of each address since its engine began.
-    The JSON is described in docs/layer2.md. Exit code 2 if no speaker runs or IP is no address.
+    DETECTION is how long a node that died had been silent when that was noticed, and by what; ANNOUNCED is the time
+    from then until the first gratuitous frame. The local speaker remembers the last 20 moves of each address since its
+    engine began. The JSON is described in docs/layer2.md. Exit code 2 if no speaker runs or IP is no address.
 
     \b
     Examples:
@@ -54,6 +54,8 @@ def _table(moves: list[dict[str, Any]], wanted: str | None) -> Piece:
 def _row(each: dict[str, Any]) -> tuple[Cell, ...]:
     when = datetime.fromtimestamp(each["at"], UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
     times = [_seconds(each[name]) for name in ("detection", "decision", "announced")]
+    if each.get("detectedBy"):
+        times[0] += f" by {each['detectedBy']}"
     what = Cell(each["what"], Tone.GOOD if each["what"] == "taken" else Tone.WARNING)
     return row(when, each["ip"], what, each["from"] or "-", each["to"] or "-", *times, each["cause"] or "-")
 

@@ -82,12 +82,20 @@ def bfd(answer: Document) -> Iterable[Piece]:
         "LAST DOWN",
     )  # fmt: skip
     rows = tuple(_bfd_session(each) for each in answer["sessions"])
-    yield Table("BFD sessions", header, rows, "none: no BGPPeer of this node has a bfdProfile")
+    none = "none: no BGPPeer of this node has a bfdProfile, and no L2Advertisement has fastFailover"
+    yield Table("BFD sessions", header, rows, none)
     for name in answer["waiting"]:
         yield Note(f"{name}: begins when its BGP session is up", Tone.FAINT)
-    problems = ((each["peers"], each["problem"]) for each in answer["sessions"] if each["problem"])
-    for names, problem in problems:
-        yield Note(f"{', '.join(names)}: {problem}", Tone.WARNING)
+    for each in answer["sessions"]:
+        if each["problem"]:
+            yield Note(f"{_watched_end(each)}: {each['problem']}", Tone.WARNING)
+    if answer.get("failover", {}).get("fenced"):
+        why = "this node was away, and others may have taken its addresses: it answers nothing until they agree"
+        yield Note(why, Tone.WARNING)
+
+
+def _watched_end(each: Document) -> str:
+    return ", ".join(each["peers"]) or f"node {each['node']}"
 
 
 def _bfd_session(each: Document) -> tuple[Cell, ...]:
@@ -96,7 +104,7 @@ def _bfd_session(each: Document) -> tuple[Cell, ...]:
     looped = "looped" if trip is None else f"looped, {trip:.2f} ms"
     every, detection = each["sendingEvery"], each["detectionTime"]
     return row(
-        ", ".join(each["peers"]),
+        _watched_end(each),
         each["address"],
         "multi" if each["multihop"] else "single",
         Cell(each["state"], Tone.GOOD if up else Tone.BAD),
@@ -150,7 +158,23 @@ def members(known: list[Document]) -> Iterable[Piece]:
         yield Table(
             "Live speakers", ("NODE", "USABLE INTERFACES"), tuple(row(each["name"], _usable(each)) for each in known)
         )
+    watched = tuple(_watched(each["name"], each["fastFailover"]) for each in known if "fastFailover" in each)
+    if watched:
+        columns = ("NODE", "BFD", "IS", "FALSE ALARMS", "TAKEN FOR DEAD", "GOSSIP DECIDES BECAUSE")
+        yield Table("Watched for fast failover", columns, watched)
     yield Note(f"{alive} alive, as this node sees it.", Tone.FAINT)
+
+
+def _watched(name: str, each: Document) -> tuple[Cell, ...]:
+    calm = f"it was taken for dead wrongly; for another {duration(each['calm'])}" if each["calm"] else None
+    return row(
+        name,
+        Cell(each["bfd"], Tone.GOOD if each["bfd"] == "Up" else Tone.BAD),
+        Cell(each["phase"] or "-", Tone.BAD if each["phase"] == "dead" else Tone.PLAIN),
+        str(each["falseAlarms"]),
+        str(each["deaths"]),
+        each["problem"] or calm or "-",
+    )
 
 
 def _gossiping(each: Document) -> tuple[Cell, ...]:

@@ -1,6 +1,6 @@
 """What `herald show bfd` asks, and what metrics count of BFD: documents of names as in JSON, intervals in milliseconds.
 
-bfd   {sessions: [{peers: [name], address, localAddress, interface, vrf, multihop, minimumTTL, profile, passive,
+bfd   {sessions: [{peers: [name], node, address, localAddress, interface, vrf, multihop, minimumTTL, profile, passive,
                    state, since, downFor, diagnostic, downDiagnostic, discriminator, remoteDiscriminator,
                    detectMultiplier, transmitInterval, receiveInterval, echoInterval,
                    sendingEvery, detectionTime, polling, polls,
@@ -12,6 +12,9 @@ bfd   {sessions: [{peers: [name], address, localAddress, interface, vrf, multiho
       `since`: seconds in this state; `downFor`: seconds since it was last up, null while it is or if it never was;
       `transmitInterval`, `receiveInterval`, `echoInterval`: what we say, 0: none; `sendingEvery`: what holds,
       before jitter; `waiting`: peers whose session begins when BGP is up
+       failover: {fenced, pauses}}
+      `peers`: BGP peers; `node`: the node that is watched for fastFailover, else null; `failover`: whether this node
+      answers nothing because it was away, and how often it did not run for a while
 """
 
 import socket
@@ -23,16 +26,19 @@ from herald.bfd.driver import Watched
 from herald.bfd.path import Hops
 from herald.bfd.snapshot import Remote
 from herald.engine.bfd import PeerWatch
+from herald.engine.fast_failover import FastFailover
 
 Document = Any
 
 
-def shown(watch: PeerWatch, now: float) -> Document:
+def shown(watch: PeerWatch, failover: FastFailover, now: float) -> Document:
     """The document of `bfd`; `now` in the monotonic seconds of the snapshots."""
+    nodes = [_session((), one, now, node) for node, one in failover.sessions().items()]
     return {
-        "sessions": _sessions(watch.snapshots(), now),
+        "sessions": [*_sessions(watch.snapshots(), now), *nodes],
         "waiting": sorted(watch.waiting),
         "dropped": {reason.value: count for reason, count in watch.dropped().items()},
+        "failover": failover.own_document(),
     }
 
 
@@ -60,7 +66,7 @@ def _sessions(watched: Mapping[tuple[str, ...], Watched], now: float) -> list[Do
     return [_session(names, one, now) for names, one in sorted(watched.items(), key=lambda item: item[0])]
 
 
-def _session(names: tuple[str, ...], watched: Watched, now: float) -> Document:
+def _session(names: tuple[str, ...], watched: Watched, now: float, node: str | None = None) -> Document:
     one, path, profile, echo = watched.session, watched.session.path, watched.session.profile, watched.session.echo
     local = path.local or (watched.way.local if watched.way else None)
     multihop = path.hops is Hops.MULTI
@@ -68,6 +74,7 @@ def _session(names: tuple[str, ...], watched: Watched, now: float) -> Document:
     is_up = one.state is State.UP
     return {
         "peers": list(names),
+        "node": node,
         "address": str(path.peer),
         "localAddress": None if local is None else str(local),
         "interface": path.interface or _interface(watched),

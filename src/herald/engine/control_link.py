@@ -22,6 +22,7 @@ from herald.engine.link import (
     Moved,
     Ready,
     Upward,
+    Watch,
     accepted,
 )
 
@@ -46,6 +47,7 @@ class ControlLink:
         on_leave: Callable[[str], None],
         on_departing: Callable[[Departing], None],
         on_moved: Callable[[Moved], None],
+        on_watch: Callable[[Watch], None],
     ) -> None:
         """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
         self._ready = ready
@@ -55,6 +57,7 @@ class ControlLink:
         self._on_leave = on_leave
         self._on_departing = on_departing
         self._on_moved = on_moved
+        self._on_watch = on_watch
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
         self._is_leaving = False
@@ -148,6 +151,8 @@ class ControlLink:
                     self._on_departing(message)
                 case Moved():
                     self._on_moved(message)
+                case Watch():
+                    self._on_watch(message)
                 case Join(addresses):
                     self._on_join(addresses)
                 case Apply():

@@ -25,11 +25,11 @@ from herald.engine import metadata
 from herald.engine.membership import Members, UsableNames
 from herald.engine.options import GossipOptions
 from herald.swim.driver import GossipDriver, open_sockets
-from herald.swim.event import JoinAt, Leave, SetMeta, SetWrapping
+from herald.swim.event import Accuse, AskNow, JoinAt, Leave, SetMeta, SetWrapping
 from herald.swim.gossip import Gossip, GossipSnapshot
 from herald.swim.keyring import KeyChange
 from herald.swim.local import Identity
-from herald.swim.member import Endpoint, MemberSnapshot
+from herald.swim.member import Address, Endpoint, MemberSnapshot
 from herald.swim.packet import Wrapping
 
 TRY_AGAIN: Final = 1.0
@@ -43,11 +43,18 @@ _log: Final = logging.getLogger("herald.engine.gossip")
 class GossipMembership:
     """A `Membership` of speakers that gossip. Made and used in one loop."""
 
-    def __init__(self, node: str, options: GossipOptions, on_change: Callable[[], None]) -> None:
-        """Begins at once, or as soon as it can."""
+    def __init__(
+        self,
+        node: str,
+        options: GossipOptions,
+        on_change: Callable[[], None],
+        on_reached: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Begins at once, or as soon as it can. `on_reached` is told who answers to `ask`."""
         self._node = node
         self._options = options
         self._on_change = on_change
+        self._on_reached = on_reached
         self._loop = asyncio.get_running_loop()
         self._offered: UsableNames = None
         self._places: tuple[Endpoint, ...] = ()
@@ -88,6 +95,33 @@ class GossipMembership:
         if self._driver is not None:
             self._driver.tell(Leave())
             await self._driver.wait_departed()
+
+    # What fastFailover needs, see `herald.engine.fast_failover.Group`.
+
+    @property
+    def own_address(self) -> Address:
+        """The address that this node gossips at."""
+        return ip_address(self._options.bind)
+
+    def address_of(self, node: str) -> Address | None:
+        """The address that a member gossips at, None if it is not there."""
+        known = () if self._machine is None else self._machine.snapshot().members
+        return next((one.endpoint.address for one in known if one.name == node and one.state.present), None)
+
+    def ask(self, node: str) -> None:
+        """Ask a member at once, directly and through others."""
+        if self._driver is not None:
+            self._driver.tell(AskNow(node))
+
+    def accuse(self, node: str) -> None:
+        """Tell the group that a member does not answer."""
+        if self._driver is not None:
+            self._driver.tell(Accuse(node))
+
+    def drain(self) -> None:
+        """Read all packets that wait, now."""
+        if self._driver is not None:
+            self._driver.drain()
 
     def close(self) -> None:
         """Take no part any more, without a word."""
@@ -132,7 +166,13 @@ class GossipMembership:
         profile, now = self._options.profile, self._loop.time()
         self._machine = Gossip(Identity(self._node, at), profile, wrapping, random.SystemRandom(), now)
         self._driver = GossipDriver(
-            self._machine, wrapping, udp, tcp, stream_patience=profile.tcp_timeout, on_change=self._changed
+            self._machine,
+            wrapping,
+            udp,
+            tcp,
+            stream_patience=profile.tcp_timeout,
+            on_change=self._changed,
+            on_reached=self._on_reached,
         )
         self._starting = self._loop.create_task(self._driver.start())
         self._driver.tell(SetMeta(metadata.encode(self._offered)))

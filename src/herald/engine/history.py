@@ -1,11 +1,13 @@
 """What became of each address on this node, and why: the answer to `history` of the show socket.
 
-    [{ip, at, what: taken or released, from, to, cause, detection, decision, announced}]     newest first
+    [{ip, at, what: taken or released, from, to, cause, detectedBy, detection, decision, announced}]     newest first
 
     at          when this node began or ceased to answer for it, seconds since 1970
     from, to    the nodes that led before and after; null where nobody is known
     cause       in words, from control; null before control has said it
-    detection   how long the node that led before had been silent when it was found gone; null if it did not die
+    detectedBy  how the node that led before was found gone: bfd (fastFailover), gossip or heartbeat; null if it
+                did not die
+    detection   how long it had been silent then; null if it did not die
     decision    from then until this node was told to answer
     announced   from then until the first gratuitous frame; for what no death brought about, from being told. Null
                 where nothing was announced
@@ -42,14 +44,16 @@ class _Entry:
     cause: str | None = None
     found_gone_at: float | None = None
     silent_for: float | None = None
+    found_by: str | None = None
     first_sent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Death:
-    """A speaker that was found gone at `at`, when it had been silent for so long, if that is known."""
+    """A speaker that was found gone at `at`, by what, when it had been silent for so long, if that is known."""
 
     at: float
+    by: str
     silent_for: float | None
 
 
@@ -75,10 +79,10 @@ class History:
             known[-1].first_sent = first_sent
         self._add(address, _Entry(RELEASED, now, wall, before=self._node))
 
-    def gone(self, nodes: Iterable[str], silent_for: Callable[[str], float | None], now: float) -> None:
-        """These speakers are gone, or have said farewell; `silent_for` gives how long each had not been heard."""
+    def gone(self, nodes: Iterable[str], found: Callable[[str], tuple[str, float | None]], now: float) -> None:
+        """These speakers are gone, or have said farewell; `found` gives by what, and how long each was silent."""
         self._deaths = {node: death for node, death in self._deaths.items() if now - death.at < RECENT}
-        self._deaths.update((node, _Death(now, silent_for(node))) for node in nodes)
+        self._deaths.update((node, _Death(now, *found(node))) for node in nodes)
 
     def explain(self, moved: Moved, now: float) -> None:
         """Control says why."""
@@ -90,7 +94,7 @@ class History:
             entry.before, entry.after, entry.cause = moved.previous, moved.owner, moved.cause
             death = self._deaths.get(moved.previous or "")
             if what == TAKEN and death is not None and 0 <= entry.at - death.at < RECENT:
-                entry.found_gone_at, entry.silent_for = death.at, death.silent_for
+                entry.found_gone_at, entry.silent_for, entry.found_by = death.at, death.silent_for, death.by
 
     def document(self, first_sent: Callable[[Address], float | None]) -> list[dict[str, Any]]:
         """See the head of the module; `first_sent` tells of addresses that are held now."""
@@ -125,6 +129,7 @@ def _document(address: Address, entry: _Entry, first_sent: float | None) -> dict
         "from": entry.before,
         "to": entry.after,
         "cause": entry.cause,
+        "detectedBy": entry.found_by,
         "detection": _rounded(entry.silent_for),
         "decision": None if entry.found_gone_at is None else _rounded(entry.at - entry.found_gone_at),
         "announced": None if first_sent is None else _rounded(max(0.0, first_sent - since)),

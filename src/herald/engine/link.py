@@ -6,6 +6,7 @@ Control decides, the engine owns the network; this is all they say to each other
                          Join     where other speakers may be found
                          Leave    withdraw everything in good order and exit
                          Moved    why addresses came here or went, for the history
+                         Watch    which nodes this one and they are to watch closely (fastFailover)
                          Departing    whether a signal that ends the engine means that its routes are to go
     engine → control     Ready    the engine of this node is there and has no wish from this connection yet
                          Facts    what it sees: live speakers, interfaces, sessions, conflicts, addresses not answered
@@ -123,6 +124,13 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """The nodes that this one is to watch closely, and they it: all of them, each time, sorted."""
+
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The first message of the engine on a connection."""
 
@@ -203,7 +211,7 @@ class Facts:
     holdings: tuple[UnansweredHolding, ...] = ()
 
 
-Downward = Apply | Departing | Join | Leave | Moved
+Downward = Apply | Departing | Join | Leave | Moved | Watch
 Upward = Ready | Facts
 
 Sent = TypeVar("Sent")

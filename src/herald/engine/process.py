@@ -27,10 +27,11 @@ from herald.engine.bfd_sessions import BfdSessions
 from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
 from herald.engine.dialler import Dialler
+from herald.engine.fast_failover import FastFailover, Group
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.history import History
 from herald.engine.link import Apply, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
-from herald.engine.membership import Alone, Membership
+from herald.engine.membership import Alone, Members, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
 from herald.engine.newcomers import LET_GO_S, Newcomers
@@ -73,7 +74,7 @@ class _Engine:
         self._history = History(options.node)
         self._applying = asyncio.Lock()
         self._departing = Departing(Leaving.TO_RETURN, "the speaker stops")
-        self._show_members: show.Answer = lambda: show.members(self._membership.members())
+        self._membership_document: show.Answer = lambda: show.members(self._membership.members())
         self._show_gossip: show.Answer = lambda: None
 
     async def run(self) -> None:
@@ -107,6 +108,7 @@ class _Engine:
             on_leave=lambda reason: self._leave_for(Departing(Leaving.FOR_GOOD, reason)),
             on_departing=self._expect,
             on_moved=lambda moved: self._history.explain(moved, asyncio.get_running_loop().time()),
+            on_watch=lambda watch: self._failover.watch(frozenset(watch.nodes)),
         )
         changed = self._link.note_change
         self._dialler = Dialler(self._is_on_link)
@@ -133,11 +135,10 @@ class _Engine:
             watch=Watch() if self._options.self_probe_interval is not None else None,
             probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
             probe_first=self._options.probe_first,
+            may_answer=lambda: self._failover.may_answer(),
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
-        self._newcomers = Newcomers(
-            lambda: self._membership.members(), lambda: self._layer2.announce_again(LET_GO_S), self._members_gone
-        )
+        self._newcomers = Newcomers(self._living, lambda: self._layer2.announce_again(LET_GO_S), self._members_gone)
         self._membership = self._join()
         self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
 
@@ -152,12 +153,26 @@ class _Engine:
 
     def _members_changed(self) -> None:
         self._link.note_change()
-        asyncio.get_running_loop().call_soon(self._newcomers.look)
+        asyncio.get_running_loop().call_soon(self._look_at_members)
+
+    def _look_at_members(self) -> None:
+        self._failover.see(frozenset(self._membership.members()))
+        self._newcomers.look()
+
+    def _living(self) -> Members:
+        """Who counts as there: those of the membership that are not taken for dead by fastFailover."""
+        dead = self._failover.dead
+        return {node: names for node, names in self._membership.members().items() if node not in dead}
 
     def _members_gone(self, nodes: frozenset[str]) -> None:
-        rows = {row["name"]: row for row in self._show_members()}
-        now = asyncio.get_running_loop().time()
-        self._history.gone(nodes, lambda node: rows.get(node, {}).get("lastSeen"), now)
+        rows = {row["name"]: row for row in self._membership_document()}
+        by = "heartbeat" if self._options.gossip is None else "gossip"
+
+        def found(node: str) -> tuple[str, float | None]:
+            silent_for = self._failover.silent_for(node)
+            return (by, rows.get(node, {}).get("lastSeen")) if silent_for is None else ("bfd", silent_for)
+
+        self._history.gone(nodes, found, asyncio.get_running_loop().time())
 
     def _is_on_link(self, address: Address) -> bool:
         known = (one.interface.addresses for one in self._layer2.interfaces())
@@ -168,12 +183,27 @@ class _Engine:
             # Imported here: only who gossips pays for the cryptography.
             from herald.engine.gossip import GossipMembership
 
-            gossip = GossipMembership(self._options.node, self._options.gossip, self._members_changed)
-            self._show_members, self._show_gossip = gossip.document, gossip.own_document
+            gossip = GossipMembership(
+                self._options.node,
+                self._options.gossip,
+                self._members_changed,
+                on_reached=lambda node: self._failover.answered(node),
+            )
+            self._membership_document, self._show_gossip = gossip.document, gossip.own_document
+            self._failover = self._fast_failover(gossip)
             return gossip
+        self._failover = self._fast_failover(None)
         if self._options.members_dir is None:
             return Alone(self._options.node, self._link.note_change)
         return Heartbeat(self._options.members_dir, self._options.node, self._members_changed)
+
+    def _fast_failover(self, group: Group | None) -> FastFailover:
+        return FastFailover(
+            self._bfd,
+            group,
+            on_change=self._members_changed,
+            on_return=lambda delay: self._layer2.announce_again(delay),
+        )
 
     def _leave_for(self, why: Departing | str) -> None:
         """Told by control how, or by the signal of that name."""
@@ -210,7 +240,8 @@ class _Engine:
                 extra = {"event": "peersLeft", "returns": returns, "reason": manner.reason}
                 if self._peers.snapshots():
                     _log.info("BGP peers %s: %s", _WORDS[manner.leaving], manner.reason, extra=extra)
-                await self._peers.stop(f"{self._options.node}: {manner.reason}", manner.leaving)
+                stopping = self._peers.stop(f"{self._options.node}: {manner.reason}", manner.leaving)
+                await asyncio.gather(self._failover.stop(), stopping)
         except TimeoutError:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
 
@@ -235,7 +266,7 @@ class _Engine:
 
     def _facts(self) -> Facts:
         return Facts(
-            tuple(Member(node, names) for node, names in sorted(self._membership.members().items())),
+            tuple(Member(node, names) for node, names in sorted(self._living().items())),
             tuple(_interface_fact(one) for one in self._layer2.interfaces()),
             self._peers.facts(),
             self._layer2.conflicts(),
@@ -247,12 +278,12 @@ class _Engine:
         return show.ShowSocket(
             self._options.node,
             {
-                "members": self._show_members,
+                "members": lambda: show.watched(self._membership_document(), self._failover.document()),
                 "gossip": self._show_gossip,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "history": lambda: self._history.document(self._layer2.first_sent),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
-                "bfd": lambda: bfd_document.shown(self._peers.bfd, now()),
+                "bfd": lambda: bfd_document.shown(self._peers.bfd, self._failover, now()),
                 "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now(), self._peers.ways.links()),
             },
             {

@@ -11,6 +11,10 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     that died or left lately, and of each more: {…, state: alive, suspect, dead or left, since,
                     incarnation, address, lastSeen}
                     `since`: how long in this state; `lastSeen`: how long since it answered a ping of this node
+                    those that are watched closely also have fastFailover: {bfd: Up, Down or Init, phase: watched,
+                    asked or dead, falseAlarms, deaths, calm, problem}
+                    `falseAlarms`: silent by BFD, and answered by gossip; `deaths`: taken for dead at once; `calm`: for
+                    so many seconds gossip alone decides; `problem`: why BFD does not watch it, or null
     gossip         {health, news, sendFailures, dropped: {reason: count}}, or null without gossip
                     `health`: 0 is well, more is slower to accuse; `news`: what waits to be passed on
     interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering, ndpVerdict,
@@ -148,6 +152,13 @@ def members(known: Members) -> Document:
     """The document of `members`, sorted by name."""
     return [
         {"name": node, "interfaces": None if names is None else sorted(names)} for node, names in sorted(known.items())
+    ]
+
+
+def watched(known: Document, watched_nodes: Mapping[str, Document]) -> Document:
+    """The document of `members` with what is known of those that are watched closely."""
+    return [
+        {**row, "fastFailover": watched_nodes[row["name"]]} if row["name"] in watched_nodes else row for row in known
     ]
 
 

@@ -124,11 +124,14 @@ class Layer2Driver:
         watch: FrameWatch | None = None,
         probe_interval: float = DEFAULT_INTERVAL,
         probe_first: bool = False,
+        may_answer: Callable[[], bool] = lambda: True,
     ) -> None:
         """`open_arp` and `open_ndp` may raise OSError. For `rate`, `refresh` and `rng` see `Announcer`.
 
         `watch` sees whether frames leave; without it there is no self-probe, see `herald.layer2.self_probe`. With
         `probe_first` nothing is announced that somebody else uses, see `herald.layer2.quarantine`.
+
+        While `may_answer` says no, what comes in is read and forgotten, and what is to be sent is not.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
@@ -149,6 +152,7 @@ class Layer2Driver:
         )
         self._quarantine = Quarantine() if probe_first else None
         self._watch = watch
+        self._may_answer = may_answer
         self._interfaces: tuple[Interface, ...] = ()
         shell = self._loop, _log.info, _log.warning
         self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable, *shell)
@@ -291,7 +295,7 @@ class Layer2Driver:
             self._retry_after(RETRY)
 
     def _readable(self, lane: Lane, index: int) -> None:
-        opened = lane.sockets[index]
+        opened, may_answer = lane.sockets[index], self._may_answer()
         for _ in range(FRAMES_PER_WAKEUP):
             try:
                 data = opened.recv(lane.octets)
@@ -300,6 +304,8 @@ class Layer2Driver:
             except OSError as error:
                 self._lose(lane, index, error)
                 return
+            if not may_answer:
+                continue
             received, now = FrameReceived(index, data), self._loop.time()
             self._perform(self._responder.handle(received, now))
             if self._quarantine is not None and self._quarantine.is_waiting:
@@ -375,7 +381,8 @@ class Layer2Driver:
         for effect in effects:
             match effect:
                 case SendFrame(index, data):
-                    self._send(index, data)
+                    if self._may_answer():
+                        self._send(index, data)
                 case JoinGroup(index, group):
                     if not self._groups.join(index, group):
                         self._retry_after(RETRY)

@@ -29,6 +29,7 @@ from herald.engine.link import (
     Moved,
     Ready,
     Upward,
+    Watch,
     connect,
 )
 from herald.observe import collector
@@ -40,6 +41,7 @@ from herald.speaker.drain import Drain
 from herald.speaker.narrator import Narrator
 from herald.speaker.publisher import Nobody, Publisher
 from herald.speaker.roll_call import SETTLE_S, UNKNOWN_S, RollCall
+from herald.speaker.sentry_duty import SentryDuty
 from herald.store.pace import Pace
 from herald.store.store import KINDS, Changes, Store
 
@@ -99,6 +101,7 @@ class Control:
         self._decider = Decider(options)
         self._publisher = publish(self._decider)
         self._narrator = Narrator(self._decider, _log, self._publisher)
+        self._sentries = SentryDuty(self._decider)
         self._problems = ProblemLog(_log)
         self._roll_call = RollCall()
         self._draft = Draft()
@@ -179,6 +182,8 @@ class Control:
                 self._step()
             elif await self._send():
                 pass
+            elif self._sentries.has_more:
+                self._sentries.look_at_more()
             elif self._narrator.has_more:
                 self._narrator.tell_more()
             else:
@@ -207,6 +212,7 @@ class Control:
                 self._channel = channel
                 self._told_whole = self._told_reset = self._told_join = False
                 self._told_departing = None
+                self._sentries.engine_is_new()
                 knows_where = self._addresses is None or self._join is not None
                 self._roll_call.connected(monotonic(), SETTLE_S if knows_where else UNKNOWN_S)
             case Lost(channel):
@@ -250,6 +256,7 @@ class Control:
         self._draft.add(step.change)
         self._publisher.note(step)
         self._narrator.note(step)
+        self._sentries.note(step)
 
     async def _send(self) -> bool:
         """Tell the engine what it has not been told; False if there is nothing to tell or nobody to tell it to."""
@@ -262,7 +269,7 @@ class Control:
             self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
         return True
 
-    def _message(self) -> Apply | Departing | Join | Moved | None:
+    def _message(self) -> Apply | Departing | Join | Moved | Watch | None:
         if self._join is not None and not self._told_join:
             self._told_join = True
             return self._join
@@ -271,7 +278,7 @@ class Control:
         if manner != self._told_departing:
             self._told_departing = manner
             return manner
-        return self._wish() or self._narrator.next_move()
+        return self._wish() or self._sentries.wish() or self._narrator.next_move()
 
     def _wish(self) -> Apply | None:
         """The whole wish once per connection, and again when the store is complete at last; otherwise what changed.
