@@ -2,20 +2,19 @@
 
 import asyncio
 import json
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import matrix_bird
 import pytest
 from bfd_router import HERALD, HERALD6, ROUTER, ROUTER6, Wire, keep_in_time, two_hops, wire
-from frr_router import eventually, run
+from matrix_neighbor import Neighbor
 from segment import EngineProcess, engine
+from unnumbered_routers import daemons
 
 from herald.bfd.profile import BFDProfile
 from herald.bgp.parameters import PeerParameters
@@ -23,50 +22,30 @@ from herald.engine.link import Apply
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop]
 
+WATCH = """
+protocol bfd {
+  interface "eth0" { min rx interval 50 ms; min tx interval 50 ms; multiplier 3; };
+  multihop { interval 100 ms; multiplier 3; };
+}
+"""
 PROFILE = BFDProfile("fast", receive_interval_ms=50, transmit_interval_ms=50)
 
 
-@dataclass
-class Bird:
-    control: Path
-    process: subprocess.Popen[bytes]
-
-    def birdc(self, *words: str) -> str:
-        return run("birdc", "-s", str(self.control), *words)
-
+class Bird(matrix_bird.Bird):
     def bfd(self, address: str) -> list[str]:
         """Its row of `show bfd sessions`: address, interface, state, since, interval, timeout."""
-        rows = self.birdc("show", "bfd", "sessions").splitlines()
+        rows = self.show("bfd sessions").splitlines()
         return next((row.split() for row in rows if row.split()[:1] == [address]), [])
 
 
 @contextmanager
 def bird(namespace: str, neighbor: str, *, asn: int = 64500, how: str = "direct") -> Iterator[Bird]:
-    own = ROUTER6 if ":" in neighbor else ROUTER
-    directory = Path(tempfile.mkdtemp(prefix="herald-bird-", dir="/tmp"))
-    (directory / "bird.conf").write_text(f"""
-router id {ROUTER};
-protocol device {{ }}
-protocol bfd {{
-  interface "eth0" {{ min rx interval 50 ms; min tx interval 50 ms; multiplier 3; }};
-  multihop {{ interval 100 ms; multiplier 3; }};
-}}
-protocol bgp herald {{
-  local {own} as 64501; neighbor {neighbor} as {asn}; {how}; bfd on; hold time 9; error wait time 1,2;
-  ipv4 {{ import all; export none; }};
-  ipv6 {{ import all; export none; }};
-}}
-""")
-    files = ["-c", str(directory / "bird.conf"), "-s", str(directory / "ctl"), "-P", str(directory / "pid")]
-    process = subprocess.Popen(["ip", "netns", "exec", namespace, "bird", "-f", *files])
-    keep_in_time(process)
-    try:
-        eventually((directory / "ctl").exists, "BIRD opens its control socket")
-        yield Bird(directory / "ctl", process)
-    finally:
-        process.kill()
-        process.wait(10)
-        shutil.rmtree(directory)
+    theirs = Neighbor(address=neighbor, local=ROUTER6 if ":" in neighbor else ROUTER, asn=asn)
+    block = matrix_bird.block(theirs, how, "passive off", "bfd on", "error wait time 1,2")
+    with daemons(namespace) as there:
+        router = Bird(there, matrix_bird.HEAD + WATCH + block)
+        keep_in_time(router.process)
+        yield router
 
 
 def peer(address: str = ROUTER, **more: Any) -> PeerParameters:
@@ -103,6 +82,7 @@ async def agreed(herald: EngineProcess, router: Bird, of: str, interval: str, de
     assert router.bfd(of)[2] == "Up"
 
 
+@pytest.mark.matrix("BIRD", "bfd-single-hop")
 @pytest.mark.parametrize(("at", "of"), [(ROUTER, HERALD), (ROUTER6, HERALD6)], ids=["IPv4", "IPv6"])
 async def test_a_single_hop_session_is_up(link: Wire, tmp_path: Path, at: str, of: str) -> None:
     with bird(link.router, of) as router:
@@ -111,6 +91,7 @@ async def test_a_single_hop_session_is_up(link: Wire, tmp_path: Path, at: str, o
             assert (await shown(herald))["detectionTime"] == 150.0
 
 
+@pytest.mark.matrix("BIRD", "bfd-multihop")
 async def test_a_multihop_session_is_up_once_minimum_ttl_allows_the_ttl_of_bird(tmp_path: Path) -> None:
     """BIRD 2.0 sends multihop BFD with TTL 64."""
     with two_hops() as far, bird(far.router, HERALD, how="multihop 3") as router:
@@ -148,4 +129,4 @@ async def test_bird_is_told_of_a_shutdown(link: Wire, tmp_path: Path) -> None:
             await agreed(herald, router, HERALD, "0.050", "0.150")
             assert await herald.end() == 0
             await asyncio.sleep(0.5)
-            assert "Message:" in router.birdc("show", "protocols", "all")
+            assert "Message:" in router.show("protocols all")

@@ -122,6 +122,7 @@ async def settled(herald: EngineProcess, router: Frr, of: str = HERALD) -> None:
     await asyncio.sleep(0.3)
 
 
+@pytest.mark.matrix("FRR", "bfd-single-hop")
 @pytest.mark.parametrize(("at", "of"), [(ROUTER, HERALD), (ROUTER6, HERALD6)], ids=["IPv4", "IPv6"])
 async def test_a_single_hop_session_is_up_with_the_agreed_intervals(
     link: Wire, tmp_path: Path, at: str, of: str
@@ -139,6 +140,7 @@ async def test_a_single_hop_session_is_up_with_the_agreed_intervals(
             assert (await flaps(herald), ours["downs"]) == (0, 0), "nothing flapped on the way up"
 
 
+@pytest.mark.matrix("FRR", "bfd-multihop")
 @pytest.mark.parametrize(("at", "of"), [(ROUTER, HERALD), (ROUTER6, HERALD6)], ids=["IPv4", "IPv6"])
 async def test_a_multihop_session_is_up_over_a_router(tmp_path: Path, at: str, of: str) -> None:
     with two_hops() as far, frr(far.router, config(of, multihop=True, profile="  minimum-ttl 250")) as router:
@@ -312,6 +314,7 @@ async def test_a_passive_session_waits_for_the_router(link: Wire, tmp_path: Path
             assert (await shown(herald))["passive"] is True
 
 
+@pytest.mark.matrix("FRR", "bfd-echo")
 async def test_our_echoes_are_looped_by_a_router_that_forwards_and_their_loss_is_noticed(
     link: Wire, tmp_path: Path
 ) -> None:
@@ -341,6 +344,7 @@ async def test_our_ipv6_echoes_are_looped_too(link: Wire, tmp_path: Path) -> Non
             assert (await shown(herald))["downs"] == 0
 
 
+@pytest.mark.matrix("FRR", "bfd-echo")
 async def test_the_echoes_of_frr_come_back_to_it(link: Wire, tmp_path: Path) -> None:
     inside(link.herald, "sysctl", "-qw", "net.ipv4.ip_forward=1")
     with frr(link.router, config(HERALD, profile=FRR_ECHOES)) as router:

@@ -1,14 +1,13 @@
 """What is wrong with a session, in the words of a running engine beside a real BIRD, which says it in its own way."""
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from frr_router import HERALD, ROUTER, FrrRouter, eventually, frr_beside_herald
+from frr_router import HERALD, ROUTER, FrrRouter, frr_beside_herald
+from matrix_bird import HEAD, bird
 from test_diagnosis_frr import PEER, expect, speaking
 
 from herald.bgp.family import Family
@@ -21,25 +20,6 @@ pytestmark = [pytest.mark.netns, pytest.mark.interop]
 def place() -> Iterator[FrrRouter]:
     with frr_beside_herald() as router:
         yield router
-
-
-@contextmanager
-def bird(place: FrrRouter, directory: Path, session: str) -> Iterator[None]:
-    """A BIRD at the router's end with that one session."""
-    here = str(directory)
-    (directory / "bird.conf").write_text(f"""
-router id {ROUTER};
-protocol device {{ }}
-protocol bgp herald {{ local {ROUTER} as 64501; {session} ipv4 {{ import all; export none; }}; }}
-""")
-    words = ["ip", "netns", "exec", place.namespace, "bird", "-f", "-c", f"{here}/bird.conf", "-s", f"{here}/bird.ctl"]
-    process = subprocess.Popen([*words, "-P", f"{here}/bird.pid"])
-    try:
-        eventually((directory / "bird.ctl").exists, "BIRD opens its control socket")
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 US = f"neighbor {HERALD} as 64500; connect delay time 1; connect retry time 2;"
@@ -92,6 +72,7 @@ async def test_a_fault_is_named(
     place: FrrRouter, tmp_path: Path, session: str, peer: PeerParameters, told: tuple[str, str, str, str]
 ) -> None:
     cause, error, why, fix = told
-    with bird(place, tmp_path, session):
+    channel = "ipv4 { import all; export none; };"
+    with bird(place.namespace, f"{HEAD}protocol bgp herald {{ local {ROUTER} as 64501; {session} {channel} }}\n"):
         async with speaking(place.herald_namespace, tmp_path, peer) as speaker:
             expect(await speaker.diagnosis(cause), error=error, why=why, fix=fix)

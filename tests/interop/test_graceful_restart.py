@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,9 +12,13 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Any
 
+import matrix_bird
+import matrix_gobgp
 import pytest
-from frr_router import HERALD, ROUTER, FrrRouter, eventually, frr_beside_herald, run
+from frr_router import HERALD, ROUTER, FrrRouter, eventually, frr_beside_herald
+from matrix_neighbor import Neighbor
 from segment import EngineProcess, engine
+from unnumbered_routers import daemons
 
 from herald.bgp.event import Leaving
 from herald.bgp.family import Family
@@ -37,33 +40,7 @@ router bgp 64501
  neighbor {HERALD} timers 3 9
  neighbor {HERALD} passive
 """
-BIRD = f"""
-router id {ROUTER};
-protocol device {{ }}
-protocol bgp herald {{
-  local {ROUTER} as 64501; neighbor {HERALD} as 64500; passive on; hold time 9;
-  ipv4 {{ import all; export none; }};
-}}
-"""
-GOBGP = f"""
-[global.config]
-  as = 64501
-  router-id = "{ROUTER}"
-[[neighbors]]
-  [neighbors.config]
-    neighbor-address = "{HERALD}"
-    peer-as = 64500
-  [neighbors.transport.config]
-    passive-mode = true
-  [neighbors.graceful-restart.config]
-    enabled = true
-    helper-only = true
-  [[neighbors.afi-safis]]
-    [neighbors.afi-safis.config]
-      afi-safi-name = "ipv4-unicast"
-    [neighbors.afi-safis.mp-graceful-restart.config]
-      enabled = true
-"""
+THEIRS = Neighbor(graceful_restart=True, ipv6=False)
 PEER = PeerParameters(
     "router",
     ip_address(ROUTER),
@@ -94,54 +71,36 @@ class Frr:
         return self.router.neighbor()
 
 
-class Bird:
+class Bird(matrix_bird.Bird):
     """What BIRD says of them."""
-
-    def __init__(self, router: FrrRouter) -> None:
-        here = router.directory
-        (here / "bird.conf").write_text(BIRD)
-        self._control = here / "bird.ctl"
-        words = ["bird", "-f", "-c", f"{here}/bird.conf", "-s", str(self._control), "-P", f"{here}/bird.pid"]
-        self.process = subprocess.Popen(["ip", "netns", "exec", router.namespace, *words])
-        eventually(self._control.exists, "BIRD opens its control socket")
-
-    def show(self, *what: str) -> str:
-        return run("birdc", "-s", str(self._control), "show", *what)
 
     def paths(self) -> dict[str, bool]:
         lines = [line for line in self.show("route").splitlines() if line.startswith("192.168.1.")]
-        waiting = "Neighbor graceful restart active" in self.show("protocols", "all", "herald")
+        waiting = "Neighbor graceful restart active" in self.show("protocols all herald")
         return {line.split()[0]: waiting for line in lines}
 
 
-class GoBgp:
+class GoBgp(matrix_gobgp.GoBgp):
     """What GoBGP says of them."""
 
-    def __init__(self, router: FrrRouter) -> None:
-        (router.directory / "gobgp.toml").write_text(GOBGP)
-        self._within = ["ip", "netns", "exec", router.namespace]
-        config = str(router.directory / "gobgp.toml")
-        self.process = subprocess.Popen([*self._within, "gobgpd", "-f", config, "--log-plain"])
-        eventually(lambda: self.ask("global").returncode == 0, "GoBGP answers")
-
-    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*self._within, "gobgp", "-j", *words], capture_output=True, text=True, check=False)
-
     def paths(self) -> dict[str, bool]:
-        found = json.loads(self.ask("global", "rib").stdout or "{}")
-        return {prefix: bool(paths[0].get("stale")) for prefix, paths in found.items()}
+        return {prefix: bool(paths[0].get("stale")) for prefix, paths in self.show("global", "rib").items()}
 
 
 @contextmanager
 def a_router(kind: type[Any]) -> Iterator[tuple[Any, FrrRouter]]:
-    with frr_beside_herald() as router:
-        daemon = kind(router)
-        try:
-            yield daemon, router
-        finally:
-            if hasattr(daemon, "process"):
-                daemon.process.terminate()
-                daemon.process.wait(10)
+    with frr_beside_herald() as router, daemons(router.namespace) as there:
+        if kind is Frr:
+            yield Frr(router), router
+        else:
+            yield kind(there, CONFIGS[kind]), router
+
+
+CONFIGS = {Bird: matrix_bird.config(THEIRS), GoBgp: matrix_gobgp.config(THEIRS)}
+KINDS = [
+    pytest.param(kind, id=kind.__name__, marks=pytest.mark.matrix(name, "graceful-restart"))
+    for kind, name in ((Frr, "FRR"), (Bird, "BIRD"), (GoBgp, "GoBGP"))
+]
 
 
 @asynccontextmanager
@@ -177,7 +136,7 @@ async def until(daemon: Any, expected: dict[Route, bool], what: str) -> None:
     await asyncio.to_thread(eventually, lambda: daemon.paths() == wanted, what)
 
 
-@pytest.mark.parametrize("kind", [Frr, Bird, GoBgp])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_killed_engine_costs_no_route(kind: type[Any]) -> None:
     with a_router(kind) as (daemon, router):
         async with herald(router) as speaker:
@@ -196,7 +155,7 @@ async def test_a_killed_engine_costs_no_route(kind: type[Any]) -> None:
             assert summary["gracefulRestart"]["kept"] == ["ipv4-unicast"]
 
 
-@pytest.mark.parametrize("kind", [Frr, Bird, GoBgp])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_replaced_speaker_leaves_without_a_word_and_one_that_goes_takes_its_routes_along(
     kind: type[Any],
 ) -> None:

@@ -2,15 +2,20 @@
 
 import contextlib
 import json
-import subprocess
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
+import matrix_bird
+import matrix_gobgp
 import pytest
+from matrix_bird import ADVERTISER, bird
+from matrix_gobgp import gobgp
+from matrix_neighbor import Neighbor
 from segment import EngineProcess, Network, engine, eventually, ip
-from unnumbered_routers import bird, daemons, frr, run, until
+from unnumbered_routers import frr, run, until
 
 from herald.bgp.parameters import Password, PeerParameters
 from herald.bgp.route import Route
@@ -31,33 +36,7 @@ router bgp 64501
   neighbor eth0 activate
  exit-address-family
 """
-BIRD_CONFIG = """
-router id 10.50.0.1;
-protocol device {}
-protocol radv { interface "eth0" { max ra interval 10; min ra interval 3; default lifetime 0; }; }
-protocol bgp node {
-  local as 64501; neighbor range fe80::/64 as 64500; interface "eth0"; passive; dynamic name "node"; hold time 9;
-  ipv4 { import all; export none; extended next hop on; };
-  ipv6 { import all; export none; };
-}
-"""
-GOBGP_CONFIG = """
-[global.config]
-  as = 64501
-  router-id = "10.50.0.1"
-[[neighbors]]
-  [neighbors.config]
-    neighbor-interface = "eth0"
-    peer-as = 64500
-  [neighbors.transport.config]
-    passive-mode = true
-  [[neighbors.afi-safis]]
-    [neighbors.afi-safis.config]
-      afi-safi-name = "ipv4-unicast"
-  [[neighbors.afi-safis]]
-    [neighbors.afi-safis.config]
-      afi-safi-name = "ipv6-unicast"
-"""
+THEIRS = Neighbor("node", interface="eth0", extended_next_hop=True)
 PEER = PeerParameters("tor", None, 64500, None, dynamic_asn="external", interface="eth0", hold_time=9)
 FOUR, SIX = Route(IPv4Network("192.168.1.200/32")), Route(IPv6Network("2001:db8:cafe::1/128"))
 
@@ -117,6 +96,7 @@ async def shown(started: EngineProcess) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.matrix("FRR", "unnumbered")
 async def test_frr_learns_both_families_by_a_link_local_next_hop_and_its_kernel_follows(
     network: Network, tmp_path: Path
 ) -> None:
@@ -224,10 +204,11 @@ async def test_two_routers_on_the_link_are_told_and_the_first_stays(network: Net
                 assert (await shown(started))["flaps"] == 0
 
 
+@pytest.mark.matrix("BIRD", "unnumbered")
 async def test_bird_learns_both_families_by_a_link_local_next_hop(network: Network, tmp_path: Path) -> None:
     router, here = host(network, "router"), host(network, "node")
     network.wire(router, "eth0", here, "eth0")
-    with bird(router, BIRD_CONFIG) as there:
+    with bird(router, matrix_bird.config(THEIRS) + ADVERTISER) as there:
         async with node(here, tmp_path) as started:
             await up(started)
             until(lambda: str(SIX.prefix) in there.show("route table master6"), "BIRD has the IPv6 route")
@@ -235,24 +216,18 @@ async def test_bird_learns_both_families_by_a_link_local_next_hop(network: Netwo
                 assert f"via {link_local(here)} on eth0" in there.show(f"route all {route.prefix}")
 
 
+@pytest.mark.matrix("GoBGP", "unnumbered")
 async def test_gobgp_learns_both_families_by_a_link_local_next_hop(network: Network, tmp_path: Path) -> None:
     """It sends no router advertisements itself, and finds its neighbour in the kernel's table."""
     router, here = host(network, "router"), host(network, "node")
     network.wire(router, "eth0", here, "eth0")
-    advertiser = BIRD_CONFIG[: BIRD_CONFIG.index("protocol bgp")]
-    with bird(router, advertiser), daemons(router) as there:
+    with bird(router, matrix_bird.HEAD + ADVERTISER):
         async with node(here, tmp_path) as started:
             await down(started, "connection refused by [fe80::")
-            path = there.write("gobgp.toml", GOBGP_CONFIG)
-            there.start("gobgpd", "-f", str(path), "--api-hosts", "127.0.0.1:50051", "--log-plain", name="gobgpd")
-            await up(started)
-
-            def rib(family: str) -> Any:
-                words = ["ip", "netns", "exec", router, "gobgp", "-j", "global", "rib", "-a", family]
-                done = subprocess.run(words, capture_output=True, text=True, check=False)
-                return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else {}
-
-            for family, route in (("ipv4", FOUR), ("ipv6", SIX)):
-                (learnt,) = until(lambda: rib(family).get(str(route.prefix)), f"GoBGP has {route.prefix}")  # noqa: B023
-                hops = [one["nexthop"] for one in learnt["attrs"] if "nexthop" in one]
-                assert hops == [link_local(here)]
+            with gobgp(router, matrix_gobgp.config(THEIRS)) as there:
+                await up(started)
+                for family, route in (("ipv4", FOUR), ("ipv6", SIX)):
+                    of = partial(there.attributes, family)
+                    until(lambda: str(route.prefix) in of(), f"GoBGP has {route.prefix}")  # noqa: B023
+                    hops = [one["nexthop"] for one in of()[str(route.prefix)].values() if "nexthop" in one]
+                    assert hops == [link_local(here)]

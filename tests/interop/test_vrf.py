@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 import pytest
+from matrix_registry import kernel_lacks
 from segment import Network, engine, eventually, ip
 from unnumbered_routers import frr, run
 
@@ -99,10 +100,11 @@ async def test_a_device_that_is_not_there_is_named_and_waited_for_and_its_loss_i
                 await eventually(lambda: says("VRF eth1: "), "the loss is noticed at once", 3)
 
 
+@pytest.mark.matrix("FRR", "vrf")
 async def test_a_session_inside_a_vrf(network: Network, tmp_path: Path) -> None:
     node, router = network.host("node"), network.host("router")
     if not has_vrfs(node):
-        pytest.skip("this kernel has no VRFs")
+        pytest.skip(kernel_lacks("VRF devices"))
     ip("-n", node, "link", "add", "red", "type", "vrf", "table", "77")
     ip("-n", node, "link", "set", "red", "up")
     connect(network, node, "eth1", NODE_ONE, router)

@@ -1,4 +1,4 @@
-"""Routers that peer by interface: FRR with zebra, BIRD and GoBGP, each in a namespace wired to the node of the test."""
+"""Programs in a namespace wired to the node of the test, and FRR with zebra among them, which peers by interface."""
 
 import contextlib
 import json
@@ -115,23 +115,3 @@ def frr(host: str, config: str) -> Iterator[Frr]:
         router = Frr(there)
         router.start(config)
         yield router
-
-
-class Bird:
-    """BIRD, whose `radv` protocol sends the router advertisements."""
-
-    def __init__(self, daemons: Daemons, config: str) -> None:
-        self._control = daemons.directory / "bird.ctl"
-        path = daemons.write("bird.conf", config)
-        files = ["-c", str(path), "-s", str(self._control), "-P", str(daemons.directory / "bird.pid")]
-        daemons.start("bird", "-f", *files, name="bird")
-        until(self._control.exists, "BIRD opens its control socket")
-
-    def show(self, what: str) -> str:
-        return run("birdc", "-s", str(self._control), "show", *what.split())
-
-
-@contextlib.contextmanager
-def bird(host: str, config: str) -> Iterator[Bird]:
-    with daemons(host) as there:
-        yield Bird(there, config)

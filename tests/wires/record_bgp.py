@@ -7,9 +7,10 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 
 from frr_router import HERALD, ROUTER, ROUTER6, eventually, frr_beside_herald, run
+from matrix_bird import bird
 from segment import inside
 from tap import Packets
-from unnumbered_routers import bird, daemons
+from unnumbered_routers import daemons
 
 from herald.bgp import message
 from herald.bgp.capability import (

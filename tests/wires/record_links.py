@@ -11,11 +11,12 @@ from pathlib import Path
 
 import bfd_router
 from frr_router import ROUTER, eventually, run
+from matrix_bird import bird
 from segment import Network, engine, ip
 from tap import Packets, Tap, udp_of
 from test_bfd_bird import bird as bfd_bird
 from test_bfd_frr import FRR_ECHOES, config, peer, wish
-from unnumbered_routers import bird, frr
+from unnumbered_routers import frr
 
 from herald.bfd import control_packet
 from herald.bfd.profile import BFDProfile
