@@ -94,6 +94,8 @@ def asked(**more: Any) -> PeerParameters | Reason:
         ({"vrf": "red"}, {"vrf": "red"}),
         ({"ttl_security": True}, {"ttl_security": True, "multihop": False}),
         ({"tcp_ao": KEY}, {"tcp_ao": KEY, "password": None}),
+        ({"passive": True, "bfd_strict": True}, {"passive": True, "bfd_strict": True}),
+        ({}, {"passive": False, "bfd_strict": False}),
         (
             {"address": None, "interface": "eth7", "ebgp_multi_hop": True},
             {"peer_address": None, "interface": "eth7", "families": BOTH_FAMILIES, "multihop": False, "vrf": None},

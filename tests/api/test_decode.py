@@ -76,6 +76,8 @@ def test_every_field_of_a_peer_is_read() -> None:
                 "disableMP": True,
                 "dualStackAddressFamily": True,
                 "gracefulRestart": {"enabled": True, "restartTime": "60s"},
+                "passive": True,
+                "bfdStrict": True,
                 "tcpAO": {"sendID": 0, "receiveID": 255, "secretRef": {"name": "k"}},
             },
         )
@@ -92,6 +94,8 @@ def test_every_field_of_a_peer_is_read() -> None:
     assert spec.node_selectors == (LabelSelector(match_labels={"a": "b"}),)
     assert spec.enable_graceful_restart
     assert spec.ebgp_multi_hop
+    assert spec.passive
+    assert spec.bfd_strict
     assert spec.disable_mp
     assert spec.dual_stack_address_family
     assert (spec.graceful_restart.enabled, spec.graceful_restart.restart_time) == (True, "60s")

@@ -94,6 +94,8 @@ def _parameters(session: Session) -> PeerParameters:
         password=peer.password,
         multihop=peer.ebgp_multi_hop and peer.interface is None,  # whoever is found behind it is on the link
         ttl_security=peer.ttl_security,
+        passive=peer.passive,
+        bfd_strict=peer.bfd_strict,
         tcp_ao=peer.tcp_ao,
         families=session.families,
         bfd=peer.bfd_profile,

@@ -171,6 +171,19 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
             " ebgpMultiHop. An addition of Herald's."
         ),
     ] = False
+    passive: Annotated[
+        bool,
+        described(
+            "The peer dials, and is never dialled. Speakers must take BGP connections (--bgp-listen). An addition of"
+            " Herald's."
+        ),
+    ] = False
+    bfd_strict: Annotated[
+        bool,
+        described(
+            "No session before BFD is up (RFC 5882), and none without; needs bfdProfile. An addition of Herald's."
+        ),
+    ] = False
     tcp_ao: Annotated[
         TCPAO | None,
         described(

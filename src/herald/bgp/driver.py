@@ -81,6 +81,8 @@ class Peering:
 
     def update(self, parameters: PeerParameters) -> None:
         """The peer is configured differently; the session is reset where that needs it."""
+        if self._accepting is not None:
+            self._accepting.cancel()  # it has come in by the rules of before
         self._handle(ParametersChanged(parameters))
 
     def tell(self, event: BfdDown | BfdUp | BfdPaused | WayLost | WayBack) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from herald.cli.bgp_options import bgp_options, bgp_words
 from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.go_style import GoStyleCommand
 from herald.cli.layer2_options import layer2_options, layer2_words
@@ -76,6 +77,7 @@ def places(context: click.Context, parameter: click.Parameter, given: str | None
 @members_option
 @exclusions_option
 @layer2_options
+@bgp_options
 @process_options
 @click.option(
     "--ml-bindaddr", envvar="METALLB_ML_BIND_ADDR", metavar="IP", help="Address for gossip; without it, none."
@@ -145,7 +147,12 @@ def speaker(node_name: str, config: Path | None, log_level: str, **given: Any) -
         engine += _gossip(given, given["ml_join"])
         control += [f"--ml-join={place}" for place in given["ml_join"]]
     control += served(given)
-    words = [*engine, *supervisor_words(given["exclude_interfaces_file"]), *layer2_words(given), "--", *control]
+    engine += [
+        *supervisor_words(given["exclude_interfaces_file"]),
+        *layer2_words(given),
+        *bgp_words(given["bgp_listen"]),
+    ]
+    words = [*engine, "--", *control]
     become("herald.speaker.supervisor", words)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from herald.cli.bgp_options import bgp_options, bgp_words
 from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.layer2_options import layer2_options, layer2_words
 from herald.cli.running import (
@@ -48,6 +49,7 @@ _PORTS: Final = ("port", "health_probe_port", "controller_port", "controller_hea
 @show_socket_option
 @exclusions_option
 @layer2_options
+@bgp_options
 @process_options
 @click.option(
     "--controller-port",
@@ -93,6 +95,7 @@ def standalone(
         log_level=log_level,
     )
     words += [*supervisor_words(exclude_interfaces_file), *layer2_words(given), *_served(given)]
+    words += bgp_words(given["bgp_listen"])
     become("herald.standalone", words)
 
 

@@ -51,6 +51,8 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
         connect_time_s=connect_time_s,
         ebgp_multi_hop=spec.ebgp_multi_hop,
         ttl_security=spec.ttl_security,
+        passive=spec.passive,
+        bfd_strict=spec.bfd_strict,
         vrf=spec.vrf,
         password=secret,
         tcp_ao=tcp_ao,
@@ -184,6 +186,13 @@ def _whole_seconds(text: str | None, field: str, found: Findings) -> int | None:
 
 
 def _add_without_effect(spec: api.BGPPeerSpec, found: Findings) -> None:
+    if spec.bfd_strict and not spec.bfd_profile:
+        found.add(
+            "HL210",
+            "spec.bfdStrict",
+            "bfdStrict has no effect without bfdProfile: the session comes up without BFD; set bfdProfile",
+            Severity.WARNING,
+        )
     if spec.disable_mp:
         found.add(
             "HL210",

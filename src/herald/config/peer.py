@@ -48,6 +48,8 @@ class Peer:
     disable_mp: bool
     node_selectors: tuple[LabelSelector, ...] = ()
     ttl_security: bool = False
+    passive: bool = False
+    bfd_strict: bool = False
     tcp_ao: MasterKey | None = None
     created: str | None = None
 

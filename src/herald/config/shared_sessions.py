@@ -26,6 +26,8 @@ _SPELLINGS = {
     "source_address": "sourceAddress",
     "ebgp_multi_hop": "ebgpMultiHop",
     "ttl_security": "ttlSecurity",
+    "passive": "passive",
+    "bfd_strict": "bfdStrict",
     "bfd_profile": "bfdProfile",
     "graceful_restart": "gracefulRestart",
     "dual_stack_address_family": "dualStackAddressFamily",

@@ -5,7 +5,9 @@ peer that is first by name counts.
 
 A session begins when BGP first came up, or after `PATIENCE` seconds: a peer may want to see BFD first. Earlier would do
 harm with FRR 8, which replaces its BFD session when BGP comes up, and takes that for a failure if it was up before.
- Whether a session is single hop or multihop follows FRR, which routers and MetalLB's
+In strict mode (`bfd_strict`) BFD has to be up before, so it begins at once.
+
+Whether a session is single hop or multihop follows FRR, which routers and MetalLB's
 users know: multihop with `ebgpMultiHop`, and for internal peers that are in no subnet of ours.
 """
 
@@ -19,7 +21,7 @@ from herald.bfd.path import Address, Hops, Path
 from herald.bfd.profile import BFDProfile
 from herald.bfd.reception import Reason
 from herald.bfd.session import Cause, Changed
-from herald.bgp.event import BfdDown, BfdUp
+from herald.bgp.event import BfdDown, BfdPaused, BfdUp
 from herald.bgp.parameters import PeerParameters
 from herald.engine.bfd_sessions import BfdSessions
 
@@ -29,7 +31,7 @@ one packet a second each way that takes three at most."""
 
 PATIENCE: Final = 5.0
 
-News = BfdDown | BfdUp | None
+News = BfdDown | BfdUp | BfdPaused | None
 """What a change means to the BGP session: nothing, where only the word in `show` is another one."""
 
 
@@ -58,7 +60,9 @@ class PeerWatch:
             self._watch(parameters)
             return
         self._stop_waiting(name)
-        if parameters.bfd is not None:
+        if parameters.bfd_strict:
+            self._watch(parameters)
+        elif parameters.bfd is not None:
             timer = asyncio.get_running_loop().call_later(PATIENCE, self.begin, name)
             self._waiting[name] = parameters, timer
 
@@ -90,6 +94,9 @@ class PeerWatch:
             self._settle(path)
         if before is not None and before[0] != path:
             self._settle(before[0])
+        if parameters.bfd_strict and path is not None and (before is None or before[0] != path):
+            # It may have been there already, for another peer; of that the session knows nothing yet.
+            self._on_change(name, BfdUp() if self._driver.state(path) is State.UP else BfdPaused())
 
     def drop(self, name: str) -> None:
         """The peer is no longer configured."""
@@ -147,7 +154,9 @@ class PeerWatch:
             news = BfdUp()
         elif change.before is State.UP and change.cause is Cause.FAILURE:
             news = BfdDown(reason(change))
-        elif change.before is State.UP and change.cause is Cause.BEGAN_ANEW:
+        elif change.before is State.UP:
+            news = BfdPaused()
+        if change.before is State.UP and change.cause is Cause.BEGAN_ANEW:
             self._relent(path)
             self._graces[path] = asyncio.get_running_loop().call_later(GRACE, self._grace_over, path)
         self._tell(path, news)

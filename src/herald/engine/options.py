@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from herald.engine import listen_address
+from herald.engine.listen_address import ListenAddress
 from herald.layer2.announcer import DEFAULT_RATE
 from herald.layer2.link import DEFAULT_EXCLUSIONS
 from herald.layer2.refresh_interval import parse_refresh
@@ -41,6 +43,7 @@ class Options:
     gratuitous_interval: float | None = None
     self_probe_interval: float | None = DEFAULT_INTERVAL
     probe_first: bool = False
+    bgp_listen: tuple[ListenAddress, ...] = ()
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -61,6 +64,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--probe-before-announcing", action="store_true", help="an address that somebody else uses is kept back"
     )
+    parser.add_argument(
+        "--bgp-listen", action="append", default=[], metavar="ADDRESS:PORT", help="take BGP connections there"
+    )
     _add_gossip(parser)
     given = parser.parse_args(arguments)
     default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
@@ -77,7 +83,16 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         _interval(parser, "--gratuitous-arp-interval", given.gratuitous_arp_interval),
         _interval(parser, "--self-probe-interval", given.self_probe_interval),
         given.probe_before_announcing,
+        _listen(parser, given.bgp_listen),
     )
+
+
+def _listen(parser: argparse.ArgumentParser, texts: Sequence[str]) -> tuple[ListenAddress, ...]:
+    try:
+        places = [place for text in texts for place in listen_address.parse(text)]
+    except ValueError as error:
+        parser.error(f"--bgp-listen: {error}")
+    return tuple(dict.fromkeys(places))
 
 
 def _interval(parser: argparse.ArgumentParser, option: str, text: str) -> float | None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import socket
 import time
 from collections.abc import Callable
 from typing import Final
@@ -18,6 +19,8 @@ from herald.bgp.snapshot import SessionSnapshot
 from herald.engine.bfd import News, PeerWatch
 from herald.engine.bfd_sessions import BfdSessions
 from herald.engine.link import SessionFact
+from herald.engine.listen_address import ListenAddress
+from herald.engine.listener import Listener, why_waiting
 from herald.engine.ways import News as WayNews
 from herald.engine.ways import Ways
 from herald.engine.wish import Difference
@@ -44,16 +47,19 @@ class Peers:
         is_on_link: Callable[[Address], bool],
         past_with: Callable[[PeerParameters], Past] = lambda _: Past.NOTHING,
         host_name: str = "",
+        listen: tuple[ListenAddress, ...] = (),
     ) -> None:
         """`bfd` has the sessions of BFD; `is_on_link` says whether an address is in a subnet of this host.
 
-        `past_with` says what a peer of the first wish may have of an earlier process; peers are told `host_name`.
+        `past_with` says what a peer of the first wish may have of an earlier process; peers are told `host_name`,
+        and may dial us where we `listen`.
         """
         self._past_with = past_with
         self._host_name = host_name
         self._is_complete = False
         self.bfd = PeerWatch(bfd, is_on_link=is_on_link, on_change=self._bfd_says)
         self.ways = Ways(dial, rng, self._way_says)
+        self.listener = Listener(listen, self._incoming, on_change)
         self._tasks = tasks
         self._rng = rng
         self._on_change = on_change
@@ -97,13 +103,16 @@ class Peers:
 
     def facts(self) -> tuple[SessionFact, ...]:
         """Every session as control is told of it."""
-        return tuple(self._peers[name].fact(self.bfd.state(name)) for name in sorted(self._peers))
+        return tuple(
+            self._peers[name].fact(self.bfd.state(name), self.listener.refusal(name)) for name in sorted(self._peers)
+        )
 
     async def stop(self, reason: str, leaving: Leaving) -> None:
         """End all sessions; peers that are to forget our routes are told why."""
         if self._counting is not None:
             self._counting.cancel()
         self.ways.close()
+        self.listener.close()
         peers, self._peers = self._peers, {}
         stopping = [asyncio.ensure_future(peer.peering.stop(reason, leaving)) for peer in peers.values()]
         # BGP first: FRR 8 takes our AdminDown for a failure, and forgets routes that it is to keep for our return.
@@ -115,6 +124,7 @@ class Peers:
         peer = _Peer(resolved, self.ways.dial, self._rng, self._changed, self._host_name)
         self._peers[parameters.name] = self._new[parameters.name] = peer
         self.bfd.follow(resolved)
+        self.listener.follow(resolved)
         fields = {"peer": parameters.name, "endpoint": parameters.endpoint}
         _log.info("BGP peer %s configured", parameters.name, extra={"event": "peerAdded", **fields})
 
@@ -123,13 +133,19 @@ class Peers:
         self._new.pop(name, None)
         self.bfd.drop(name)
         self.ways.drop(name)
+        self.listener.drop(name)
         _log.info("BGP peer %s no longer configured", name, extra={"event": "peerRemoved", "peer": name})
         self._tasks.create_task(peer.peering.stop("peer removed from the configuration"))
         self._on_change()
 
     def _update(self, parameters: PeerParameters) -> None:
+        self.listener.follow(parameters)  # first: what still came in by the old rules is ended by the new ones
         self._peers[parameters.name].peering.update(parameters)
         self.bfd.follow(parameters)
+
+    def _incoming(self, sock: socket.socket, parameters: PeerParameters) -> bool:
+        peer = self._peers.get(parameters.name)
+        return peer is not None and peer.peering.accept(sock, parameters)
 
     def _way_says(self, name: str, news: WayNews) -> None:
         if name not in self._peers:
@@ -207,15 +223,19 @@ class _Peer:
             self.established, self._since = established, time.time()
         self._on_change()
 
-    def fact(self, bfd: str) -> SessionFact:
-        """The session as control is told of it; `bfd` is the state of the session that watches over it."""
+    def fact(self, bfd: str, refusal: str | None) -> SessionFact:
+        """The session as control is told of it; `bfd` is the state of the session that watches over it.
+
+        `refusal` is why connections of the peer are not taken, if so.
+        """
         snapshot = self.peering.snapshot()
         error = snapshot.telling_error.text if snapshot.telling_error else None
+        reason = why_waiting(snapshot, refusal) or error
         return SessionFact(
             snapshot.name,
             self.established,
             snapshot.state.value,
-            None if self.established else error,
+            None if self.established else reason,
             snapshot.endpoint,
             self._since,
             error,

@@ -21,6 +21,8 @@ from herald.bgp.family import Address
 
 _TABLES: Final = ("tcp", "tcp6")
 _ESTABLISHED: Final = b"01"
+_NOBODYS: Final = "0"
+"""The inode of a connection that waits to be accepted, as one of the peer's may at our own `Door`."""
 _BGP: Final = 179
 
 
@@ -58,6 +60,8 @@ def _inodes(peer: Address, port: int, local: Address) -> Iterator[str]:
             if len(words) < 10 or words[3] != "01":
                 continue
             (near, near_port), (far, far_port) = words[1].split(":"), words[2].split(":")
+            if words[9] == _NOBODYS:
+                continue
             if far in theirs and near in ours and (far_port == f"{port:04X}" or near_port in ports):
                 yield words[9]
 

@@ -115,11 +115,15 @@ def set_md5_key(sock: socket.socket, peer: Address, secret: str) -> None:
         ) from error
 
 
-def set_ao_key(sock: socket.socket, peer: Address, key: MasterKey) -> None:
-    """Let TCP-AO sign all that goes to the peer, and take nothing else of it. Raises `DialError`."""
+def set_ao_key(sock: socket.socket, peer: Address, key: MasterKey, *, alone: bool = True) -> None:
+    """Let TCP-AO sign all that goes to the peer, and take nothing else of it. Raises `DialError`.
+
+    A listening socket is not for that peer `alone`: others may come without.
+    """
     try:
         sock.setsockopt(socket.IPPROTO_TCP, tcp_ao.ADD_KEY, tcp_ao.add_key(peer, key))
-        sock.setsockopt(socket.IPPROTO_TCP, tcp_ao.INFO, tcp_ao.required())
+        if alone:
+            sock.setsockopt(socket.IPPROTO_TCP, tcp_ao.INFO, tcp_ao.required())
     except ValueError as error:
         raise DialError(str(error)) from None  # the traceback would hold the secret
     except OSError as error:

@@ -21,6 +21,7 @@ OLD: Final = f"{GROUP}/v1beta1"
 NEW: Final = f"{GROUP}/v1beta2"
 NEW_FIELDS: Final = frozenset(
     {
+        "bfdStrict",
         "connectTime",
         "disableMP",
         "dualStackAddressFamily",
@@ -29,6 +30,7 @@ NEW_FIELDS: Final = frozenset(
         "gracefulRestart",
         "interface",
         "localASN",
+        "passive",
         "passwordSecret",
         "tcpAO",
         "ttlSecurity",
