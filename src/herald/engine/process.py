@@ -122,6 +122,7 @@ class _Engine:
             is_on_link=self._is_on_link,
             past_with=past.look(self._options.show_socket).past_with,
             host_name=self._options.node,
+            listen=self._options.bgp_listen,
         )
         self._layer2 = Layer2Driver(
             open_arp_socket,
@@ -273,6 +274,10 @@ class _Engine:
             tuple(UnansweredHolding(address, why) for address, why in self._layer2.unanswered()),
         )
 
+    def _bgp_summary(self, now: float) -> show.Document:
+        peers = self._peers
+        return show.bgp_summary(peers.snapshots(), now, peers.ways.links(), peers.listener.refusal)
+
     def _show(self) -> show.ShowSocket:
         now = asyncio.get_running_loop().time
         return show.ShowSocket(
@@ -284,7 +289,7 @@ class _Engine:
                 "history": lambda: self._history.document(self._layer2.first_sent),
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bfd": lambda: bfd_document.shown(self._peers.bfd, self._failover, now()),
-                "bgp summary": lambda: show.bgp_summary(self._peers.snapshots(), now(), self._peers.ways.links()),
+                "bgp summary": lambda: self._bgp_summary(now()),
             },
             {
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),

@@ -33,12 +33,13 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
     bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, routerID, holdTime, keepaliveTime,
                     nextRetry, lastError, lastErrorAge, pinnedError, diagnosis, flaps, ups, pendingChanges: [field],
                     updatesWithErrors, messagesIn, messagesOut,
-                    capabilities: {offered: [text], received: [text]}, shortSessions,
+                    capabilities: {offered: [text], received: [text]}, shortSessions, dialledBy: us, peer or null,
+                    turnedAway, waitsFor, notAccepted,
                     gracefulRestart: {offered, received: {restartTime, restarting, notification, families:
                                       {family: whether the forwarding was kept}} or null,
                                       kept: [family], notification} or null without a connection,
                     neighbor: {address, interface, vrf, port, peerASN, families: [text], internal, multihop,
-                               ttlSecurity, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
+                               ttlSecurity, passive, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
                     families: [{family, negotiated, wanted, advertised, pending, received, nextHop,
                                 nextHopLinkLocal, endOfRIBSent, endOfRIBReceived, reason}],
                     diagnosis: {cause, error, why, fix, age} or null
@@ -46,6 +47,9 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     `discovery`: the neighbour of an unnumbered peer, further routers there, messages; or null
                     `pinnedError`: the error since it was up that tells most; `diagnosis`: what is known of it, `cause`
                     as in `herald.bgp.diagnosis`, `age` in seconds; null while it is up
+                    `dialledBy`: who made the connection; `turnedAway`: connections of the peer that were not wanted;
+                    `waitsFor`: what must come before there is one, other than time; `notAccepted`: why none of the
+                    peer's would be taken; both in words, or null
                     `since`: how long in this state; `nextRetry`: how long until the next attempt;
                     `shortSessions`: how many in a row fell soon after they came up; `kept`: the families whose routes
                     the peer keeps when the session is lost
@@ -64,10 +68,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from herald.bgp.capability import GracefulRestart
+from herald.bgp.event import Initiator
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
 from herald.bgp.route import Route
 from herald.bgp.snapshot import FamilySnapshot, Neighbor, RestartSnapshot, SessionSnapshot
+from herald.engine.listener import why_waiting
 from herald.engine.membership import Members
 from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
@@ -81,6 +87,8 @@ SLICE: Final = 100
 """Routes in one piece of an answer: a millisecond or two."""
 PATIENCE: Final = 5.0
 """Seconds that a question may take to come in, and an answer to go out."""
+
+_DIALLED_BY: Final = {Initiator.US: "us", Initiator.PEER: "peer"}
 
 Document = Any
 Answer = Callable[[], Document]
@@ -224,9 +232,22 @@ def _holding(one: HoldingSnapshot) -> Document:
     }
 
 
-def bgp_summary(sessions: tuple[SessionSnapshot, ...], now: float, links: Links) -> Document:
-    """The document of `bgp summary`; `now` in the monotonic seconds of the snapshots, `links` by interface."""
-    return [_session(one, now) | {"discovery": _discovery(one.neighbor.interface, links)} for one in sessions]
+def bgp_summary(
+    sessions: tuple[SessionSnapshot, ...],
+    now: float,
+    links: Links,
+    refusal: Callable[[str], str | None] = lambda _: None,
+) -> Document:
+    """The document of `bgp summary`; `now` in the monotonic seconds of the snapshots, `links` by interface.
+
+    `refusal` says why connections of a peer are not taken, or None.
+    """
+    return [
+        _session(one, now)
+        | {"discovery": _discovery(one.neighbor.interface, links)}
+        | {"waitsFor": why_waiting(one, refusal(one.name)), "notAccepted": refusal(one.name)}
+        for one in sessions
+    ]
 
 
 def _discovery(interface: str | None, links: Links) -> Document:
@@ -268,6 +289,8 @@ def _session(one: SessionSnapshot, now: float) -> Document:
         "messagesOut": _by_name(one.messages_out),
         "capabilities": {"offered": list(one.capabilities_offered), "received": list(one.capabilities_received)},
         "shortSessions": one.short_sessions,
+        "dialledBy": _DIALLED_BY[one.initiator] if one.initiator else None,
+        "turnedAway": one.turned_away,
         "gracefulRestart": _restart(one.graceful_restart) if one.graceful_restart else None,
         "neighbor": _neighbor(one.neighbor),
         "families": [_family(family) for family in one.families],
@@ -312,6 +335,7 @@ def _neighbor(one: Neighbor) -> Document:
         "interface": one.interface,
         "vrf": one.vrf,
         "ttlSecurity": one.ttl_security,
+        "passive": one.passive,
         "port": one.port,
         "peerASN": one.peer_asn,
         "families": [family.text for family in one.families],
