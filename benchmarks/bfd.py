@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ SETTLING_SECONDS = 5.0
 """FRR replaces its BFD session when BGP comes up."""
 LOAD_SECONDS = 60.0
 SERVICES = 1_000
-Load = Callable[[Place, int], Awaitable[None]]
+Load = Callable[[Place, int], Coroutine[Any, Any, None]]
 _OUTGOING = 4
 
 WATCHER, PEER = "10.50.0.10", "10.50.0.1"
@@ -96,7 +96,7 @@ class Sight:
 
 def lose(sight: Sight, bfdd: int, interval_ms: int, rounds: int = ROUNDS) -> list[Loss]:
     """Silence the peer so often, each time at a random moment between two packets."""
-    losses = []
+    losses: list[Loss] = []
     _watch_for(sight, SETTLING_SECONDS)
     while len(losses) < rounds:
         _wait_up(sight, interval_ms)
