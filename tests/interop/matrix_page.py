@@ -61,7 +61,7 @@ def page(said: Mapping[Key, Iterable[Said]], versions: Mapping[str, str]) -> str
     head = ["", *(f"{daemon} {versions[daemon]}" for daemon in DAEMONS)]
     seen = [[feature.title, feature.seen] for feature in FEATURES]
     return _TEXT.format(
-        kernel=platform.release(),
+        kernel=f"Linux {platform.release().partition('-')[0]}",
         matrix=_table(head, rows),
         footnotes="\n".join(footnotes.lines),
         seen=_table(["Feature", "What the daemon is asked for"], seen),

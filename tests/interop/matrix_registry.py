@@ -36,6 +36,7 @@ FEATURES = (
     Feature("extended-next-hop", "IPv4 routes with an IPv6 next hop (RFC 8950)", "next hop; the capability"),
     Feature("unnumbered", "Unnumbered peer", "link-local next hops of both families"),
     Feature("md5", "TCP MD5 password", "the session; none of a neighbor that has another password"),
+    Feature("tcp-ao", "TCP-AO (RFC 5925)", "no daemon here has it"),
     Feature("gtsm", "GTSM (`ttlSecurity`, RFC 5082)", "the session and a route"),
     Feature("multihop", "Peer beyond a router (`ebgpMultiHop`)", "the session and a route's next hop"),
     Feature("four-octet-as", "4-octet AS numbers (RFC 6793)", "remote AS and AS path"),
@@ -60,11 +61,13 @@ FEATURES = (
 )
 
 _NO_BFD = Lack("it has no BFD")
+_NO_TCP_AO = Lack("it signs TCP by MD5 only")
 
 LACKS: dict[tuple[str, str], Lack] = {
+    **{(daemon, "tcp-ao"): _NO_TCP_AO for daemon in DAEMONS},
     ("BIRD", "bfd-echo"): Lack("its BFD has no echo function"),
     ("GoBGP", "as-trans"): Lack("it cannot be told to be without 4-octet AS numbers"),
-    ("GoBGP", "route-refresh"): Lack("it keeps all that it has heard and never asks for it again; it answers who asks"),
+    ("GoBGP", "route-refresh"): Lack("its soft reset takes what it has kept of us, so it asks for nothing"),
     ("GoBGP", "enhanced-route-refresh"): Lack(
         "it reads the capability and does not offer it", "enhanced-route-refresh"
     ),
@@ -86,8 +89,8 @@ NOTES: dict[tuple[str, str], str] = {
     ("FRR", "as-trans"): "told to negotiate nothing, it reads two octets but is no old speaker: it drops AS4_PATH, so "
     "its path has AS 23456",
     ("GoBGP", "ipv4-over-ipv6"): "it always offers RFC 8950 on such a session, so the next hop is of IPv6",
-    ("GoBGP", "hold-time-zero"): "as long as it has nothing to say: its own messages then are late at once by its own "
-    "clock, and it ends the session; use a hold time with GoBGP",
+    ("GoBGP", "hold-time-zero"): "only while it has nothing to say: it takes each message of its own for late at once, "
+    "and ends the session; with GoBGP, set a hold time",
 }
 """What is to be said of a cell that works."""
 
