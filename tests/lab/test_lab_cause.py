@@ -120,10 +120,15 @@ def test_a_fault_that_costs_nothing_is_explained_by_the_route(moments: tuple[Mom
     assert words in cause.reason([], moments, CUT.at)
 
 
-def test_of_many_phases_the_routes_are_told_that_the_kernel_had() -> None:
+def test_of_many_phases_the_routes_are_told_and_the_costliest_of_them() -> None:
     up, down = "via node-1, node-2", "via node-2"
     flapping = [Moment(100.0 + number, KERNEL, up if number % 2 else down) for number in range(1, 20)]
-    lost = [100.5, *(101.5 + 2 * number for number in range(8)), 102.5]
-    assert cause.reason(lost, (BEFORE, CUT, *flapping), CUT.at) == (
-        "9 while the router's kernel had via node-1, node-2; 1 while the router's kernel had via node-2"
+    costly = [100.5] * 3 + [103.5] * 4 + [107.5] * 5
+    cheap = [101.5, 104.5, 108.5]
+    assert cause.reason(costly + cheap, (BEFORE, CUT, *flapping), CUT.at) == (
+        "13 while the router's kernel had via node-1, node-2; 2 while the router's kernel had via node-2 ("
+        "3 in 1,000 ms until the router's kernel: via node-1, node-2; "
+        "4 in 1,000 ms until the router's kernel: via node-2; "
+        "5 in 1,000 ms until the router's kernel: via node-2; "
+        "3 in 3 other phases)"
     )

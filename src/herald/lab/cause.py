@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from herald.lab.timeline import BGPD, KERNEL, LAB, Moment
 
 MOST_PHASES = 4
-"""Of more phases than these, what the router's kernel had is told instead."""
+"""Of more phases than these, what the router's kernel had is told first, and then the costliest of them."""
+
+COSTLIEST = 3
 
 BOUNDARIES = (LAB, BGPD, KERNEL)
 """Who decides what becomes of a request: the lab, and the router. What Herald notices acts through these."""
@@ -66,7 +68,17 @@ def reason(lost: Sequence[float], moments: Sequence[Moment], began: float) -> st
     found = phases(lost, moments, began)
     if len(found) <= MOST_PHASES:
         return "; ".join(map(str, found))
-    return "; ".join(f"{count:,} while {KERNEL} had {state}" for state, count in _by_route(lost, moments).most_common())
+    routes = _by_route(lost, moments).most_common()
+    told = "; ".join(f"{count:,} while {KERNEL} had {state}" for state, count in routes)
+    return f"{told} ({_costliest(found)})"
+
+
+def _costliest(found: Sequence[Phase]) -> str:
+    """The phases that cost most, in order of time, and how much the others cost."""
+    costly = sorted(range(len(found)), key=lambda index: -found[index].lost)[:COSTLIEST]
+    rest = sum(phase.lost for index, phase in enumerate(found) if index not in costly)
+    told = [str(found[index]) for index in sorted(costly)]
+    return "; ".join([*told, f"{rest:,} in {len(found) - len(costly)} other phases"])
 
 
 def _unharmed(moments: Sequence[Moment], began: float) -> str:

@@ -58,6 +58,7 @@ SCENARIO = Scenario(
     parts=(
         Part("rolling-restart", upkeep.rolling_restart),
         Part("drain", upkeep.drain),
+        Part("reboot", upkeep.reboot),
         Part("power-off", faults.power_off),
         Part("link-down", faults.link_down),
         Part("lossy", faults.lossy),

@@ -99,11 +99,10 @@ async def router_frozen(lab: DataCentre, proof: Proof) -> None:
         await standing.ways(walk, NODES)
 
     async def thaw(fault: Fault) -> None:
-        before = {node: established[node] for node in NODES}
         fault.does("they go on (SIGCONT)")
         router.signal(lab.place, signal.SIGCONT, *reversed(DAEMONS))
         for node in NODES:
-            await standing.established_again(walk, node, before[node])
+            await standing.established_again(walk, node, established[node])
         await standing.bfd_up(walk, list(NODES))
         await standing.ways(walk, NODES)
 
@@ -122,13 +121,13 @@ async def router_restart(lab: DataCentre, proof: Proof) -> None:
     walk = Walk(lab, proof, HOWTO)
     walk.step("The router's bgpd is killed and started again", "Its zebra takes the routes out of the kernel.")
     await standing.settled(walk)
-    await measured(walk, "router restart", lambda fault: _restart(fault), loses_nothing=False)
+    await measured(walk, "router restart", _restart, loses_nothing=False)
     walk.step("The same with graceful restart of the router", "bgp graceful-restart, preserve-fw-state")
     router = lab.frr["router"]
     lab.frr["router"] = router.reconfigured(replace(router.router, graceful_restart=True))
     await _reload(walk)
     await standing.settled(walk)
-    await measured(walk, "router restart, graceful", lambda fault: _restart(fault), loses_nothing=False)
+    await measured(walk, "router restart, graceful", _restart, loses_nothing=False)
     lab.frr["router"] = router.reconfigured(router.router)
     await _reload(walk)
 
@@ -136,8 +135,6 @@ async def router_restart(lab: DataCentre, proof: Proof) -> None:
 async def _reload(walk: Walk) -> None:
     """A bgpd with the configuration as it is now."""
     lab = walk.lab
-    before = {node: await standing.times_established(lab, node) for node in NODES}
-    assert before
     lab.frr["router"].signal(lab.place, signal.SIGTERM, "bgpd")
     while lab.place.process("router-bgpd") is not None:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.01)

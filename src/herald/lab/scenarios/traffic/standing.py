@@ -56,7 +56,7 @@ async def times_established(lab: DataCentre, node: str) -> int:
     return int(told[NODES[node]]["connectionsEstablished"])
 
 
-async def established_again(walk: Walk, node: str, before: int, *, within: float = 30.0) -> None:
+async def established_again(walk: Walk, node: str, before: int, *, within: float = 150.0) -> None:
     """The session with a node is up, and not the one of before."""
     question = walk.lab.vtysh("router", f"show bgp neighbors {NODES[node]} json")
 

@@ -4,7 +4,7 @@ import json
 
 from herald.lab.data_centre import DataCentre
 from herald.lab.process import Result
-from herald.lab.proof import Check, Proof, Seen
+from herald.lab.proof import Check, Command, Proof, Seen
 from herald.lab.scenarios.traffic import standing
 from herald.lab.scenarios.traffic.measuring import Fault, measured
 from herald.lab.scenarios.traffic.plan import HOWTO, NODES, PREFIX
@@ -45,27 +45,51 @@ def _fresh(count: int) -> Check:
 
 
 async def drain(lab: DataCentre, proof: Proof) -> None:
+    """Every node is drained and put back, one after the other."""
+    walk = Walk(lab, proof, HOWTO)
+    walk.step("Every node is drained", "Its routes are everybody's last choice first, and gone after that.")
+
+    async def drain_all(fault: Fault) -> None:
+        for node in NODES:
+            await _drain(fault, node)
+            await _undo(fault, node)
+
+    await measured(walk, "drain of each node in turn", drain_all, loses_nothing=True)
+
+
+async def reboot(lab: DataCentre, proof: Proof) -> None:
     """Every node is drained, rebooted and put back, one after the other."""
     walk = Walk(lab, proof, HOWTO)
     walk.step("Every node is drained and rebooted", "A reboot is all processes killed and the cable pulled.")
-    await measured(walk, "drain and reboot of each node in turn", _drain_all, loses_nothing=True)
+
+    async def reboot_all(fault: Fault) -> None:
+        for node in NODES:
+            await _drain(fault, node)
+            fault.does(f"{node} is rebooted")
+            await lab.destroy(node)
+            await standing.power_on(lab, node)
+            await standing.bfd_up(walk, [node])
+            await _undo(fault, node)
+
+    await measured(walk, "drain and reboot of each node in turn", reboot_all, loses_nothing=True)
 
 
-async def _drain_all(fault: Fault) -> None:
-    walk, lab = fault.walk, fault.walk.lab
-    for node in NODES:
-        fault.does(f"herald drain {node} --wait {DRAIN_WAIT}")
-        words = ("--config", str(lab.place.config), "--socket", str(lab.place.show_socket(node)))
-        command = lab.herald("drain", node, "--wait", DRAIN_WAIT, *words, shown=f"drain {node} --wait {DRAIN_WAIT}")
-        await walk.claim("herald says when", command, "it may be rebooted", _rebootable, within=0)
-        fault.does(f"{node} is rebooted")
-        await lab.destroy(node)
-        await standing.power_on(lab, node)
-        await standing.bfd_up(walk, [node])
-        fault.does(f"herald drain {node} --undo")
-        command = lab.herald("drain", node, "--undo", *words, shown=f"drain {node} --undo")
-        await walk.claim("it is put back", command, "it is back in service", _in_service, within=0)
-        await standing.ways(walk, NODES)
+async def _drain(fault: Fault, node: str) -> None:
+    fault.does(f"herald drain {node} --wait {DRAIN_WAIT}")
+    command = _herald_drain(fault.walk.lab, node, "--wait", DRAIN_WAIT)
+    await fault.walk.claim("herald says when it may be rebooted", command, "it is drained", _rebootable, within=0)
+
+
+async def _undo(fault: Fault, node: str) -> None:
+    fault.does(f"herald drain {node} --undo")
+    command = _herald_drain(fault.walk.lab, node, "--undo")
+    await fault.walk.claim("it is put back", command, "it is back in service", _in_service, within=0)
+    await standing.ways(fault.walk, NODES)
+
+
+def _herald_drain(lab: DataCentre, node: str, *words: str) -> Command:
+    options = ("--config", str(lab.place.config), "--socket", str(lab.place.show_socket(node)))
+    return lab.herald("drain", node, *words, *options, shown=" ".join(("drain", node, *words)))
 
 
 def _rebootable(result: Result) -> Seen:
