@@ -40,16 +40,15 @@ restart takes, says more of this machine than of Herald; what is lost does not d
 * **Rolling restart**: each speaker in turn gets SIGTERM; the next one when the new one has its session, its route and
   BFD.
 * **Drain**: `herald drain --wait 1s`; when it says that the node is drained, `--undo`.
-* **Drain and reboot**: the same, and in between all processes of the node are killed, its cable is pulled, and it boots.
+* **Drain and reboot**: the same; in between all processes of the node are killed, its cable is pulled, and it boots.
 * **Power-off**: all processes of a node are killed and its cable is pulled: no farewell, no FIN.
 * **Link down**: the cable is pulled at the switch, so that the router's own port stays up and only BFD can tell.
 * **Link loses 30 %**: nftables drops three packets of ten on a node's interface, in each direction.
 * **Router frozen**: SIGSTOP of the router's zebra, bgpd and bfdd. Its kernel forwards on; BFD and BGP are silent.
 * **Router goes on**: SIGCONT. It reads that Herald has given it up meanwhile, and learns every route again.
 * **Router restart**: its bgpd is killed and started again; *graceful* with `bgp graceful-restart` and
-  `preserve-fw-state`, with which its kernel keeps the routes. When BGP comes up, the bgpd of FRR 8 replaces a BFD session
-  that was up before, takes that for a failure and ends BGP once more, for a second or so: nothing that a neighbour could
-  prevent.
+  `preserve-fw-state`, with which its kernel keeps the routes. When BGP comes up, the bgpd of FRR 8 replaces a BFD
+  session that was up before, takes that for a failure, and ends BGP once more for a second or so.
 """
 
 
