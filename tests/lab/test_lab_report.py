@@ -7,7 +7,7 @@ import time
 import pytest
 
 from herald.lab.process import Result
-from herald.lab.proof import Command, Outcome, Proof, RefutedError, Seen
+from herald.lab.proof import Command, Outcome, Proof, RefutedError, Seen, Table
 from herald.lab.report import Report, Silence, as_json, duration
 
 YES = Command(("true",), "client$ true")
@@ -139,3 +139,32 @@ async def test_a_run_as_json() -> None:
         "ok": True,
     }
     assert as_json("dual", proof, 1.5, ended_early="interrupted")["ok"] is False
+
+
+TABLE = Table(
+    ("Fault", "Lost", "Why"), [("link down", "64", "until BFD noticed | 155 ms"), ("drain", "0", "word " * 30)]
+)
+
+
+def test_a_table_has_columns_and_folds_the_last() -> None:
+    out = io.StringIO()
+    Report(out, width=60).table(TABLE)
+    lines = out.getvalue().splitlines()[1:]
+    assert lines[0].split() == ["Fault", "Lost", "Why"]
+    assert {line.index(word) for line, word in zip(lines, ("Lost", "64", "0"), strict=False)} == {13}
+    assert "".join(lines).count("word") == 30
+    assert max(map(len, lines)) <= 60
+
+
+def test_a_table_is_markdown_and_json_too() -> None:
+    lines = TABLE.to_markdown().splitlines()
+    assert lines[:2] == ["| Fault | Lost | Why |", "| --- | --- | --- |"]
+    assert lines[2] == r"| link down | 64 | until BFD noticed \| 155 ms |"
+    assert TABLE.to_json()[0] == {"Fault": "link down", "Lost": "64", "Why": "until BFD noticed | 155 ms"}
+
+
+def test_what_was_measured_is_in_the_json_of_a_run() -> None:
+    proof = Proof(Silence(), list)
+    assert "measured" not in as_json("dual", proof, 1.0)
+    proof.table = TABLE
+    assert as_json("traffic", proof, 1.0)["measured"] == TABLE.to_json()

@@ -19,8 +19,9 @@ connections a second. Everything is real, on one machine, in network namespaces:
 `herald lab run traffic` (as root; ten minutes), or `--only PART` for a part of it.
 
 {table}
-{when}: Herald {herald}, FRR {frr}, Linux {linux}, Python {python}. How quickly a process starts, and with it how long a
-restart takes, says more of this machine than of Herald; what is lost does not depend on that.
+{when}: Herald {herald}, FRR {frr}, Linux {linux}, Python {python}.
+How quickly a process starts, and with it how long a restart takes, says more of this machine than of Herald; what is
+lost does not depend on that.
 
 ## How to read it
 
