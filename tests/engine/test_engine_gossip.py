@@ -25,37 +25,43 @@ interface_names = st.text(st.characters(codec="ascii", exclude_characters="/ \0"
 )
 
 
-@given(st.none() | st.frozensets(interface_names, max_size=10))
-def test_usable_interfaces_travel_as_metadata(names: UsableNames) -> None:
-    assert metadata.decode(metadata.encode(names)) == names
+@given(st.none() | st.frozensets(interface_names, max_size=10), st.binary(max_size=LARGEST_META))
+def test_usable_interfaces_and_a_note_travel_as_metadata(names: UsableNames, note: bytes) -> None:
+    meta = metadata.encode(names, note)
+    assert len(meta) <= LARGEST_META
+    fits = len(note) <= metadata.room_beside(names)
+    assert metadata.decode(meta) == metadata.Metadata(names, note if fits else b"")
 
 
 @pytest.mark.parametrize(
-    ("meta", "names"),
+    ("meta", "names", "note"),
     [
-        pytest.param(b"", None, id="MetalLB tells nothing"),
-        pytest.param(b"herald/1", frozenset(), id="none is usable"),
-        pytest.param(b"herald/1 eth0 eth1", frozenset({"eth0", "eth1"}), id="two"),
-        pytest.param(b"herald/2 eth0", None, id="another version"),
-        pytest.param(b"herald/1 ", None, id="an empty name"),
-        pytest.param(b"herald/1 a/b", None, id="a slash"),
-        pytest.param(b"herald/1 " + b"x" * 16, None, id="too long for the kernel"),
-        pytest.param(b"\xff\x00serf", None, id="of another program"),
+        pytest.param(b"", None, None, id="MetalLB tells nothing"),
+        pytest.param(b"herald/1", frozenset(), b"", id="none is usable"),
+        pytest.param(b"herald/1 eth0 eth1", frozenset({"eth0", "eth1"}), b"", id="two"),
+        pytest.param(b"herald/1 eth0\0a b\0c", frozenset({"eth0"}), b"a b\0c", id="one and a note"),
+        pytest.param(b"herald/0", None, b"", id="not known"),
+        pytest.param(b"herald/0\0note", None, b"note", id="not known, and a note"),
+        pytest.param(b"herald/2 eth0", None, None, id="another version"),
+        pytest.param(b"herald/1 ", None, b"", id="an empty name"),
+        pytest.param(b"herald/1 a/b", None, b"", id="a slash"),
+        pytest.param(b"herald/1 " + b"x" * 16, None, b"", id="too long for the kernel"),
+        pytest.param(b"\xff\x00serf", None, None, id="of another program"),
     ],
 )
-def test_what_metadata_says(meta: bytes, names: UsableNames) -> None:
-    assert metadata.decode(meta) == names
+def test_what_metadata_says(meta: bytes, names: UsableNames, note: bytes | None) -> None:
+    assert metadata.decode(meta) == metadata.Metadata(names, note)
 
 
 def test_more_interfaces_than_fit_are_not_known() -> None:
     fits = frozenset(f"interface-{number:05}" for number in range(31))
     assert len(metadata.encode(fits)) == LARGEST_META - 8
-    assert metadata.encode(fits | {"interface-99999"}) == b""
+    assert metadata.encode(fits | {"interface-99999"}) == b"herald/0"
 
 
 @given(st.binary(max_size=LARGEST_META))
 def test_any_metadata_is_names_or_not_known(meta: bytes) -> None:
-    names = metadata.decode(meta)
+    names = metadata.decode(meta).interfaces
     assert names is None or all(0 < len(name) <= 15 for name in names)
 
 
@@ -156,6 +162,10 @@ async def test_two_know_each_others_interfaces_and_who_left(secret: Path) -> Non
     second.offer(frozenset({"eth0", "eth1"}))
     await until(lambda: first.members()["n2"] == frozenset({"eth0", "eth1"}))
     assert second.members()["n2"] == frozenset({"eth0", "eth1"})
+    second.tell(b"a note")
+    await until(lambda: first.notes()["n2"] == b"a note")
+    assert second.notes() == {"n1": b"", "n2": b"a note"}
+    assert first.members()["n2"] == frozenset({"eth0", "eth1"})
     changes.clear()
     await second.leave()
     await until(lambda: first.members().keys() == {"n1"})

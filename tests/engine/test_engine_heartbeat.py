@@ -217,6 +217,8 @@ async def test_what_a_node_offers_reaches_the_others_and_each_change_of_it(tmp_p
     await until(lambda: first.members() == {"n1": None, "n2": None})
     second.offer(frozenset({"eth0", "eth1"}))
     await until(lambda: first.members() == {"n1": None, "n2": {"eth0", "eth1"}})
+    second.tell(b"a note")
+    await until(lambda: first.notes() == {"n1": b"", "n2": b"a note"})
     assert second.members()["n2"] == frozenset({"eth0", "eth1"})
     second.offer(frozenset())
     await until(lambda: first.members() == {"n1": None, "n2": frozenset()})

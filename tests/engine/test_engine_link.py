@@ -28,7 +28,9 @@ from herald.engine.link import (
     Moved,
     PeerRoutes,
     Ready,
+    Tell,
     Upward,
+    Watch,
     connect,
     parts,
 )
@@ -86,6 +88,8 @@ class Engine:
         self.moved: list[Moved] = []
         self.facts = Facts(members=(Member("n1"),))
         self.joined: list[tuple[str, ...]] = []
+        self.notes: list[bytes] = []
+        self.watches: list[Watch] = []
         self.link = ControlLink(
             READY,
             facts=lambda: self.facts,
@@ -94,6 +98,8 @@ class Engine:
             on_leave=self.left.append,
             on_departing=self.departing.append,
             on_moved=self.moved.append,
+            on_tell=self.notes.append,
+            on_watch=self.watches.append,
         )
 
     async def _apply(self, pieces: tuple[Apply, ...]) -> None:
@@ -138,9 +144,13 @@ async def test_control_is_greeted_told_the_facts_and_heard(tmp_path: Path) -> No
         await channel.send(Departing(Leaving.FOR_GOOD, "the node is drained"))
         moved = Moved((ip_address("192.0.2.7"),), None, "n1", "nobody announced it before")
         await channel.send(moved)
+        await channel.send(Tell(b"a note"))
+        await channel.send(Watch(("n2",)))
         await channel.send(Leave("drained"))
         await until(lambda: bool(engine.left))
         assert engine.moved == [moved]
+        assert engine.notes == [b"a note"]
+        assert engine.watches == [Watch(("n2",))]
         assert engine.joined == [("192.0.2.1", "2001:db8::1")]
         assert engine.applied == [tuple(parts(Apply(reset=True, holdings=HOLDINGS)))]
         assert engine.left == ["drained"]

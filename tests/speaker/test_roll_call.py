@@ -77,3 +77,16 @@ def test_who_is_never_told_goes_on_in_the_end() -> None:
     call.connected(0.0, settle_s=3.0)
     call.report({"a": None})
     assert call.members(3.1) == {"a": None}
+
+
+def test_notes_are_remembered_with_the_members_that_are() -> None:
+    call = RollCall()
+    call.connected(100.0)
+    call.report(BOTH, {"a": b"one", "b": b"two"})
+    call.members(101.0)
+    call.connected(200.0)
+    call.report(ALONE, {"a": b""})
+    assert call.members(200.1) == BOTH
+    assert call.notes() == {"a": b"", "b": b"two"}
+    assert call.members(200.0 + SETTLE_S) == ALONE
+    assert call.notes() == {"a": b""}

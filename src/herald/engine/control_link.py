@@ -21,6 +21,7 @@ from herald.engine.link import (
     LinkError,
     Moved,
     Ready,
+    Tell,
     Upward,
     Watch,
     accepted,
@@ -48,6 +49,7 @@ class ControlLink:
         on_departing: Callable[[Departing], None],
         on_moved: Callable[[Moved], None],
         on_watch: Callable[[Watch], None],
+        on_tell: Callable[[bytes], None],
     ) -> None:
         """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
         self._ready = ready
@@ -58,6 +60,7 @@ class ControlLink:
         self._on_departing = on_departing
         self._on_moved = on_moved
         self._on_watch = on_watch
+        self._on_tell = on_tell
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
         self._is_leaving = False
@@ -151,6 +154,8 @@ class ControlLink:
                     self._on_departing(message)
                 case Moved():
                     self._on_moved(message)
+                case Tell(note):
+                    self._on_tell(note)
                 case Watch():
                     self._on_watch(message)
                 case Join(addresses):

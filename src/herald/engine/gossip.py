@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from herald.engine import metadata
-from herald.engine.membership import Members, UsableNames
+from herald.engine.membership import Members, Notes, UsableNames
+from herald.engine.metadata import Metadata
 from herald.engine.options import GossipOptions
 from herald.swim.driver import GossipDriver, open_sockets
 from herald.swim.event import Accuse, AskNow, JoinAt, Leave, SetMeta, SetWrapping
@@ -57,6 +58,7 @@ class GossipMembership:
         self._on_reached = on_reached
         self._loop = asyncio.get_running_loop()
         self._offered: UsableNames = None
+        self._note = b""
         self._places: tuple[Endpoint, ...] = ()
         self._keys: KeyChange | None = None
         self._driver: GossipDriver | None = None
@@ -71,16 +73,39 @@ class GossipMembership:
         """See `Membership.members`. Before gossip has begun: this node, without a usable interface."""
         if self._machine is None:
             return {self._node: frozenset()}
-        others = {name: metadata.decode(meta) for name, meta in self._machine.present().items()}
-        return {**others, self._node: self._offered}
+        return {name: told.interfaces for name, told in self._told(self._machine).items()}
+
+    def notes(self) -> Notes:
+        """See `Membership.notes`."""
+        if self._machine is None:
+            return {self._node: self._note}
+        return {name: told.note for name, told in self._told(self._machine).items()}
+
+    def _told(self, machine: Gossip) -> Mapping[str, Metadata]:
+        """What all members tell; of this node what the others read, lest it come to something else than they."""
+        others = {name: metadata.decode(meta) for name, meta in machine.present().items()}
+        return {**others, self._node: metadata.decode(self._metadata)}
+
+    @property
+    def _metadata(self) -> bytes:
+        return metadata.encode(self._offered, self._note)
+
+    def tell(self, note: bytes) -> None:
+        """See `Membership.tell`."""
+        if note != self._note:
+            self._note = note
+            self._tell_metadata()
+
+    def _tell_metadata(self) -> None:
+        if self._driver is not None:
+            self._driver.tell(SetMeta(self._metadata))
+        self._on_change()
 
     def offer(self, interfaces: frozenset[str]) -> None:
         """See `Membership.offer`."""
         if interfaces != self._offered:
             self._offered = interfaces
-            if self._driver is not None:
-                self._driver.tell(SetMeta(metadata.encode(interfaces)))
-            self._on_change()
+            self._tell_metadata()
 
     def join(self, addresses: tuple[str, ...]) -> None:
         """See `Membership.join`. What is no address is said in the log and left out."""
@@ -132,7 +157,8 @@ class GossipMembership:
 
     def document(self) -> list[Mapping[str, Any]]:
         """What `herald show members` tells."""
-        return members_document(self.members(), None if self._machine is None else self._machine.snapshot())
+        snapshot = None if self._machine is None else self._machine.snapshot()
+        return members_document(self.members(), self.notes(), snapshot)
 
     def own_document(self) -> Mapping[str, Any] | None:
         """What `gossip` tells of this node itself: `{health, news, sendFailures, dropped: {reason: packets}}`."""
@@ -175,7 +201,7 @@ class GossipMembership:
             on_reached=self._on_reached,
         )
         self._starting = self._loop.create_task(self._driver.start())
-        self._driver.tell(SetMeta(metadata.encode(self._offered)))
+        self._driver.tell(SetMeta(self._metadata))
         self._driver.tell(JoinAt(self._places))
         how = "encrypted" if wrapping.keyring else "NOT encrypted: no --ml-secret-key-path is given"
         extra = {"event": "gossipStarted", "address": str(at), "encrypted": wrapping.keyring is not None}
@@ -245,13 +271,17 @@ def read_secret(folder: Path) -> bytes:
     return secret
 
 
-def members_document(members: Members, snapshot: GossipSnapshot | None) -> list[Mapping[str, Any]]:
+def members_document(members: Members, notes: Notes, snapshot: GossipSnapshot | None) -> list[Mapping[str, Any]]:
     """The document of `members`, see `herald.engine.show`: with gossip also those that died or left lately."""
     known = {one.name: one for one in snapshot.members} if snapshot is not None else {}
     document: list[Mapping[str, Any]] = []
     for name in sorted(members.keys() | known.keys()):
-        names, one = members.get(name), known.get(name)
-        row = {"name": name, "interfaces": None if names is None else sorted(names)}
+        names, note, one = members.get(name), notes.get(name), known.get(name)
+        row = {
+            "name": name,
+            "interfaces": None if names is None else sorted(names),
+            "note": None if note is None else note.hex(),
+        }
         document.append(row if one is None else {**row, **_details(one)})
     return document
 

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Final
 
 from herald.engine import beat
-from herald.engine.membership import Members, UsableNames
+from herald.engine.membership import Members, Notes, UsableNames
 
 WRITE_EVERY: Final = 0.15
 SAMPLE_EVERY: Final = 0.05
@@ -75,6 +75,10 @@ class Liveness:
         for node, content in contents.items():
             self._look_at(node, content, now)
         return {self._node: None} | {node: seen.interfaces for node, seen in self._seen.items() if seen.alive}
+
+    def notes(self) -> dict[str, bytes]:
+        """What the members told by their notes at the last look."""
+        return {node: beat.note_of(seen.content) for node, seen in self._seen.items() if seen.alive}
 
     def complaints(self) -> dict[str, str]:
         """The nodes whose interfaces cannot be believed, and why."""
@@ -119,7 +123,9 @@ class Heartbeat:
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._members: Members = {node: None}
+        self._notes: Mapping[str, bytes] = {}
         self._offered: UsableNames = None
+        self._note = b""
         self._instance = os.urandom(4).hex()
         self._asked = 0
         self._answered = 0
@@ -140,6 +146,16 @@ class Heartbeat:
             _log_interfaces(self._node, interfaces)
             self._on_change()
 
+    def notes(self) -> Notes:
+        """See `Membership.notes`: who writes beats is Herald's."""
+        return {**dict.fromkeys(self._members, b""), **self._notes, self._node: self._note}
+
+    def tell(self, note: bytes) -> None:
+        """See `Membership.tell`."""
+        if note != self._note:
+            self._note = note
+            self._on_change()
+
     def join(self, addresses: tuple[str, ...]) -> None:
         """Does nothing: who is there is seen in the directory."""
 
@@ -153,7 +169,8 @@ class Heartbeat:
     def _pulse(self, number: int) -> None:
         self._answered = number
 
-    def _changed(self, members: Members) -> None:
+    def _changed(self, seen: tuple[Members, Mapping[str, bytes]]) -> None:
+        members, self._notes = seen
         before, self._members = self._members, members
         came, went = members.keys() - before.keys(), before.keys() - members.keys()
         if came or went:
@@ -171,20 +188,21 @@ class Heartbeat:
 
     def _run(self) -> None:
         liveness = Liveness(self._node)
-        told: Members = {self._node: None}
-        write_at, written = time.monotonic(), self._offered
+        told: tuple[Members, Mapping[str, bytes]] = {self._node: None}, {}
+        write_at, written = time.monotonic(), (self._offered, self._note)
         while not self._stop.wait(SAMPLE_EVERY):
             now = time.monotonic()
-            offered = self._offered
+            offered = self._offered, self._note
             if now >= write_at or offered != written:
-                self._beat(offered)
+                self._beat(*offered)
                 write_at, written = now + WRITE_EVERY - SAMPLE_EVERY / 2, offered
             members = {**liveness.look(read_beats(self._directory), now), self._node: None}
             self._complain(liveness.complaints(), now)
             self._remove(liveness.forgotten(now))
-            if members != told:
-                told = members
-                self._call(self._changed, members)
+            notes = {node: note for node, note in liveness.notes().items() if node != self._node}
+            if (members, notes) != told:
+                told = members, notes
+                self._call(self._changed, told)
         self._write(beat.LEFT)
 
     def _complain(self, complaints: Mapping[str, str], now: float) -> None:
@@ -205,10 +223,10 @@ class Heartbeat:
                 with contextlib.suppress(OSError):  # another one removes it too, or we may only read: it does no harm
                     (self._directory / name).unlink()
 
-    def _beat(self, interfaces: UsableNames) -> None:
+    def _beat(self, interfaces: UsableNames, note: bytes) -> None:
         if self._answered == self._asked:
             self._asked += 1
-            self._write(beat.encode(self._instance, self._asked, interfaces))
+            self._write(beat.encode(self._instance, self._asked, interfaces, note))
             self._call(self._pulse, self._asked)
 
     def _call(self, callback: Callable[..., None], argument: object) -> None:

@@ -6,6 +6,7 @@ Control decides, the engine owns the network; this is all they say to each other
                          Join     where other speakers may be found
                          Leave    withdraw everything in good order and exit
                          Moved    why addresses came here or went, for the history
+                         Tell     what every other speaker is to know of this one (failback, flapDamping)
                          Watch    which nodes this one and they are to watch closely (fastFailover)
                          Departing    whether a signal that ends the engine means that its routes are to go
     engine → control     Ready    the engine of this node is there and has no wish from this connection yet
@@ -124,6 +125,13 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """What control tells the control of every other speaker, see `herald.announcement.told`: all of it, each time."""
+
+    note: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """The nodes that this one is to watch closely, and they it: all of them, each time, sorted."""
 
@@ -140,10 +148,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A live speaker and the names of its usable interfaces, None if they are not known."""
+    """A live speaker and the names of its usable interfaces, None if they are not known.
+
+    `note` is what its control told last; None if that speaker is not Herald's.
+    """
 
     node: str
     interfaces: frozenset[str] | None = None
+    note: bytes | None = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +223,7 @@ class Facts:
     holdings: tuple[UnansweredHolding, ...] = ()
 
 
-Downward = Apply | Departing | Join | Leave | Moved | Watch
+Downward = Apply | Departing | Join | Leave | Moved | Tell | Watch
 Upward = Ready | Facts
 
 Sent = TypeVar("Sent")

@@ -2,7 +2,8 @@
 
 The seam that gossip fills as the heartbeat does now. With a node travel the names of its usable interfaces (see
 `herald.engine.usable`), because every speaker must come to the same election: where an L2Advertisement names `eth1`, a
-node without it is no candidate, and all must know that.
+node without it is no candidate, and all must know that. For the same reason a note of control travels with it, octets
+that the engine does not understand (`herald.announcement.told`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,9 @@ UsableNames: TypeAlias = frozenset[str] | None
 Members: TypeAlias = Mapping[str, UsableNames]
 """The live speakers by node name."""
 
+Notes: TypeAlias = Mapping[str, bytes | None]
+"""What the control of each live speaker tells all others; None: that speaker is not Herald's."""
+
 
 class Membership(Protocol):
     """The live speakers. Whoever makes one gives it a callback for "the members or their interfaces have changed"."""
@@ -24,6 +28,14 @@ class Membership(Protocol):
 
     def offer(self, interfaces: frozenset[str]) -> None:
         """Tell the others that these are the usable interfaces of this node. Before the first time nobody knows."""
+        ...
+
+    def notes(self) -> Notes:
+        """The notes of the same nodes; of this node what was told last."""
+        ...
+
+    def tell(self, note: bytes) -> None:
+        """Tell the others this instead of what was told before."""
         ...
 
     def join(self, addresses: tuple[str, ...]) -> None:
@@ -42,10 +54,21 @@ class Alone:
         self._node = node
         self._on_change = on_change
         self._offered: UsableNames = None
+        self._note = b""
 
     def members(self) -> Members:
         """This node."""
         return {self._node: self._offered}
+
+    def notes(self) -> Notes:
+        """See `Membership.notes`."""
+        return {self._node: self._note}
+
+    def tell(self, note: bytes) -> None:
+        """See `Membership.tell`."""
+        if note != self._note:
+            self._note = note
+            self._on_change()
 
     def offer(self, interfaces: frozenset[str]) -> None:
         """See `Membership.offer`."""

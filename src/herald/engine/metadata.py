@@ -1,11 +1,15 @@
-"""Usable interfaces as metadata of a gossip member: they travel with its name, see `herald.engine.membership`.
+"""The metadata of a gossip member: its usable interfaces, and the note that its control writes. They travel with its
+name, see `herald.engine.membership`.
 
     herald/1 eth0 eth1            the usable interfaces; only `herald/1` if there are none
-    (nothing)                     they are not known: a speaker of MetalLB, or more names than memberlist carries
+    herald/0                      they are not known, or more names than memberlist carries
+    … NUL note                    after either, if there is a note: octets that only control understands
+    (nothing)                     a speaker of MetalLB
 
 The number is the version. What another node sent may be anything; what cannot be believed counts as not known.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from herald.engine.membership import UsableNames
@@ -14,22 +18,48 @@ from herald.swim.member import LARGEST_META
 LONGEST_NAME: Final = 15
 """Octets of an interface's name in the kernel."""
 _KEYWORD: Final = b"herald/1"
+_UNKNOWN: Final = b"herald/0"
+_END: Final = b"\0"
 
 
-def encode(interfaces: UsableNames) -> bytes:
-    """The metadata that says so. More names than fit are told as not known: a part would be a lie."""
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a member tells. `note` is None for one that is not Herald's."""
+
+    interfaces: UsableNames = None
+    note: bytes | None = None
+
+
+def encode(interfaces: UsableNames, note: bytes = b"") -> bytes:
+    """The metadata that says so. More names than fit are told as not known: a part would be a lie.
+
+    A note that does not fit beside the names (see `room_beside`) is left out.
+    """
+    whole = _names(interfaces)
+    return whole + _END + note if 0 < len(note) <= LARGEST_META - len(whole) - len(_END) else whole
+
+
+def room_beside(interfaces: UsableNames) -> int:
+    """Octets that a note may have beside these."""
+    return max(0, LARGEST_META - len(_names(interfaces)) - len(_END))
+
+
+def _names(interfaces: UsableNames) -> bytes:
     if interfaces is None:
-        return b""
+        return _UNKNOWN
     whole = b" ".join([_KEYWORD, *sorted(name.encode("utf-8", "surrogateescape") for name in interfaces)])
-    return whole if len(whole) <= LARGEST_META else b""
+    return whole if len(whole) <= LARGEST_META else _UNKNOWN
 
 
-def decode(meta: bytes) -> UsableNames:
-    """The usable interfaces that a member tells, or None."""
-    keyword, *names = meta.split(b" ")
-    if keyword != _KEYWORD or not all(map(_is_a_name, names)):
-        return None
-    return frozenset(name.decode("utf-8", "surrogateescape") for name in names)
+def decode(meta: bytes) -> Metadata:
+    """What a member tells."""
+    text, _, note = meta.partition(_END)
+    keyword, *names = text.split(b" ")
+    if keyword not in (_KEYWORD, _UNKNOWN):
+        return Metadata()
+    if keyword == _UNKNOWN or not all(map(_is_a_name, names)):
+        return Metadata(None, note)
+    return Metadata(frozenset(name.decode("utf-8", "surrogateescape") for name in names), note)
 
 
 def _is_a_name(octets: bytes) -> bool:

@@ -74,7 +74,9 @@ class _Engine:
         self._history = History(options.node)
         self._applying = asyncio.Lock()
         self._departing = Departing(Leaving.TO_RETURN, "the speaker stops")
-        self._membership_document: show.Answer = lambda: show.members(self._membership.members())
+        self._membership_document: show.Answer = lambda: show.members(
+            self._membership.members(), self._membership.notes()
+        )
         self._show_gossip: show.Answer = lambda: None
 
     async def run(self) -> None:
@@ -108,6 +110,7 @@ class _Engine:
             on_leave=lambda reason: self._leave_for(Departing(Leaving.FOR_GOOD, reason)),
             on_departing=self._expect,
             on_moved=lambda moved: self._history.explain(moved, asyncio.get_running_loop().time()),
+            on_tell=lambda note: self._membership.tell(note),
             on_watch=lambda watch: self._failover.watch(frozenset(watch.nodes)),
         )
         changed = self._link.note_change
@@ -266,8 +269,9 @@ class _Engine:
             self._history.released(address, self._layer2.first_sent(address), now, wall)
 
     def _facts(self) -> Facts:
+        notes = self._membership.notes()
         return Facts(
-            tuple(Member(node, names) for node, names in sorted(self._living().items())),
+            tuple(Member(node, names, notes.get(node)) for node, names in sorted(self._living().items())),
             tuple(_interface_fact(one) for one in self._layer2.interfaces()),
             self._peers.facts(),
             self._layer2.conflicts(),

@@ -74,7 +74,7 @@ from herald.bgp.message import MessageType
 from herald.bgp.route import Route
 from herald.bgp.snapshot import FamilySnapshot, Neighbor, RestartSnapshot, SessionSnapshot
 from herald.engine.listener import why_waiting
-from herald.engine.membership import Members
+from herald.engine.membership import Members, Notes
 from herald.engine.wish import RouteTable
 from herald.layer2.driver import JudgedInterface, Layer2Snapshot
 from herald.layer2.responder import HoldingSnapshot
@@ -156,10 +156,15 @@ def bind(path: Path) -> socket.socket:
     return bound
 
 
-def members(known: Members) -> Document:
+def members(known: Members, notes: Notes) -> Document:
     """The document of `members`, sorted by name."""
     return [
-        {"name": node, "interfaces": None if names is None else sorted(names)} for node, names in sorted(known.items())
+        {
+            "name": node,
+            "interfaces": None if names is None else sorted(names),
+            "note": None if (note := notes.get(node)) is None else note.hex(),
+        }
+        for node, names in sorted(known.items())
     ]
 
 

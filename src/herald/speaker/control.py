@@ -28,6 +28,7 @@ from herald.engine.link import (
     LinkError,
     Moved,
     Ready,
+    Tell,
     Upward,
     Watch,
     connect,
@@ -42,6 +43,7 @@ from herald.speaker.narrator import Narrator
 from herald.speaker.publisher import Nobody, Publisher
 from herald.speaker.roll_call import SETTLE_S, UNKNOWN_S, RollCall
 from herald.speaker.sentry_duty import SentryDuty
+from herald.speaker.telling import FROZEN_S, TICK_S, Telling
 from herald.store.pace import Pace
 from herald.store.store import KINDS, Changes, Store
 
@@ -102,6 +104,7 @@ class Control:
         self._publisher = publish(self._decider)
         self._narrator = Narrator(self._decider, _log, self._publisher)
         self._sentries = SentryDuty(self._decider)
+        self._telling = Telling(self._decider, self._publisher)
         self._problems = ProblemLog(_log)
         self._roll_call = RollCall()
         self._draft = Draft()
@@ -125,10 +128,18 @@ class Control:
             tasks.create_task(self._keep_link())
             tasks.create_task(self._decide())
             tasks.create_task(self._publisher.run())
+            tasks.create_task(self._notice_standstill())
             if self._addresses is not None:
                 tasks.create_task(self._find_speakers(self._addresses))
             if self._deletion is not None:
                 tasks.create_task(self._watch_pod(self._deletion))
+
+    async def _notice_standstill(self) -> None:
+        while True:
+            before = monotonic()
+            await asyncio.sleep(TICK_S)
+            if monotonic() - before > TICK_S + FROZEN_S:
+                self._telling.froze(monotonic())
 
     async def _watch_pod(self, deletion: Deletion) -> None:
         async with aclosing(deletion()) as news:
@@ -195,13 +206,15 @@ class Control:
 
     async def _wait(self) -> None:
         now = monotonic()
-        deadlines = [at for at in (self._roll_call.deadline(), self._drain.deadline(now)) if at is not None]
+        instants = (self._roll_call.deadline(), self._drain.deadline(now), self._telling.deadline(now))
+        deadlines = [at for at in instants if at is not None]
         timeout_s = max(0.0, min(deadlines) - now) if deadlines else None
         try:
             async with asyncio.timeout(timeout_s):
                 item = await self._inputs.get()
         except TimeoutError:
             self._see()
+            self._telling.look_again(monotonic())
             self._depart()
         else:
             await self._take(item)
@@ -213,13 +226,17 @@ class Control:
                 self._told_whole = self._told_reset = self._told_join = False
                 self._told_departing = None
                 self._sentries.engine_is_new()
+                self._telling.engine_is_new()
                 knows_where = self._addresses is None or self._join is not None
                 self._roll_call.connected(monotonic(), SETTLE_S if knows_where else UNKNOWN_S)
             case Lost(channel):
                 if channel is self._channel:
                     self._channel = None
             case Facts():
-                self._roll_call.report({member.node: member.interfaces for member in item.members})
+                self._roll_call.report(
+                    {member.node: member.interfaces for member in item.members},
+                    {member.node: member.note for member in item.members},
+                )
                 self._narrator.note_unanswered(item.holdings)
                 self._narrator.note_conflicts(item.conflicts)
                 self._narrator.note_sessions(item.sessions)
@@ -229,6 +246,7 @@ class Control:
                 if self._join is None:
                     self._roll_call.joined(monotonic())
                 self._join, self._told_join = item, False
+                self._telling.expect(len(item.addresses))
             case Pod():
                 self._pod = item
             case _:
@@ -242,7 +260,9 @@ class Control:
     def _see(self) -> None:
         members = self._roll_call.members(monotonic())
         if members is not None:
-            self._decider.see({NodeName(node): usable for node, usable in members.items()})
+            usable_on = {NodeName(node): usable for node, usable in members.items()}
+            notes = self._roll_call.notes()
+            self._telling.see(usable_on, {node: notes.get(node) for node in members}, monotonic())
 
     def _depart(self) -> None:
         if not self._decider.has_synced:
@@ -257,6 +277,7 @@ class Control:
         self._publisher.note(step)
         self._narrator.note(step)
         self._sentries.note(step)
+        self._telling.note(step)
 
     async def _send(self) -> bool:
         """Tell the engine what it has not been told; False if there is nothing to tell or nobody to tell it to."""
@@ -269,7 +290,7 @@ class Control:
             self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
         return True
 
-    def _message(self) -> Apply | Departing | Join | Moved | Watch | None:
+    def _message(self) -> Apply | Departing | Join | Moved | Tell | Watch | None:
         if self._join is not None and not self._told_join:
             self._told_join = True
             return self._join
@@ -278,7 +299,8 @@ class Control:
         if manner != self._told_departing:
             self._told_departing = manner
             return manner
-        return self._wish() or self._sentries.wish() or self._narrator.next_move()
+        telling = None if self._decider.has_work else self._telling.wish(monotonic())
+        return telling or self._wish() or self._sentries.wish() or self._narrator.next_move()
 
     def _wish(self) -> Apply | None:
         """The whole wish once per connection, and again when the store is complete at last; otherwise what changed.

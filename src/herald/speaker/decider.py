@@ -17,6 +17,7 @@ from typing import TypeAlias
 from herald.announcement.desired import Desired
 from herald.announcement.incremental import Change, Upkeep
 from herald.announcement.readiness import Slices
+from herald.announcement.told import Told
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName, ObjectMeta
 from herald.cluster.node import Node
@@ -29,6 +30,7 @@ from herald.store.cache import SLICE, Cache, Touched
 from herald.store.store import Changes
 
 HOSTNAME_LABEL = "kubernetes.io/hostname"
+_NOTHING_TOLD = Told()
 _NOT_COMPILED = Compiled(Config(), (), {})
 
 Usable: TypeAlias = Mapping[NodeName, frozenset[str] | None]
@@ -70,6 +72,7 @@ class Decider:
         )
         self._compiled = _NOT_COMPILED
         self._members: Usable | None = None
+        self._told = _NOTHING_TOLD
         self.has_synced = False
         self._view: View | None = None
         self._view_before: View | None = None
@@ -123,13 +126,19 @@ class Decider:
             if before is _NOT_COMPILED or self._compiled.config != before.config:
                 self._look_again()
 
-    def see(self, members: Usable) -> None:
-        """The engine sees these live speakers.
+    def see(self, members: Usable, told: Told = _NOTHING_TOLD) -> None:
+        """The engine sees these live speakers, which tell `told`.
 
         Interfaces that no election asks for come and go without any effect: a node with containers has many of them.
+        So does what is told, unless an advertisement has to do with it.
         """
         before, self._members = self._members, members
-        if before is None or self._asked_for(before) != self._asked_for(members):
+        told_before, self._told = self._told, told
+        if (
+            before is None
+            or self._asked_for(before) != self._asked_for(members)
+            or self._relevant(told_before) != self._relevant(told)
+        ):
             self._look_again()
 
     @property
@@ -191,6 +200,18 @@ class Decider:
         named = {name for ad in self._compiled.config.l2_advertisements for name in ad.interfaces or ()}
         return {node: None if usable is None else (bool(usable), usable & named) for node, usable in members.items()}
 
+    def _relevant(self, told: Told) -> Told:
+        """As much of it as an advertisement makes matter."""
+        advertisements = self._compiled.config.l2_advertisements
+        keeps = any(ad.failback_s for ad in advertisements)
+        damps = any(ad.flap_damping for ad in advertisements)
+        spreads = any(ad.spread_evenly for ad in advertisements)
+        return Told(
+            told.claims if keeps else {},
+            told.damped if damps else frozenset(),
+            told.foreign if keeps or damps or spreads else frozenset(),
+        )
+
     def _look_again(self) -> None:
         if not self.has_synced or self._members is None or self._compiled is _NOT_COMPILED:
             return
@@ -201,6 +222,7 @@ class Decider:
             ignore_exclude_lb=self.options.ignore_exclude_lb,
             interfaces={node: usable for node, usable in self._members.items() if usable is not None},
             departing=frozenset({self.options.node}) if self._is_departing else frozenset(),
+            told=self._relevant(self._told),
         )
         self._round = self.upkeep.look_again(self._view)
 

@@ -8,6 +8,7 @@ on the Service        nodeAssigned         this node began to announce it, by on
 in Herald's namespace BGPSessionUp/Down    about the BGPPeer
                       BFDSessionUp/Down    the same
                       LeaderChanged        about the ServiceL2Status of the node that took over
+                      NodeDamped/Steady    about each L2Advertisement with flapDamping; one speaker says it for all
 """
 
 from typing import Final
@@ -20,6 +21,7 @@ from herald.layer2.conflict import Conflict
 from herald.layer2.quarantine import IN_USE
 from herald.layer2.responder import Unanswered
 from herald.net.interface import mac_text
+from herald.speaker.flaps import Record
 from herald.speaker.status_object import SessionReport, StatusKind, object_name
 from herald.store.store import Event, service_key
 
@@ -71,6 +73,22 @@ def leader_changed(namespace: str, service: NamespacedName, text: str, node: Nod
     name = object_name(StatusKind.LAYER2, node, str(service))
     about = ObjectKey(StatusKind.LAYER2.value, namespace, name)
     return Event(about, EventType.NORMAL, "LeaderChanged", f"{service}: {text}")
+
+
+def damping_words(node: NodeName, record: Record | None, now: float) -> str:
+    """That the node stands aside; with what this one knows of it, for how long."""
+    if record is None:
+        return f"{node} comes and goes too often and stands for no election for a while"
+    seconds = max(0, round(record.until - now))
+    return f"{node} was lost {record.losses} times and stands for no election for {seconds} s (flapDamping)"
+
+
+def damping(namespace: str, advertisement: str, text: str, *, is_damped: bool) -> Event:
+    """A node stands aside, or no longer."""
+    about = ObjectKey("L2Advertisement", namespace, advertisement)
+    if is_damped:
+        return Event(about, EventType.WARNING, "NodeDamped", text)
+    return Event(about, EventType.NORMAL, "NodeSteady", text)
 
 
 def session_event(namespace: str, node: NodeName, before: SessionReport | None, now: SessionReport) -> Event | None:
