@@ -171,7 +171,7 @@ def l2(path: Path | None, node_name: str | None, output: Format) -> None:
 def members(path: Path | None, node_name: str | None, output: Format) -> None:
     """The nodes whose speaker is alive.
 
-    And the usable interfaces of each, as this speaker sees them.
+    And the usable interfaces of each, as this speaker sees them; with gossip also between whom packets do not arrive.
 
     \b
     Examples:
@@ -181,7 +181,9 @@ def members(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.cli.show_tables import members as table
 
     answer = ask("members", path, node_name)
-    print_answer(output, lambda: table(answer["data"]), lambda: answer)
+    gossip = ask("gossip", path, node_name)["data"] or {}
+    answer["unreachable"] = gossip.get("unreachable", [])
+    print_answer(output, lambda: table(answer["data"], answer["unreachable"]), lambda: answer)
 
 
 def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, Any]:

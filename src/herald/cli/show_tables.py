@@ -148,7 +148,7 @@ def _holding(each: Document) -> tuple[Cell, ...]:
     )
 
 
-def members(known: list[Document]) -> Iterable[Piece]:
+def members(known: list[Document], unreachable: list[Document]) -> Iterable[Piece]:
     """One node a line, with the interfaces that count for it in elections; with gossip, how and where it is."""
     alive = sum(each.get("state", "alive") in _PRESENT for each in known)
     if any("state" in each for each in known):
@@ -162,7 +162,15 @@ def members(known: list[Document]) -> Iterable[Piece]:
     if watched:
         columns = ("NODE", "BFD", "IS", "FALSE ALARMS", "TAKEN FOR DEAD", "GOSSIP DECIDES BECAUSE")
         yield Table("Watched for fast failover", columns, watched)
+    if unreachable:
+        ways = tuple(_unreachable(each) for each in unreachable)
+        yield Table("Unreachable: gossip does not arrive", ("FROM", "TO", "PORT", "WHY"), ways)
     yield Note(f"{alive} alive, as this node sees it.", Tone.FAINT)
+
+
+def _unreachable(each: Document) -> tuple[Cell, ...]:
+    port = Cell(f"{each['protocol']}/{each['port']}", Tone.BAD)
+    return row(each["from"], each["to"], port, each["reason"])
 
 
 def _watched(name: str, each: Document) -> tuple[Cell, ...]:

@@ -2,6 +2,7 @@
 
     {"bgp": [{peer, endpoint, established, wanted, advertised, ups, flaps, messagesIn, messagesOut}],
      "bfd": [{address, up, packetsIn, packetsOut, echoesIn, echoesOut, ups, downs}], "bfdDropped": {reason: packets},
+     "unreachable": [[from, to, protocol]],
      "conflicts": n, "mute": n, "inUse": n, "dropped": {reason: frames}, "sendFailures": n,
      "process": {rss, fds, cpuSeconds, startedAt},
      "layer2": {ip: [requests, answers, gratuitous]}}
@@ -19,6 +20,7 @@ from herald.bgp.message import MessageType
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine import bfd_document
 from herald.engine.bfd import PeerWatch
+from herald.engine.link import ClosedWay
 from herald.layer2.driver import AddressCounts, Layer2Driver
 from herald.observe import process_stats
 
@@ -26,7 +28,12 @@ SLICE: Final = 250
 """Addresses between two returns to the loop: well below a millisecond."""
 
 
-def pieces(sessions: tuple[SessionSnapshot, ...], bfd: PeerWatch, layer2: Layer2Driver) -> Iterator[str]:
+def pieces(
+    sessions: tuple[SessionSnapshot, ...],
+    bfd: PeerWatch,
+    layer2: Layer2Driver,
+    closed: Iterable[ClosedWay] = (),
+) -> Iterator[str]:
     """The document as text; the loop may do other work between two pieces."""
     head = {
         "bgp": [_session(one) for one in sessions],
@@ -36,6 +43,7 @@ def pieces(sessions: tuple[SessionSnapshot, ...], bfd: PeerWatch, layer2: Layer2
         "inUse": layer2.addresses_in_use,
         "dropped": {reason.value: count for reason, count in layer2.dropped().items()},
         "sendFailures": layer2.send_failures,
+        "unreachable": [[one.source, one.target, one.protocol] for one in closed],
         "process": process_stats.read().document,
     }
     yield f'{json.dumps(head)[:-1]}, "layer2": {{'

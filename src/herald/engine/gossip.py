@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from herald.engine import metadata
+from herald.engine.link import ClosedWay
 from herald.engine.membership import Members, Notes, UsableNames
 from herald.engine.metadata import Metadata
 from herald.engine.options import GossipOptions
@@ -32,6 +33,7 @@ from herald.swim.keyring import KeyChange
 from herald.swim.local import Identity
 from herald.swim.member import Address, Endpoint, MemberSnapshot
 from herald.swim.packet import Wrapping
+from herald.swim.paths import Closed
 
 TRY_AGAIN: Final = 1.0
 SAY_AGAIN: Final = 60.0
@@ -160,14 +162,25 @@ class GossipMembership:
         snapshot = None if self._machine is None else self._machine.snapshot()
         return members_document(self.members(), self.notes(), snapshot)
 
+    def closed(self) -> tuple[ClosedWay, ...]:
+        """The ways to and from this node on which gossip does not arrive."""
+        return () if self._machine is None else tuple(self._way(one) for one in self._machine.closed())
+
+    def _way(self, one: Closed) -> ClosedWay:
+        ends = (self._node, one.other) if one.outward else (one.other, self._node)
+        port = one.at.port if one.outward else self._options.port
+        return ClosedWay(*ends, one.transport.value, port, one.reason)
+
     def own_document(self) -> Mapping[str, Any] | None:
-        """What `gossip` tells of this node itself: `{health, news, sendFailures, dropped: {reason: packets}}`."""
+        """What `gossip` tells of this node itself, see `herald.engine.show`."""
         if self._machine is None or self._driver is None:
             return None
         now = self._machine.snapshot()
         dropped = {reason.value: count for reason, count in now.dropped.items()}
         failures = self._driver.send_failures
-        return {"health": now.health, "news": now.news, "sendFailures": failures, "dropped": dropped}
+        unreachable = [closed_document(one) for one in self.closed()]
+        counts = {"health": now.health, "news": now.news, "sendFailures": failures, "dropped": dropped}
+        return {**counts, "unreachable": unreachable}
 
     def _place(self, text: str) -> Endpoint | None:
         try:
@@ -284,6 +297,17 @@ def members_document(members: Members, notes: Notes, snapshot: GossipSnapshot | 
         }
         document.append(row if one is None else {**row, **_details(one)})
     return document
+
+
+def closed_document(one: ClosedWay) -> Mapping[str, Any]:
+    """As it stands in the documents of `gossip` and `counters`."""
+    return {
+        "from": one.source,
+        "to": one.target,
+        "protocol": one.protocol,
+        "port": one.port,
+        "reason": one.reason,
+    }
 
 
 def _details(one: MemberSnapshot) -> Mapping[str, Any]:

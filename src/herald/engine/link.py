@@ -209,11 +209,30 @@ class UnansweredHolding:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedWay:
+    """A way from one node to another, one of them this one, on which gossip does not arrive; by `udp` or `tcp`.
+
+    `port` is the target's. Where the other is no member, its address stands for its name. `reason` in words.
+    """
+
+    source: str
+    target: str
+    protocol: str
+    port: int
+    reason: str
+
+    @property
+    def ends(self) -> str:
+        """`node-a → node-b udp/7946`."""
+        return f"{self.source} → {self.target} {self.protocol}/{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything the engine sees, whole each time; sent when something of it changed.
 
     `members` are the live speakers, sorted by node, this one included. `holdings` are those that are *not* answered;
-    every other holding of the wish is.
+    every other holding of the wish is. `closed` are the ways to and from this node on which gossip does not arrive.
     """
 
     members: tuple[Member, ...] = ()
@@ -221,6 +240,7 @@ class Facts:
     sessions: tuple[SessionFact, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     holdings: tuple[UnansweredHolding, ...] = ()
+    closed: tuple[ClosedWay, ...] = ()
 
 
 Downward = Apply | Departing | Join | Leave | Moved | Tell | Watch

@@ -19,6 +19,7 @@ import random
 import signal
 import socket
 import time
+from collections.abc import Callable
 from typing import Final
 
 from herald.bgp.event import Leaving
@@ -30,7 +31,7 @@ from herald.engine.dialler import Dialler
 from herald.engine.fast_failover import FastFailover, Group
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.history import History
-from herald.engine.link import Apply, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
+from herald.engine.link import Apply, ClosedWay, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Members, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
@@ -78,6 +79,7 @@ class _Engine:
             self._membership.members(), self._membership.notes()
         )
         self._show_gossip: show.Answer = lambda: None
+        self._closed_ways: Callable[[], tuple[ClosedWay, ...]] = lambda: ()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -194,6 +196,7 @@ class _Engine:
                 on_reached=lambda node: self._failover.answered(node),
             )
             self._membership_document, self._show_gossip = gossip.document, gossip.own_document
+            self._closed_ways = gossip.closed
             self._failover = self._fast_failover(gossip)
             return gossip
         self._failover = self._fast_failover(None)
@@ -276,6 +279,7 @@ class _Engine:
             self._peers.facts(),
             self._layer2.conflicts(),
             tuple(UnansweredHolding(address, why) for address, why in self._layer2.unanswered()),
+            closed=self._closed_ways(),
         )
 
     def _bgp_summary(self, now: float) -> show.Document:
@@ -297,7 +301,9 @@ class _Engine:
             },
             {
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
-                "counters": lambda: counters.pieces(self._peers.snapshots(), self._peers.bfd, self._layer2),
+                "counters": lambda: counters.pieces(
+                    self._peers.snapshots(), self._peers.bfd, self._layer2, self._closed_ways()
+                ),
             },
         )
 

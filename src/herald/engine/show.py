@@ -15,7 +15,9 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     asked or dead, falseAlarms, deaths, calm, problem}
                     `falseAlarms`: silent by BFD, and answered by gossip; `deaths`: taken for dead at once; `calm`: for
                     so many seconds gossip alone decides; `problem`: why BFD does not watch it, or null
-    gossip         {health, news, sendFailures, dropped: {reason: count}}, or null without gossip
+    gossip         {health, news, sendFailures, dropped: {reason: count},
+                    unreachable: [{from, to, protocol, port, reason}]}, or null without gossip
+                    `unreachable`: ways from and to this node on which gossip does not arrive, `protocol` udp or tcp
                     `health`: 0 is well, more is slower to accuse; `news`: what waits to be passed on
     interfaces     [{name, index, mac, up, carrier, addresses: [text], verdict, answering, ndpVerdict,
                     ndpAnswering}]

@@ -46,7 +46,7 @@ class BfdCounts(msgspec.Struct, frozen=True, rename="camel"):
 class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     """The document. `layer2`: requests, answers and gratuitous frames of each held address.
 
-    `mute` counts interfaces, `in_use` addresses.
+    `mute` counts interfaces, `in_use` addresses. `unreachable`: from, to, protocol.
     """
 
     bgp: tuple[SessionCounts, ...]
@@ -59,6 +59,7 @@ class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     layer2: dict[str, tuple[int, int, int]]
     mute: int = 0
     in_use: int = 0
+    unreachable: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def stats(self) -> ProcessStats:

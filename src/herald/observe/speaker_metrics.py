@@ -112,6 +112,12 @@ DROPPED: Final = Family(
 SEND_FAILURES: Final = Family(
     "herald_layer2_send_failures_total", Kind.COUNTER, "Frames that the kernel refused to send."
 )
+UNREACHABLE: Final = Family(
+    "herald_gossip_unreachable",
+    Kind.GAUGE,
+    "1 for each way between this node and another on which gossip does not arrive; 64 at most.",
+    ("from", "to", "protocol"),
+)
 INTENDED: Final = Family("herald_layer2_addresses_wanted", Kind.GAUGE, "Addresses that this node means to answer for.")
 STARTED: Final = Family(
     "herald_announcements_started_total",
@@ -180,6 +186,7 @@ class SpeakerMetrics:
         yield ENGINE_UP, single(engine is not None)
         if engine is not None:
             yield from _layer2(engine)
+            yield UNREACHABLE, [Sample(way, 1) for way in sorted(set(engine.unreachable))]
             yield from _bgp(engine.bgp)
             yield from _bfd(engine.bfd)
             yield BFD_DROPPED, [Sample((reason,), count) for reason, count in engine.bfd_dropped.items()]

@@ -41,6 +41,7 @@ from herald.speaker.draft import Draft, whole
 from herald.speaker.drain import Drain
 from herald.speaker.narrator import Narrator
 from herald.speaker.publisher import Nobody, Publisher
+from herald.speaker.reachability import Reachability
 from herald.speaker.roll_call import SETTLE_S, UNKNOWN_S, RollCall
 from herald.speaker.sentry_duty import SentryDuty
 from herald.speaker.telling import FROZEN_S, TICK_S, Telling
@@ -103,6 +104,7 @@ class Control:
         self._decider = Decider(options)
         self._publisher = publish(self._decider)
         self._narrator = Narrator(self._decider, _log, self._publisher)
+        self._reachability = Reachability(self._decider, self._publisher)
         self._sentries = SentryDuty(self._decider)
         self._telling = Telling(self._decider, self._publisher)
         self._problems = ProblemLog(_log)
@@ -241,6 +243,7 @@ class Control:
                 self._narrator.note_conflicts(item.conflicts)
                 self._narrator.note_sessions(item.sessions)
                 self._publisher.see(item.sessions)
+                self._reachability.see(item.closed)
                 self._see()
             case Join():
                 if self._join is None:

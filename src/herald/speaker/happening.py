@@ -6,6 +6,8 @@ on the Service        nodeAssigned         this node began to announce it, by on
                       addressConflict      another machine claims its address, with the MAC
                       notAnnounced         nobody announces it, and why; one speaker says so for all
 in Herald's namespace BGPSessionUp/Down    about the BGPPeer
+                      SpeakerUnreachable   about the Node: gossip from or to another speaker does not arrive
+                      SpeakerReachable     it does again
                       BFDSessionUp/Down    the same
                       LeaderChanged        about the ServiceL2Status of the node that took over
                       NodeDamped/Steady    about each L2Advertisement with flapDamping; one speaker says it for all
@@ -17,6 +19,7 @@ from herald.allocator.convergence import EventType
 from herald.announcement.reason import Protocol, Reason
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.findings import ObjectKey
+from herald.engine.link import ClosedWay
 from herald.layer2.conflict import Conflict
 from herald.layer2.quarantine import IN_USE
 from herald.layer2.responder import Unanswered
@@ -66,6 +69,18 @@ def address_conflict(service: NamespacedName, conflict: Conflict, node: NodeName
 def not_announced(service: NamespacedName, reason: Reason) -> Event:
     """Nobody announces the service."""
     return Event(service_key(service), EventType.WARNING, "notAnnounced", f"announced by no node: {reason.words}")
+
+
+def unreachable(node: NodeName, way: ClosedWay) -> Event:
+    """Gossip does not arrive on that way any more."""
+    message = f"{way.ends} unreachable: {way.reason}. Speakers need {way.protocol.upper()} port {way.port} both ways"
+    return Event(ObjectKey("Node", "", node), EventType.WARNING, "SpeakerUnreachable", message)
+
+
+def reachable(node: NodeName, way: ClosedWay) -> Event:
+    """It does again, or nobody is to be there any more."""
+    message = f"{way.ends}: no longer unreachable"
+    return Event(ObjectKey("Node", "", node), EventType.NORMAL, "SpeakerReachable", message)
 
 
 def leader_changed(namespace: str, service: NamespacedName, text: str, node: NodeName) -> Event:

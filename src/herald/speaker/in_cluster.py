@@ -17,7 +17,7 @@ import msgspec
 
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
-from herald.engine.link import SessionFact
+from herald.engine.link import ClosedWay, SessionFact
 from herald.observe import engine_counts, serving
 from herald.observe.serving import ServingOptions
 from herald.observe.speaker_metrics import SpeakerMetrics
@@ -116,6 +116,11 @@ class ClusterPublisher:
     def see(self, sessions: Iterable[SessionFact]) -> None:
         """See `Publisher.see`."""
         self._wish.see(sessions)
+        self._stir()
+
+    def reach(self, ways: tuple[ClosedWay, ...]) -> None:
+        """See `Publisher.reach`."""
+        self._wish.reach(ways)
         self._stir()
 
     def tell(self, event: Event) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
-from herald.engine.link import SessionFact
+from herald.engine.link import ClosedWay, SessionFact
 from herald.observe import engine_counts, serving
 from herald.observe.serving import ServingOptions
 from herald.observe.speaker_metrics import SpeakerMetrics
@@ -49,6 +49,9 @@ class FolderPublisher:
 
     def see(self, sessions: Iterable[SessionFact]) -> None:
         """See `Publisher.see`."""
+
+    def reach(self, ways: tuple[ClosedWay, ...]) -> None:
+        """See `Publisher.reach`."""
 
     def tell(self, event: Event) -> None:
         """See `Publisher.tell`."""

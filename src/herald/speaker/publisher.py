@@ -5,7 +5,7 @@ from typing import Protocol
 
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
-from herald.engine.link import SessionFact
+from herald.engine.link import ClosedWay, SessionFact
 from herald.speaker.decider import Step
 from herald.store.store import Changes, Event
 
@@ -27,6 +27,10 @@ class Publisher(Protocol):
 
     def see(self, sessions: Iterable[SessionFact]) -> None:
         """The engine sees these sessions."""
+        ...
+
+    def reach(self, ways: tuple[ClosedWay, ...]) -> None:
+        """Gossip does not arrive on these ways, sorted."""
         ...
 
     def tell(self, event: Event) -> None:
@@ -55,6 +59,9 @@ class Nobody:
         """See `Publisher`."""
 
     def see(self, sessions: Iterable[SessionFact]) -> None:
+        """See `Publisher`."""
+
+    def reach(self, ways: tuple[ClosedWay, ...]) -> None:
         """See `Publisher`."""
 
     def tell(self, event: Event) -> None:

@@ -1,12 +1,14 @@
 """The `status` of the objects of `status_object`: written from an essence, and read back into one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, assert_never
 
 from herald.cluster.meta import NodeName
 from herald.speaker.status_object import Essence, Judgement, Names, SessionReport, StatusKind
 
 CONDITION: Final = "configReconcilerValid"
+REACHABLE: Final = "speakersReachable"
+"""Herald's own, and only there while it is False: MetalLB's readers know one condition."""
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -14,8 +16,8 @@ Document: TypeAlias = Mapping[str, Any]
 def write(kind: StatusKind, node: NodeName, subject: str, essence: Essence, time: str) -> dict[str, Any]:
     """The `status` of the object. `time` is the present moment, RFC 3339."""
     match essence:
-        case Judgement(message):
-            return _configuration(message, time)
+        case Judgement():
+            return _configuration(essence, time)
         case SessionReport():
             return _session(node, essence)
         case tuple():
@@ -50,7 +52,8 @@ def names_subject(kind: StatusKind, node: NodeName, subject: str, status: Docume
     return all(status.get(field) == fixed[field] for field in ("node", "serviceName", "serviceNamespace"))
 
 
-def _configuration(message: str, time: str) -> dict[str, Any]:
+def _configuration(judgement: Judgement, time: str) -> dict[str, Any]:
+    message = judgement.message
     condition = {
         "type": CONDITION,
         "status": "False" if message else "True",
@@ -58,16 +61,25 @@ def _configuration(message: str, time: str) -> dict[str, Any]:
         "message": message,
         "lastTransitionTime": time,
     }
+    unreachable = {
+        "type": REACHABLE,
+        "status": "False",
+        "reason": "GossipBlocked",
+        "message": judgement.unreachable,
+        "lastTransitionTime": time,
+    }
     verdict = {"result": "Invalid", "errorSummary": message} if message else {"result": "Valid"}
-    return {**verdict, "conditions": [condition]}
+    return {**verdict, "conditions": [condition, unreachable] if judgement.unreachable else [condition]}
 
 
 def _judgement(status: Document) -> Judgement | None:
-    (condition,) = status.get("conditions") or (None,)
-    message = (condition or {}).get("message", "")
-    expected = _configuration(message, (condition or {}).get("lastTransitionTime", ""))
+    conditions: Sequence[Document] = status.get("conditions") or ({},)
+    found, other = conditions if len(conditions) > 1 else (conditions[0], {})
+    judgement = Judgement(found.get("message", ""), other.get("message", ""))
+    time = found.get("lastTransitionTime", "")
+    expected = _configuration(judgement, time)
     same = {key: value for key, value in status.items() if value != ""} == expected
-    return Judgement(message) if same else None
+    return judgement if same else None
 
 
 def _session(node: NodeName, report: SessionReport) -> dict[str, Any]:

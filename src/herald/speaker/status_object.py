@@ -45,9 +45,13 @@ class StatusKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether the configuration could be used; `message` says what could not, and is empty if nothing is wrong."""
+    """Whether the configuration could be used; `message` says what could not, and is empty if nothing is wrong.
+
+    `unreachable`, one line each: the ways between this speaker and others on which gossip does not arrive.
+    """
 
     message: str = ""
+    unreachable: str = ""
 
     @property
     def is_valid(self) -> bool:

@@ -1,6 +1,7 @@
 """Which status objects this node is to have, from what it decided and what its engine sees. No I/O."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ from herald.announcement.sessions import Session
 from herald.api.bgp_session_status import SessionState
 from herald.bgp.parameters import PeerParameters
 from herald.config.problem import Problem, Severity
-from herald.engine.link import SessionFact
+from herald.engine.link import ClosedWay, SessionFact
 from herald.speaker.decider import Decider, Step
 from herald.speaker.status_book import Slot, StatusBook
 from herald.speaker.status_object import Judgement, Names, SessionReport, StatusKind, label_value
@@ -29,6 +30,8 @@ class StatusWish:
         self._book = book
         self._shared: dict[Names, Names] = {}
         self._facts: Mapping[str, SessionFact] | None = None
+        self._judged: Judgement | None = None
+        self._unreachable = ""
 
     def note(self, step: Step) -> None:
         """The decider came to this."""
@@ -43,7 +46,18 @@ class StatusWish:
 
     def judge(self) -> None:
         """The configuration was compiled anew."""
-        self._book.want(Slot(StatusKind.CONFIGURATION, ""), judgement(self._decider.problems))
+        self._judged = judgement(self._decider.problems)
+        self._want_judgement()
+
+    def reach(self, ways: Iterable[ClosedWay]) -> None:
+        """Gossip does not arrive on these ways."""
+        self._unreachable = "\n".join(f"{way.ends} unreachable: {way.reason}" for way in ways)[:LONGEST_MESSAGE]
+        self._want_judgement()
+
+    def _want_judgement(self) -> None:
+        if self._judged is not None:
+            whole = replace(self._judged, unreachable=self._unreachable)
+            self._book.want(Slot(StatusKind.CONFIGURATION, ""), whole)
 
     def see(self, facts: Iterable[SessionFact]) -> None:
         """The engine sees these sessions."""

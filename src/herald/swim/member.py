@@ -36,6 +36,9 @@ class Endpoint:
     address: Address
     port: int
 
+    def __hash__(self) -> int:  # looked up for each packet; an address hashes itself by way of text
+        return hash((int(self.address), self.port))
+
     def __str__(self) -> str:
         return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
 
