@@ -72,8 +72,9 @@ SESSION = SessionCounts(
 )
 PROCESS = {"rss": 1000, "fds": 9, "cpuSeconds": 0.5, "startedAt": 1.0}
 BFD = BfdCounts("10.0.0.1", True, 11, 12, 13, 14, 3, 2)
+CLOSED = (("node-1", "node-2", "udp"), ("node-2", "node-1", "udp"))
 ENGINE = EngineCounts(
-    (SESSION,), (BFD,), {"no session": 6}, 1, {"not held": 5}, 2, PROCESS, {"192.0.2.7": (4, 3, 10)}, 1, 2
+    (SESSION,), (BFD,), {"no session": 6}, 1, {"not held": 5}, 2, PROCESS, {"192.0.2.7": (4, 3, 10)}, 1, 2, CLOSED
 )
 
 

@@ -46,6 +46,8 @@ TYPES = {
 OBJECTS: list[tuple[StatusKind, str, Essence]] = [
     (StatusKind.CONFIGURATION, "", Judgement()),
     (StatusKind.CONFIGURATION, "", Judgement("configuration error: one\ntwo")),
+    (StatusKind.CONFIGURATION, "", Judgement(unreachable="a → b udp/7946 unreachable: no ping is answered")),
+    (StatusKind.CONFIGURATION, "", Judgement("configuration error: one", "a → b udp/7946 unreachable: silence")),
     (StatusKind.SESSION, "tor", UP),
     (StatusKind.SESSION, "tor", SessionReport("tor", "", "NotPossible", last_error="spec.vrf red")),
     (StatusKind.LAYER2, "default/web", ()),
