@@ -37,7 +37,8 @@ def block(neighbor: Neighbor, *more: str) -> str:
     """The `protocol bgp` of a neighbor; `more` are further statements of it."""
     asn = "external" if neighbor.two_octets else f"as {neighbor.asn}"
     if neighbor.interface is None:
-        who = [f"local {neighbor.local} as {ROUTER_AS}", f"neighbor {neighbor.address} {asn}", "passive on"]
+        who = [f"local {neighbor.local} as {ROUTER_AS}", f"neighbor {neighbor.address} {asn}"]
+        who += ["connect delay time 1", "connect retry time 2"] if neighbor.dials else ["passive on"]
     else:
         who = [f"local as {ROUTER_AS}", f'neighbor range fe80::/64 {asn}; interface "{neighbor.interface}"', "passive"]
         who += [f'dynamic name "{neighbor.name}"']

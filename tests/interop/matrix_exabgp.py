@@ -61,9 +61,8 @@ def _block(neighbor: Neighbor) -> str:
         f"local-as {ROUTER_AS}",
         f"peer-as {AS_TRANS if neighbor.two_octets else neighbor.asn}",
         f"hold-time {neighbor.hold_time}",
-        "passive",
-        "listen 179",
     ]
+    statements += [] if neighbor.dials else ["passive", "listen 179"]
     statements += [f'md5-password "{neighbor.password}"'] if neighbor.password else []
     statements += ["incoming-ttl 255"] if neighbor.ttl_security else []
     sections = {

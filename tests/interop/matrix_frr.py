@@ -43,7 +43,8 @@ def config(*neighbors: Neighbor) -> str:
 
 
 def _lines(neighbor: Neighbor) -> list[str]:
-    words = [f"remote-as {neighbor.asn}", f"timers {neighbor.hold_time // 3} {neighbor.hold_time}", "passive"]
+    words = [f"remote-as {neighbor.asn}", f"timers {neighbor.hold_time // 3} {neighbor.hold_time}"]
+    words += ["timers connect 1"] if neighbor.dials else ["passive"]
     words += [f"password {neighbor.password}"] if neighbor.password else []
     words += ["ttl-security hops 1"] if neighbor.ttl_security else []
     words += ["ebgp-multihop 5", f"update-source {neighbor.local}"] if neighbor.multihop else []

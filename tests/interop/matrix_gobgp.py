@@ -45,9 +45,12 @@ def _block(neighbor: Neighbor) -> str:
         who = f'neighbor-interface = "{neighbor.interface}"'
     tables = {
         "config": [who, f"peer-as = {neighbor.asn}"],
-        "transport.config": ["passive-mode = true"],
         "timers.config": [f"hold-time = {neighbor.hold_time}"],
     }
+    if neighbor.dials:
+        tables["timers.config"].append("connect-retry = 1")
+    else:
+        tables["transport.config"] = ["passive-mode = true"]
     if neighbor.password:
         tables["config"].append(f'auth-password = "{neighbor.password}"')
     if neighbor.ttl_security:

@@ -26,7 +26,7 @@ class Capability(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """One session as the daemon is configured for it; the daemon waits for Herald to connect.
+    """One session as the daemon is configured for it. It waits for Herald to connect, unless it `dials` itself.
 
     `address` is Herald's, `local` the daemon's own, where that matters. With `interface`, the session is unnumbered and
     neither counts. `asn` is Herald's. `role` is what the daemon says it is (RFC 9234), without insisting.
@@ -37,6 +37,7 @@ class Neighbor:
     local: str = ROUTER
     asn: int = 64500
     interface: str | None = None
+    dials: bool = False
     password: str | None = None
     hold_time: int = 9
     ttl_security: bool = False

@@ -45,7 +45,7 @@ def matrix(daemon: str, sessions: tuple[str, ...]) -> Iterator[Matrix]:
         used = tuple(name for name in sessions if name != "vrf" or place.has_vrf)
         place.address(used)
         neighbors = {name: matrix_sessions.neighbor(name) for name in used}
-        router = undo.enter_context(_run(daemon, place.router, tuple(neighbors.values())))
+        router = undo.enter_context(run_daemon(daemon, place.router, *neighbors.values()))
         loop = NamespaceLoop(place.node)
         undo.callback(loop.close)
         peerings = {
@@ -55,6 +55,21 @@ def matrix(daemon: str, sessions: tuple[str, ...]) -> Iterator[Matrix]:
             for name in used
         }
         yield Matrix(daemon, place.node, router, neighbors, peerings)
+
+
+def run_daemon(daemon: str, host: str, *neighbors: Neighbor) -> AbstractContextManager[Router]:
+    """The daemon of that name with these neighbors, in a namespace."""
+    match daemon:
+        case "FRR":
+            return matrix_frr.frr(host, matrix_frr.config(*neighbors))
+        case "BIRD":
+            return matrix_bird.bird(host, matrix_bird.config(*neighbors))
+        case "GoBGP":
+            return matrix_gobgp.gobgp(host, matrix_gobgp.config(*neighbors))
+        case "ExaBGP":
+            addresses = sorted({neighbor.local for neighbor in neighbors if not neighbor.dials})
+            return matrix_exabgp.exabgp(host, matrix_exabgp.config(*neighbors), addresses)
+    raise ValueError(daemon)
 
 
 def version(daemon: str) -> str:
@@ -74,20 +89,6 @@ _VERSIONS: dict[str, Callable[[], str]] = {
     "GoBGP": matrix_gobgp.version,
     "ExaBGP": matrix_exabgp.version,
 }
-
-
-def _run(daemon: str, host: str, neighbors: tuple[Neighbor, ...]) -> AbstractContextManager[Router]:
-    match daemon:
-        case "FRR":
-            return matrix_frr.frr(host, matrix_frr.config(*neighbors))
-        case "BIRD":
-            return matrix_bird.bird(host, matrix_bird.config(*neighbors))
-        case "GoBGP":
-            return matrix_gobgp.gobgp(host, matrix_gobgp.config(*neighbors))
-        case "ExaBGP":
-            addresses = sorted({neighbor.local for neighbor in neighbors})
-            return matrix_exabgp.exabgp(host, matrix_exabgp.config(*neighbors), addresses)
-    raise ValueError(daemon)
 
 
 class _Place:

@@ -39,6 +39,7 @@ FEATURES = (
     Feature("tcp-ao", "TCP-AO (RFC 5925)", "no daemon here has it"),
     Feature("gtsm", "GTSM (`ttlSecurity`, RFC 5082)", "the session and a route"),
     Feature("multihop", "Peer beyond a router (`ebgpMultiHop`)", "the session and a route's next hop"),
+    Feature("passive", "Session that the daemon dials (`passive`)", "the session, to port 179 of the node; a route"),
     Feature("four-octet-as", "4-octet AS numbers (RFC 6793)", "remote AS and AS path"),
     Feature("as-trans", "A speaker of 2-octet AS numbers (AS_TRANS)", "the AS path"),
     Feature("local-as", "Another AS to this peer (`localASN`)", "remote AS and AS path"),
