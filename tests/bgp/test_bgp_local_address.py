@@ -2,6 +2,8 @@ import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from herald.bgp import local_address
 from herald.bgp.local_address import HostAddress, LocalAddresses, choose, router_id
@@ -140,3 +142,22 @@ def test_what_is_beside_is_link_local_too_and_the_subnets_are_named():
 def test_a_refusal_of_the_kernel_is_an_error():
     with pytest.raises(PermissionError):
         local_address.Listing().take(netlink(2, struct.pack("=i", -1)))
+
+
+WHOLE = address("10.0.0.2", 2, 24) + address("2001:db8::1", 2, 64) + link(2, 7) + netlink(3, b"\0\0\0\0")
+
+
+@given(st.binary(max_size=200), st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=5))
+def test_fuzz_any_answer_is_addresses_or_an_os_error(noise, changes):
+    octets = bytearray(WHOLE)
+    for place, octet in changes:
+        octets[place] = octet
+    for data in (noise, bytes(octets), bytes(octets)[: len(noise)]):
+        told = local_address.Listing()
+        try:
+            told.take(data)
+            for end in ("10.0.0.2", "2001:db8::1"):
+                local_address.choose(ip_address(end), told.beside(ip_address(end)))
+            told.members(7)
+        except OSError:
+            pass

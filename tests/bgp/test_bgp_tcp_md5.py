@@ -78,5 +78,5 @@ def test_a_signature_of_tcp_ao_is_told_from_none():
 
 
 @given(st.binary(max_size=128))
-def test_any_octets_are_judged(octets):
+def test_fuzz_any_octets_are_judged(octets):
     assert tcp_md5.judge(octets.ljust(20, b"\0"), HERE, THERE, Password("x")) in PeerSyn

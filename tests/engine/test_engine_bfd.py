@@ -1,11 +1,14 @@
 """Which peers are watched over, on which paths; and the octets of echoes and of questions about neighbours."""
 
+import contextlib
 import errno
 import socket
 import struct
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
@@ -93,6 +96,24 @@ def test_a_neighbour_that_is_not_known_is_an_error(data: bytes, number: int) -> 
     with pytest.raises(OSError) as caught:
         neighbor.answer(data)
     assert caught.value.errno == number
+
+
+WHOLE_ANSWER = answered(28, (1, PEER.packed), (2, b"\x02\0\0\0\0\x01"))
+
+
+@given(
+    st.binary(max_size=80),
+    st.lists(st.tuples(st.integers(0, len(WHOLE_ANSWER) - 1), st.integers(0, 255)), min_size=1, max_size=4),
+)
+def test_fuzz_any_answer_about_a_neighbour_is_octets_or_an_os_error(
+    noise: bytes, changes: list[tuple[int, int]]
+) -> None:
+    octets = bytearray(WHOLE_ANSWER)
+    for place, octet in changes:
+        octets[place] = octet
+    for data in (noise, bytes(octets)):
+        with contextlib.suppress(OSError):
+            assert neighbor.answer(data)
 
 
 def test_the_question_names_interface_and_address() -> None:

@@ -8,10 +8,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from herald.bgp import tcp_md5
 from herald.bgp.diagnosis import PeerSyn
 from herald.bgp.parameters import Password
-from herald.engine.syn_watch import SynWatch
+from herald.engine.syn_watch import SynWatch, segment_of
 
 pytestmark = pytest.mark.netns
 
@@ -65,3 +68,27 @@ async def test_strangers_are_not_remembered(watch: SynWatch) -> None:
 
 def open_files() -> int:
     return len(list(Path(f"/proc/{os.getpid()}/fd").iterdir()))
+
+
+SYN4 = bytes.fromhex("4500002800010000400600000a0000010a000002") + bytes.fromhex("9c4000b3") + bytes(16)
+SYN6 = bytes.fromhex("6000000000140640") + ip_address("fd00::1").packed + ip_address("fd00::2").packed + bytes(20)
+
+
+def test_the_segment_of_a_packet_is_found() -> None:
+    assert segment_of(SYN4) == (ip_address("10.0.0.1"), ip_address("10.0.0.2"), SYN4[20:])
+    assert segment_of(SYN6) == (ip_address("fd00::1"), ip_address("fd00::2"), SYN6[40:])
+    assert segment_of(SYN4[:39]) is None
+    assert segment_of(SYN6[:59]) is None
+
+
+@given(st.binary(max_size=128) | st.tuples(st.sampled_from([SYN4, SYN6]), st.integers(0, 59), st.integers(0, 255)))
+def test_fuzz_any_packet_has_a_whole_segment_or_none(case: bytes | tuple[bytes, int, int]) -> None:
+    packet = bytearray(case if isinstance(case, bytes) else case[0])
+    if not isinstance(case, bytes):
+        packet[case[1] % len(packet)] = case[2]
+    found = segment_of(bytes(packet))
+    if found is not None:
+        source, destination, segment = found
+        assert source.version == destination.version
+        assert len(segment) >= 20
+        assert tcp_md5.judge(segment, source, destination, Password("x")) in PeerSyn

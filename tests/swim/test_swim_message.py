@@ -72,7 +72,7 @@ def test_a_message_that_is_cut_short_is_incomplete(message: Message, data: st.Da
 
 
 @given(st.binary(max_size=400))
-def test_any_octets_are_a_message_or_a_decode_error(octets: bytes) -> None:
+def test_fuzz_any_octets_are_a_message_or_a_decode_error(octets: bytes) -> None:
     for number in (*range(16), 244):
         try:
             decode(bytes((number,)) + octets)
@@ -81,7 +81,9 @@ def test_any_octets_are_a_message_or_a_decode_error(octets: bytes) -> None:
 
 
 @given(messages, st.integers(0, 10_000), st.integers(0, 255))
-def test_a_message_with_one_octet_changed_is_a_message_or_a_decode_error(message: Message, where: int, to: int) -> None:
+def test_fuzz_a_message_with_one_octet_changed_is_a_message_or_a_decode_error(
+    message: Message, where: int, to: int
+) -> None:
     octets = bytearray(encode(message))
     octets[where % len(octets)] = to
     try:

@@ -84,7 +84,7 @@ def test_a_stream_is_read_in_whatever_pieces_it_comes(
 
 
 @given(st.binary(max_size=300), st.sampled_from([PLAIN, SEALED, LABELLED]))
-def test_any_octets_are_a_packet_or_counted_and_only_who_has_the_key_is_heard(
+def test_fuzz_any_octets_are_a_packet_or_counted_and_only_who_has_the_key_is_heard(
     octets: bytes, wrapping: Wrapping
 ) -> None:
     for start in (b"", b"\x07", b"\x09", b"\x0c", b"\xf4", b"\xf4\x04blue", b"\x07\x02\x00\x05\x00\x05"):
@@ -95,7 +95,7 @@ def test_any_octets_are_a_packet_or_counted_and_only_who_has_the_key_is_heard(
 
 
 @given(st.binary(max_size=300), st.sampled_from([PLAIN, SEALED, LABELLED]))
-def test_any_octets_are_a_stream_or_a_documented_error(octets: bytes, wrapping: Wrapping) -> None:
+def test_fuzz_any_octets_are_a_stream_or_a_documented_error(octets: bytes, wrapping: Wrapping) -> None:
     for start in (b"", b"\x06", b"\x09", b"\x0a", b"\x0a\x00\x00\x00\x30", b"\xf4\x04blue"):
         try:
             stream.Reading(wrapping).feed(start + octets)
@@ -182,7 +182,7 @@ def test_lzw_starts_over_when_its_table_is_full(seed: int) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_octets_are_lzw_or_an_error(octets: bytes) -> None:
+def test_fuzz_any_octets_are_lzw_or_an_error(octets: bytes) -> None:
     try:
         assert len(lzw.decompress(octets, 10_000)) <= 10_000
     except lzw.LzwError:

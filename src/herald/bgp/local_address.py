@@ -9,6 +9,7 @@ module writes the questions, reads the answers, and chooses. The shell does the 
     rtattr      length 2 | type 2 | value, padded to 4 octets
 """
 
+import errno
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -76,7 +77,13 @@ class Listing:
         self._bodies: dict[int, list[bytes]] = {}  # by index of the interface
 
     def take(self, data: bytes) -> None:
-        """Take in one datagram. Raises `OSError` if it says that the kernel refuses."""
+        """Take in one datagram. Raises `OSError` if it says that the kernel refuses, or cannot be read."""
+        try:
+            self._take(data)
+        except struct.error as error:
+            raise _unreadable() from error
+
+    def _take(self, data: bytes) -> None:
         at = 0
         while at + _HEADER_OCTETS <= len(data):
             length, kind = struct.unpack_from("=IH", data, at)
@@ -95,11 +102,11 @@ class Listing:
         """The addresses on the interface that has `local`, or none if there is no such interface.
 
         The same address may be on several: a link-local one on any, and others in VRFs. `among` are the indexes of
-        those that are meant; None: all.
+        those that are meant; None: all. Raises `OSError` if they cannot be read.
         """
         for index, bodies in self._bodies.items():
             if (among is None or index in among) and any(local.packed in body for body in bodies):
-                found = [_host_address(body) for body in bodies]
+                found = _host_addresses(bodies)
                 if any(host.address == local for host in found):
                     return found
         return []
@@ -111,6 +118,10 @@ class Listing:
             for index, bodies in self._bodies.items()
             if any((_IFLA_MASTER, struct.pack("=I", device)) in _attributes(body[_IFINFO_OCTETS:]) for body in bodies)
         )
+
+
+def _unreadable() -> OSError:
+    return OSError(errno.EPROTO, "the kernel's list of addresses cannot be read")
 
 
 def choose(local: Address, addresses: Sequence[HostAddress]) -> LocalAddresses:
@@ -146,6 +157,13 @@ def router_id(configured: IPv4Address | None, local: LocalAddresses, host_name: 
 
 def _of(hosts: Sequence[HostAddress], kind: type[_AddressT]) -> Iterator[_AddressT]:
     return (host.address for host in hosts if isinstance(host.address, kind))
+
+
+def _host_addresses(bodies: Sequence[bytes]) -> list[HostAddress]:
+    try:
+        return [_host_address(body) for body in bodies]
+    except (struct.error, KeyError, ValueError) as error:
+        raise _unreadable() from error
 
 
 def _host_address(body: bytes) -> HostAddress:

@@ -22,6 +22,7 @@ PATIENCE_SECONDS: Final = 180.0
 _BGP: Final = 179
 _SYN, _SYN_OR_ACK = 0x02, 0x12
 _SEEN_OCTETS: Final = 128
+_TCP_HEADER_OCTETS: Final = 20
 _MOST_UNFILTERED: Final = 100_000  # far more than the buffer holds
 
 _LOAD_BYTE, _LOAD_HALF, _LOAD_BYTE_X, _LOAD_HALF_X = 0x30, 0x28, 0x50, 0x48
@@ -122,15 +123,25 @@ class SynWatch:
             packet = opened.recv(_SEEN_OCTETS)
         except OSError:  # nothing there after all, or the interface went
             return
-        if packet and packet[0] >> 4 == 4:
-            source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
-            self._note(source, destination, packet[(packet[0] & 0x0F) * 4 : int.from_bytes(packet[2:4])])
-        elif len(packet) >= 40:
-            self._note(IPv6Address(packet[8:24]), IPv6Address(packet[24:40]), packet[40:])
-
-    def _note(self, source: Address, destination: Address, segment: bytes) -> None:
-        if source in self._until and len(segment) >= 20:
+        found = segment_of(packet)
+        if found is not None and found[0] in self._until:
+            source, destination, segment = found
             self._seen[source] = segment, destination
+
+
+def segment_of(packet: bytes) -> tuple[Address, Address, bytes] | None:
+    """Source, destination and TCP segment of an IP packet that passed its filter; None without a whole TCP header."""
+    if len(packet) < 40:
+        return None
+    source: Address
+    destination: Address
+    if packet[0] >> 4 == 4:
+        source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
+        segment = packet[(packet[0] & 0x0F) * 4 : int.from_bytes(packet[2:4])]
+    else:
+        source, destination = IPv6Address(packet[8:24]), IPv6Address(packet[24:40])
+        segment = packet[40:]
+    return (source, destination, segment) if len(segment) >= _TCP_HEADER_OCTETS else None
 
 
 def _opened(ethertype: int, program: Program) -> socket.socket:
