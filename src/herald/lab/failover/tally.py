@@ -1,0 +1,141 @@
+"""What a watcher remembers: how long nobody answered, who did, and when two did at once. Pure."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+RECENT_S: Final = 0.3
+"""What was answered within so many seconds tells who owns the address now."""
+LATE_S: Final = 0.15
+"""An answer is expected within this time; a question that is older is closed."""
+IDENTITIES: Final = 16
+"""Questions are numbered modulo this, by the address that they come from; the answer goes back there."""
+
+
+@dataclass(slots=True)
+class Silence:
+    """The longest time between two answers since `since`, and when it began."""
+
+    since: float
+    last: float
+    longest: float = 0.0
+    began: float = 0.0
+    ended: float = 0.0
+
+    def broken(self, now: float) -> None:
+        """Somebody answered."""
+        self._consider(now)
+        self.last = now
+
+    def document(self, now: float) -> dict[str, float]:
+        """`{longest, began, ended}` in seconds; a silence that still lasts counts up to now."""
+        self._consider(now)
+        return {"longest": self.longest, "began": self.began, "ended": self.ended}
+
+    def _consider(self, now: float) -> None:
+        if now - self.last > self.longest:
+            self.longest, self.began, self.ended = now - self.last, self.last, now
+
+
+@dataclass(slots=True)
+class Talk:
+    """A client that talks to one address: datagrams sent, answers and the nodes that they came from."""
+
+    since: float
+    silence: Silence = field(init=False)
+    sent: int = 0
+    answered: int = 0
+    moves: int = 0
+    node: str = ""
+    _recent: deque[tuple[float, str]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.silence = Silence(self.since, self.since)
+
+    def heard(self, node: str, now: float) -> None:
+        """An answer came from `node`."""
+        self.answered += 1
+        self.moves += bool(self.node) and node != self.node
+        self.node = node
+        self.silence.broken(now)
+        self._recent.append((now, node))
+
+    def begin(self, now: float) -> None:
+        """From now on; who answered last is remembered."""
+        self.sent = self.answered = self.moves = 0
+        self.silence = Silence(now, self.silence.last)
+
+    def document(self, now: float) -> dict[str, Any]:
+        """For whoever asks: `{sent, answered, moves, nodes: [who answered lately], silence}`."""
+        while self._recent and self._recent[0][0] < now - RECENT_S:
+            self._recent.popleft()
+        nodes = sorted({node for _, node in self._recent})
+        counts = {"sent": self.sent, "answered": self.answered, "moves": self.moves}
+        return {**counts, "nodes": nodes, "silence": self.silence.document(now)}
+
+
+@dataclass(slots=True)
+class Question:
+    """Who has the address? `macs` have answered so far."""
+
+    asked: float
+    macs: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Asking:
+    """Somebody without a neighbour table: each question is to everybody, and whoever answers owns the address.
+
+    A question that two MACs answer is one with two owners.
+    """
+
+    since: float
+    silence: Silence = field(init=False)
+    asked: int = 0
+    answered: int = 0
+    doubles: int = 0
+    first_double: float | None = None
+    last_double: float | None = None
+    _open: dict[int, Question] = field(default_factory=dict)
+    _recent: deque[tuple[float, str]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.silence = Silence(self.since, self.since)
+
+    def ask(self, now: float) -> int:
+        """The number of the question that is to be asked now."""
+        number = self.asked % IDENTITIES
+        self.asked += 1
+        self._open[number] = Question(now)
+        return number
+
+    def heard(self, number: int, mac: str, now: float) -> None:
+        """Somebody answered question `number`."""
+        self._recent.append((now, mac))
+        question = self._open.get(number)
+        if question is None or now - question.asked > LATE_S:
+            return
+        if not question.macs:
+            self.answered += 1
+            self.silence.broken(now)
+        elif mac not in question.macs and len(question.macs) == 1:
+            self.doubles += 1
+            self.first_double = now if self.first_double is None else self.first_double
+            self.last_double = now
+        question.macs.add(mac)
+
+    def begin(self, now: float) -> None:
+        """From now on."""
+        self.asked = self.answered = self.doubles = 0
+        self.first_double = self.last_double = None
+        self._open.clear()
+        self.silence = Silence(now, self.silence.last)
+
+    def document(self, now: float) -> dict[str, Any]:
+        """For whoever asks: `{asked, answered, doubles, firstDouble, lastDouble, macs: [who did lately], silence}`."""
+        while self._recent and self._recent[0][0] < now - RECENT_S:
+            self._recent.popleft()
+        macs = sorted({mac for _, mac in self._recent})
+        counts = {"asked": self.asked, "answered": self.answered, "doubles": self.doubles}
+        when = {"firstDouble": self.first_double, "lastDouble": self.last_double}
+        return {**counts, **when, "macs": macs, "silence": self.silence.document(now)}
