@@ -10,6 +10,7 @@ port, a firewall drops it, the nodes are on different links) the node is left to
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol, assert_never
 
@@ -82,7 +83,7 @@ class FastFailover:
         self._on_return = on_return
         self._loop = asyncio.get_running_loop()
         self._vigil = Vigil()
-        self._fence = Fence(self._loop.time())
+        self._fence = Fence(_now())
         self._bfd = bfd
         self._user = bfd.user(self._session_changed)
         self._paths: dict[str, Path] = {}
@@ -124,7 +125,7 @@ class FastFailover:
         if not self._paths:
             return True
         self._look_at_clock()
-        is_closed = self._fence.is_closed(self._loop.time())
+        is_closed = self._fence.is_closed(_now())
         if is_closed is not self._was_closed:
             self._was_closed = is_closed
             if not is_closed:
@@ -232,7 +233,7 @@ class FastFailover:
             if before.get(node) != path:
                 self._user.watch(path, PROFILE)
         if wanted and self._ticking is None:
-            self._fence.tick(self._loop.time())
+            self._fence.tick(_now())
             self._tick()
         elif not wanted and self._ticking is not None:
             self._ticking.cancel()
@@ -260,7 +261,7 @@ class FastFailover:
         elif change.before is State.UP and change.cause is Cause.FAILURE:
             if change.diagnostic is Diagnostic.DETECTION_TIME_EXPIRED:
                 self._tell(WentSilent(node, change.silent_for))
-            elif self._fence.declared_silent(node, self._loop.time()):
+            elif self._fence.declared_silent(node, _now()):
                 text = f"this node did not run for a while, and {node} noticed: it answers again when {node} agrees"
                 _log.warning(text, extra={"event": "failoverFenced", "node": node})
 
@@ -272,9 +273,14 @@ class FastFailover:
 
     def _look_at_clock(self, *, drain: bool = True) -> None:
         """After a pause, learn first what the others think of it."""
-        pause = self._fence.tick(self._loop.time())
+        pause = self._fence.tick(_now())
         if pause is not None and drain:
             self._bfd.driver.drain()
+
+
+def _now() -> float:
+    """The clock of the fence, which goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _write(told: TakeForDead | TakeForAlive | Spare | LeaveToGossip) -> None:
