@@ -78,8 +78,9 @@ async def lossy(lab: DataCentre, proof: Proof) -> None:
         fault.does(f"node-2: its link loses {LOSS_PERCENT} % each way")
         await process.must(["nft", "-f", "-"], namespace=inside, text=LOSSY.format(percent=LOSS_PERCENT))
         await asyncio.sleep(LOSSY_S)
-        fault.does("node-2: its link is whole again")
         await process.must(["nft", "delete", "table", "netdev", "lossy"], namespace=inside)
+        # Said when it is done: until then requests were lost.
+        fault.does("node-2: its link is whole again")
         await standing.ways(walk, NODES, within=150)
 
     note = f"For {LOSSY_S:.0f} s; half of all requests by that node are lost as long as the router uses it."
