@@ -81,7 +81,7 @@ def test_there_is_a_verdict_for_every_case():
 def test_the_dominant_connection_never_loses_against_one_that_is_not_established(who):
     for state in (State.OPEN_SENT, State.OPEN_CONFIRM):
         other = next(one for one in Initiator if one is not who)
-        assert VERDICTS[who, state, who] is Verdict.KEEP_OPENED
+        assert VERDICTS[who, state, who] is not Verdict.KEEP_OTHER
         assert VERDICTS[other, state, who] is not Verdict.KEEP_OPENED
 
 
@@ -126,9 +126,9 @@ def said(effects):
     return found
 
 
-def both_open_sent(router_id=HIGH, **changes):
-    walk = Walk(router_id, replace(PARAMETERS, **changes))
-    walk.give(Start(), walk.local, Incoming(walk.local))
+def both_open_sent(router_id=HIGH, first=US):
+    walk = Walk(router_id)
+    walk.give(Start(), *(walk.local, Incoming(walk.local))[:: 1 if first is US else -1])
     return walk
 
 
@@ -154,26 +154,52 @@ def test_a_connection_of_the_peer_is_taken_while_an_attempt_goes_on_and_the_atte
     assert (walk.shown.initiator, walk.shown.last_error) == (PEER, None)
 
 
-@pytest.mark.parametrize(
-    ("router_id", "first", "survivor"),
-    [(HIGH, US, US), (HIGH, PEER, US), (LOW, PEER, PEER), (LOW, US, PEER)],
-    ids=["ours is dominant", "ours is, the other OPEN first", "theirs is dominant", "theirs is, the other OPEN first"],
-)
-def test_of_two_connections_in_open_sent_the_one_of_the_dominant_speaker_is_kept(router_id, first, survivor):
-    walk = both_open_sent(router_id)
-    theirs = open_of(LOW if router_id == HIGH else HIGH)
-    loser = PEER if survivor is US else US
-    effects = walk.hear(first, theirs)
-    if first is loser and survivor is PEER:
-        assert said(effects) == [(US, Keepalive())], "the peer may have given its own one up just now"
-        effects = walk.hear(survivor, theirs)
-    assert (loser, COLLISION) in said(effects)
-    if first is loser and survivor is US:
-        effects = walk.hear(survivor, theirs)
-    assert (survivor, Keepalive()) in said(effects)
-    assert walk.session.state is State.OPEN_CONFIRM
-    assert walk.hear(survivor, Keepalive()) == [Up(survivor)]
-    assert walk.shown.last_error is None, "nothing has gone wrong"
+@pytest.mark.parametrize("router_id", [LOW, HIGH])
+def test_on_a_second_connection_nothing_is_said_yet(router_id):
+    walk = Walk(router_id)
+    assert [type(value) for _, value in said(walk.give(Start(), walk.local))] == [Open]
+    assert walk.give(Incoming(walk.local)) == [Take()]
+
+
+@pytest.mark.parametrize("used", Initiator)
+def test_of_two_connections_in_open_sent_the_one_of_the_dominant_speaker_is_kept_at_the_first_open(used):
+    """We are dominant: the other one can only have been given up by us."""
+    for opened in Initiator:
+        walk = both_open_sent(HIGH, used)
+        effects = walk.hear(opened, open_of(LOW))
+        assert (PEER, COLLISION) in said(effects)
+        if opened is PEER or used is PEER:
+            assert type(dict(said(effects)).get(US, open_of(HIGH))) in (Open, Keepalive)
+        if opened is PEER:
+            walk.hear(US, open_of(LOW))
+        assert walk.session.state is State.OPEN_CONFIRM
+        assert walk.hear(US, Keepalive()) == [Up(US)]
+        assert walk.shown.last_error is None, "nothing has gone wrong"
+
+
+@pytest.mark.parametrize("used", Initiator)
+def test_the_connection_of_a_dominant_peer_is_kept_at_its_open(used):
+    walk = both_open_sent(LOW, used)
+    effects = walk.hear(PEER, open_of(HIGH))
+    assert (US, COLLISION) in said(effects)
+    assert said(effects)[-1] == (PEER, Keepalive())
+    assert walk.hear(PEER, Keepalive()) == [Up(PEER)]
+
+
+def test_who_is_not_dominant_and_has_agreed_to_its_own_waits_for_what_the_peer_says_of_it():
+    walk = both_open_sent(LOW)
+    assert said(walk.hear(US, open_of(HIGH))) == [(US, Keepalive())]
+    assert walk.hear(PEER, open_of(HIGH)) == []
+    effects = walk.hear(US, Keepalive())
+    assert (said(effects), effects[-1]) == ([(PEER, COLLISION)], Up(US)), "the peer has agreed to it too"
+
+    walk = both_open_sent(LOW)
+    walk.hear(US, open_of(HIGH))
+    walk.hear(PEER, open_of(HIGH))
+    effects = walk.hear(US, COLLISION)
+    assert [type(value) for _, value in said(effects)] == [Open, Keepalive], "the peer keeps its own"
+    assert walk.hear(PEER, Keepalive()) == [Up(PEER)]
+    assert walk.shown.last_error is None
 
 
 def test_the_speaker_that_is_not_dominant_goes_on_with_its_own_if_the_other_one_comes_to_nothing():
@@ -181,6 +207,14 @@ def test_the_speaker_that_is_not_dominant_goes_on_with_its_own_if_the_other_one_
     walk.hear(US, open_of(HIGH))
     assert walk.give(Closed("the peer closed the connection", PEER)) == []
     assert walk.hear(US, Keepalive()) == [Up(US)]
+
+
+def test_a_second_open_is_an_error():
+    walk = both_open_sent(LOW)
+    walk.hear(US, open_of(HIGH))
+    walk.hear(PEER, open_of(HIGH))
+    assert said(walk.hear(PEER, open_of(HIGH))) == [(PEER, Notification(5, 1))]
+    assert walk.session.state is State.OPEN_CONFIRM
 
 
 def test_a_connection_that_comes_to_established_ends_the_other_one():
@@ -210,7 +244,8 @@ def test_a_contender_that_goes_wrong_costs_nothing_but_itself(broken):
 
 def test_a_contender_takes_the_place_of_a_connection_that_breaks_and_no_time_is_lost():
     walk = both_open_sent()
-    assert walk.give(Closed("the peer reset the connection", US)) == []
+    effects = walk.give(Closed("the peer reset the connection", US))
+    assert [type(value) for _, value in said(effects)] == [Open]
     assert (walk.session.state, walk.shown.next_retry) == (State.OPEN_SENT, None)
     walk.hear(PEER, open_of(LOW), Keepalive())
     assert walk.session.state is State.ESTABLISHED
@@ -249,7 +284,7 @@ def test_a_peer_that_may_restart_takes_the_place_of_the_session_that_we_still_be
     walk = established(on, theirs=open_of(LOW, 64501, RESTARTS))
     effects = walk.give(Incoming(walk.local))
     if on is US:
-        assert [type(effect) for effect in effects] == [Take, Send]
+        assert effects == [Take()]
         assert walk.session.state is State.ESTABLISHED, "whoever it is, it has said nothing yet"
         effects = walk.hear(PEER, open_of(LOW, 64501, RESTARTS))
     assert [type(effect) for effect in effects][:2] == [Close, Down]
@@ -272,7 +307,8 @@ def test_a_connection_of_the_dominant_peer_still_wins_over_ours_in_open_confirm(
     walk.give(Start(), walk.local)
     walk.hear(US, open_of(HIGH))
     walk.give(Incoming(walk.local))
-    assert said(walk.hear(PEER, open_of(HIGH))) == [(US, COLLISION), (PEER, Keepalive())]
+    walk.hear(PEER, open_of(HIGH))
+    assert [type(value) for _, value in said(walk.hear(US, COLLISION))] == [Open, Keepalive]
 
 
 def test_after_a_failure_the_peer_may_dial_at_once():
@@ -335,8 +371,8 @@ def test_a_second_connection_has_our_identifier_of_the_first():
     """Else the two ends might compare different ones."""
     walk = Walk()
     walk.give(Start(), walk.local)
-    effects = walk.give(Incoming(replace(walk.local, router_id=IPv4Address("99.0.0.1"))))
-    assert said(effects)[0][1].router_id == HIGH
+    walk.give(Incoming(replace(walk.local, router_id=IPv4Address("99.0.0.1"))))
+    assert said(walk.give(Closed("gone", US)))[0][1].router_id == HIGH
 
 
 # Two machines and the network between them

@@ -5,14 +5,16 @@ identifier is kept, and with equal identifiers, which only speakers of different
 AS number: that speaker is dominant. The other connection is closed with Cease/Connection Collision Resolution.
 
 The RFC judges when an OPEN comes on one connection while the other is in OpenConfirm. That alone lets both ends close a
-different one: either may have come further than the other knows. So, within what the RFC allows, both follow the
-dominant one's decision:
+different one: either may have come further than the other knows. So, within what the RFC allows, an end commits itself
+to one connection at a time, and the dominant one's decision counts:
 
+* On the second connection the OPEN is held back (DelayOpen, RFC 4271 §8.1.1) until the first is over, or until the
+  peer's OPEN on the second decides for it.
 * An attempt whose TCP is not up is given up as soon as the peer's OPEN comes on the other connection.
-* The dominant speaker, which has an OPEN of its own on its way, does not let the other connection become Established:
-  it judges at the OPEN, also while its own connection is in OpenSent (the RFC's MAY).
-* The other speaker does not: the connection of the dominant one may have been given up just now. It goes on with both
-  until either comes to its OPEN, or to Established.
+* The dominant speaker judges at the first OPEN, also while its own connection is in OpenSent (the RFC's MAY): it lets
+  no other connection become Established.
+* The other speaker, once it has agreed to its own connection, goes on with that until the dominant one agrees too, or
+  closes it: whoever judges by the letter may have agreed before its own connection came up.
 
 So at both ends the same connection survives, however the messages of the two overtake each other.
 """
@@ -43,7 +45,7 @@ VERDICTS: dict[tuple[Initiator, State, Initiator], Verdict] = {
     (_US, State.OPEN_CONFIRM, _US): Verdict.KEEP_OPENED,
     (_US, State.OPEN_CONFIRM, _PEER): Verdict.KEEP_OTHER,
     (_PEER, State.OPEN_CONFIRM, _US): Verdict.KEEP_OTHER,
-    (_PEER, State.OPEN_CONFIRM, _PEER): Verdict.KEEP_OPENED,
+    (_PEER, State.OPEN_CONFIRM, _PEER): Verdict.KEEP_BOTH,
     # A second connection is let live beside an Established one only if the peer has announced that it may restart
     # (RFC 4724 §5), and takes its place at the OPEN.
     (_US, State.ESTABLISHED, _US): Verdict.KEEP_OPENED,

@@ -51,7 +51,16 @@ class Connections:
             made.state = fsm.next_state(self._approach.state, happened)
             self._record.since = now
         self.pair.add(made)
-        return [self.outflow.say(made.offered, made)]
+        return self._speak_up(now)
+
+    def _speak_up(self, now: float) -> list[Effect]:
+        """Our OPEN, on the connection that is in use now; and more, if the peer's has come already."""
+        used = self.pair.used
+        if used is None or used.has_spoken:
+            return []
+        used.has_spoken = True
+        said: list[Effect] = [self.outflow.say(used.offered, used)]
+        return said if used.theirs is None else said + self._confirm(used, now)
 
     def flush(self, conversation: Conversation, now: float) -> list[Effect]:
         """The next slice of routes."""
@@ -96,6 +105,9 @@ class Connections:
 
     def _opened(self, theirs: Open, conversation: Conversation, now: float) -> list[Effect]:
         """The peer's OPEN: from here on this is the connection in use, unless the other one is to be kept."""
+        if conversation.theirs is not None:
+            note = Notification(Code.FINITE_STATE_MACHINE_ERROR, fsm.CONNECTED[conversation.state])
+            return self.refuse(conversation, Input.FSM_ERROR, note, "a second OPEN", now)
         conversation.agree(theirs)
         other, effects = self.pair.beside(conversation), self._approach.give_up("the peer has dialled us")
         match conversation.against(other):
@@ -107,11 +119,15 @@ class Connections:
                 pass
             case _ as never:
                 assert_never(never)
-        self.pair.use(conversation)
+        waits = conversation is not self.pair.used or conversation.state is not State.OPEN_SENT
+        return effects if waits else effects + self._confirm(conversation, now)
+
+    def _confirm(self, conversation: Conversation, now: float) -> list[Effect]:
+        """Agree to the peer's OPEN."""
         self._advance(conversation, Input.OPEN, now)
         self.outflow.restart_keepalive(conversation, now)
         self._restart_hold(conversation, now)
-        return [*effects, self.outflow.say(Keepalive(), conversation)]
+        return [self.outflow.say(Keepalive(), conversation)]
 
     def _heard(self, received: Message, conversation: Conversation, happened: Input, now: float) -> list[Effect]:
         """A message of the connection in use, which is in OpenConfirm or Established."""
@@ -229,7 +245,9 @@ class Connections:
         self.outflow.rib.end()
         self._approach.state = State.CONNECT if self._approach.dialling else following
         self._record.since = now
-        return effects
+        if self.pair.used is not None:
+            self._timers.set(Timer.HOLD, now + failure.ATTEMPT_SECONDS)
+        return effects + self._speak_up(now)
 
     def _advance(self, conversation: Conversation, happened: Input, now: float) -> None:
         following = fsm.next_state(conversation.state, happened)

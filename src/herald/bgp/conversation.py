@@ -38,6 +38,7 @@ class Conversation:
         self.initiator = initiator
         self.open_by = open_by
         self.state = State.OPEN_SENT
+        self.has_spoken = False  # our OPEN is on its way
         self.local_address = local.local_address
         self.offered = offer(parameters, local.router_id, standing, host_name)
         self.theirs: Open | None = None

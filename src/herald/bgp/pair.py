@@ -1,7 +1,7 @@
-"""The connections of one peering: the one in use, and beside it a contender that waits for the peer's OPEN.
+"""The connections of one peering: the one in use, and beside it a contender, on which we have not said anything yet.
 
-One was initiated by us, the other by the peer, and by that they are told apart. A contender is always in OpenSent, so a
-timer of its own is all that it needs.
+One was initiated by us, the other by the peer, and by that they are told apart. A contender is always in OpenSent, and
+given up when its time is over, so a timer of its own is all that it needs.
 """
 
 from herald.bgp.conversation import Conversation
@@ -36,38 +36,25 @@ class Pair:
     def add(self, conversation: Conversation) -> None:
         """A connection has come up: it is used if it is the only one."""
         if self.used is None:
-            self.use(conversation)
+            self._use(conversation)
         else:
             assert self.contender is None
-            self._set_aside(conversation)
-
-    def use(self, conversation: Conversation) -> None:
-        """From now on it is the one in use, and the one that was, if there is one, the contender."""
-        if conversation is self.used:
-            return
-        before, self.used, self.last = self.used, conversation, conversation
-        self._set_aside(before)
-        self._clear()
-        self._timers.set(Timer.HOLD, conversation.open_by)
+            self.contender = conversation
+            self._timers.set(Timer.CONTENDER, conversation.open_by)
 
     def drop(self, conversation: Conversation) -> None:
         """It is over. If it was in use the contender takes its place, if there is one."""
-        contender, is_contender = self.contender, conversation is self.contender
-        self._set_aside(None)
-        if is_contender:
+        contender, self.contender = self.contender, None
+        self._timers.clear(Timer.CONTENDER)
+        if conversation is contender:
             return
         self.used = None
-        self._clear()
-        if contender is not None:
-            self.use(contender)
-
-    def _set_aside(self, conversation: Conversation | None) -> None:
-        self.contender = conversation
-        if conversation is None:
-            self._timers.clear(Timer.CONTENDER)
-        else:
-            self._timers.set(Timer.CONTENDER, conversation.open_by)
-
-    def _clear(self) -> None:
         for timer in _OF_THE_ONE_IN_USE:
             self._timers.clear(timer)
+        if contender is not None:
+            self._use(contender)
+
+    def _use(self, conversation: Conversation) -> None:
+        self.used = self.last = conversation
+        self._timers.clear(Timer.RETRY)
+        self._timers.set(Timer.HOLD, conversation.open_by)

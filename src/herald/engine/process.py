@@ -298,6 +298,7 @@ class _Engine:
                 "l2": lambda: show.layer2(self._layer2.snapshot()),
                 "bfd": lambda: bfd_document.shown(self._peers.bfd, self._failover, now()),
                 "bgp summary": lambda: self._bgp_summary(now()),
+                "bgp listen": self._peers.listener.document,
             },
             {
                 "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
