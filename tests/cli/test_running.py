@@ -39,15 +39,19 @@ def test_two_servers_on_one_port_are_refused_at_once(tmp_path: Path, words: list
     assert "port 9120 is given to more than one" in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize("command", [["speaker", "--node-name=n1"], ["standalone"]], ids=" ".join)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-join=node-2"], "expected addresses such as", id="a name"),
+        pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-join=node 2"], "expected addresses or names such", id="no name"),
+        pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-join=fc00::2"], "cannot be reached from", id="IPv6 from IPv4"),
         pytest.param(["--ml-join=192.0.2.2"], "--ml-join needs --ml-bindaddr", id="no address of its own"),
     ],
 )
-def test_where_gossip_finds_the_others_is_checked_at_once(tmp_path: Path, words: list[str], told: str) -> None:
-    done = CliRunner().invoke(main, ["speaker", "--node-name=n1", f"--config={tmp_path}", *words])
+def test_where_gossip_finds_the_others_is_checked_at_once(
+    tmp_path: Path, command: list[str], words: list[str], told: str
+) -> None:
+    done = CliRunner().invoke(main, [*command, f"--config={tmp_path}", *words])
     assert done.exit_code == 2
     assert told in " ".join(done.output.split())
 

@@ -10,6 +10,7 @@ import click
 from herald.cli.bgp_options import bgp_options, bgp_words
 from herald.cli.exclusions import exclusions_option, supervisor_words
 from herald.cli.go_style import GoStyleCommand
+from herald.cli.gossip_options import control_words, engine_words, gossip_options
 from herald.cli.layer2_options import layer2_options, layer2_words
 from herald.cli.running import (
     DEFAULT_NAMESPACE,
@@ -30,7 +31,6 @@ from herald.cli.running import (
     show_socket_option,
 )
 from herald.store.folder_lock import speaker_path
-from herald.swim.member import Endpoint
 
 MEANINGLESS: Final = {
     "pprof_bind_address": "there is no Go profiler here",
@@ -40,21 +40,6 @@ MEANINGLESS: Final = {
 }
 """MetalLB's options that are accepted and do nothing, and why."""
 BGP_TYPE: Final = "METALLB_BGP_TYPE"
-MEMBERLIST_CONFIG: Final = Path("/etc/metallb/memberlist/config.json")
-"""Where MetalLB's manifests mount it, if there is one."""
-PORT: Final = 7946
-_OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_profile", "ml_wan_config")
-
-
-def places(context: click.Context, parameter: click.Parameter, given: str | None) -> tuple[str, ...]:
-    """Where speakers are, each an address with or without a port."""
-    found = tuple(word.strip() for word in (given or "").split(",") if word.strip())
-    try:
-        for word in found:
-            Endpoint.parse(word, PORT)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}; expected addresses such as 192.0.2.1 or [2001:db8::1]:7946") from error
-    return found
 
 
 @click.command(cls=GoStyleCommand)
@@ -79,33 +64,12 @@ def places(context: click.Context, parameter: click.Parameter, given: str | None
 @layer2_options
 @bgp_options
 @process_options
-@click.option(
-    "--ml-bindaddr", envvar="METALLB_ML_BIND_ADDR", metavar="IP", help="Address for gossip; without it, none."
-)
-@click.option("--ml-bindport", envvar="METALLB_ML_BIND_PORT", metavar="PORT", help="Port for gossip.  [default: 7946]")
+@gossip_options
 @click.option(
     "--ml-labels",
     envvar="METALLB_ML_LABELS",
     metavar="SELECTOR",
     help="Which pods are speakers; without it, no gossip.",
-)
-@click.option(
-    "--ml-join",
-    envvar="HERALD_ML_JOIN",
-    metavar="IP,IP…",
-    callback=places,
-    help="With --config: gossip in place of heartbeats in a shared folder, and where other speakers are.",
-)
-@click.option(
-    "--ml-secret-key-path", envvar="METALLB_ML_SECRET_KEY_PATH", metavar="DIR", help="Folder of the file `secretkey`."
-)
-@click.option("--ml-wan-config", is_flag=True, help="Gossip with the times for distant nodes.")
-@click.option(
-    "--ml-profile",
-    type=click.Choice(("herald", "lan", "wan")),
-    default="herald",
-    show_default=True,
-    help="Times of gossip: Herald's, or memberlist's for a LAN or a WAN.",
 )
 @click.option("--pprof-bind-address", hidden=True)
 @click.option("--bgp-debounce-timeout", envvar="METALLB_BGP_DEBOUNCE_TIMEOUT", hidden=True)
@@ -135,17 +99,15 @@ def speaker(node_name: str, config: Path | None, log_level: str, **given: Any) -
             raise click.UsageError(
                 "--ml-join goes with --config; in a cluster --ml-labels says which pods are speakers"
             )
-        engine += options(members_dir=given["members_dir"]) + _gossip(given, given["ml_labels"])
+        engine += options(members_dir=given["members_dir"]) + engine_words(given, given["ml_labels"])
         control += _of_cluster(given, show_socket)
     else:
         members = given["members_dir"] or config / ".herald" / "members"
         engine += options(members_dir=members, lock=speaker_path(config, node_name))
         namespace = given["namespace"] or DEFAULT_NAMESPACE
         control += options(config=config, namespace=namespace, show_socket=show_socket)
-        if given["ml_join"] and not given["ml_bindaddr"]:
-            raise click.UsageError("--ml-join needs --ml-bindaddr, the address of this node at which it gossips")
-        engine += _gossip(given, given["ml_join"])
-        control += [f"--ml-join={place}" for place in given["ml_join"]]
+        control += control_words(given)
+        engine += engine_words(given, given["ml_join"])
     control += served(given)
     engine += [
         *supervisor_words(given["exclude_interfaces_file"]),
@@ -164,14 +126,6 @@ def _of_cluster(given: Mapping[str, Any], show_socket: Path) -> list[str]:
         **{name: given[name] or None for name in names},
     )
     return words + [f"--ignored={words}" for words in _ignored(given, os.environ)]
-
-
-def _gossip(given: Mapping[str, Any], where: object) -> list[str]:
-    """For the engine; as with MetalLB there is gossip only if the address is given and so is where the others are."""
-    if not (given["ml_bindaddr"] and where):
-        return []
-    words = options(ml_config=MEMBERLIST_CONFIG, **{name: given[name] or None for name in _OF_ENGINE})
-    return [f"--engine={word}" for word in words]
 
 
 def _ignored(given: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ import click
 
 from herald.cli.bgp_options import bgp_options, bgp_words
 from herald.cli.exclusions import exclusions_option, supervisor_words
+from herald.cli.gossip_options import control_words, engine_words, gossip_options
 from herald.cli.layer2_options import layer2_options, layer2_words
 from herald.cli.running import (
     NodeNameType,
@@ -49,6 +50,7 @@ _PORTS: Final = ("port", "health_probe_port", "controller_port", "controller_hea
 @show_socket_option
 @exclusions_option
 @layer2_options
+@gossip_options
 @bgp_options
 @process_options
 @click.option(
@@ -77,13 +79,15 @@ def standalone(
 
     The resources and what they do are the same as in a cluster. If the folder has no Node, this host is the node: a
     pool, an advertisement and a Service are enough. docs/how-to/plain-host.md goes through it, and says how the host
-    accepts what arrives. Needs CAP_NET_RAW, or root. Exit code 2: it cannot run here, or the folder is taken.
+    accepts what arrives. With --ml-join several hosts elect who answers, each on a folder of its own. Needs
+    CAP_NET_RAW, or root. Exit code 2: it cannot run here, or the folder is taken.
 
     \b
     Examples:
       herald standalone --config /etc/herald
       herald standalone --config /etc/herald --node-name edge-1 --endpoints required
       herald standalone --config /etc/herald --port 9120 --controller-port 9121
+      herald standalone --config /etc/herald --ml-bindaddr 192.0.2.11 --ml-secret-key-path /etc/herald-key --ml-join a,b
     """
     words = options(
         config=config,
@@ -96,6 +100,8 @@ def standalone(
     )
     words += [*supervisor_words(exclude_interfaces_file), *layer2_words(given), *_served(given)]
     words += bgp_words(given["bgp_listen"])
+    words += [f"--control={word}" for word in control_words(given)]
+    words += engine_words(given, given["ml_join"])
     become("herald.standalone", words)
 
 

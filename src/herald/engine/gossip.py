@@ -110,8 +110,13 @@ class GossipMembership:
             self._tell_metadata()
 
     def join(self, addresses: tuple[str, ...]) -> None:
-        """See `Membership.join`. What is no address is said in the log and left out."""
-        self._places = tuple(place for text in addresses if (place := self._place(text)) is not None)
+        """See `Membership.join`. What is no address is said in the log and left out.
+
+        So is, without a word, an address of the other IP version: a name may have both, and we send from one.
+        """
+        places = (place for text in addresses if (place := self._place(text)) is not None)
+        version = ip_address(self._options.bind).version
+        self._places = tuple(place for place in places if place.address.version == version)
         if self._driver is not None:
             self._driver.tell(JoinAt(self._places))
 

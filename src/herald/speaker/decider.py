@@ -72,6 +72,7 @@ class Decider:
         )
         self._compiled = _NOT_COMPILED
         self._members: Usable | None = None
+        self._hosts = {options.node}
         self._told = _NOTHING_TOLD
         self.has_synced = False
         self._view: View | None = None
@@ -121,10 +122,14 @@ class Decider:
             self.has_synced = True
         if touched.configuration or self._compiled is _NOT_COMPILED:
             before = self._compiled
-            resources = self._with_this_node(self.cache.resources())
-            self._compiled = compile_config(resources, namespace=self.options.namespace, last_good=before.accepted)
+            self._compile()
             if before is _NOT_COMPILED or self._compiled.config != before.config:
                 self._look_again()
+
+    def _compile(self) -> None:
+        resources = self._with_hosts(self.cache.resources())
+        last_good = self._compiled.accepted
+        self._compiled = compile_config(resources, namespace=self.options.namespace, last_good=last_good)
 
     def see(self, members: Usable, told: Told = _NOTHING_TOLD) -> None:
         """The engine sees these live speakers, which tell `told`.
@@ -134,6 +139,10 @@ class Decider:
         """
         before, self._members = self._members, members
         told_before, self._told = self._told, told
+        if self.options.assume_node and not members.keys() <= self._hosts:
+            self._hosts |= members.keys()
+            if self._compiled is not _NOT_COMPILED:
+                self._compile()
         if (
             before is None
             or self._asked_for(before) != self._asked_for(members)
@@ -226,9 +235,9 @@ class Decider:
         )
         self._round = self.upkeep.look_again(self._view)
 
-    def _with_this_node(self, resources: Resources) -> Resources:
+    def _with_hosts(self, resources: Resources) -> Resources:
+        """Without any Node: this host, and every other whose speaker was ever seen."""
         if resources.nodes or not self.options.assume_node:
             return resources
-        name = self.options.node
-        node = Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name}))
-        return replace(resources, nodes=(node,))
+        nodes = (Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name})) for name in sorted(self._hosts))
+        return replace(resources, nodes=tuple(nodes))

@@ -1,7 +1,7 @@
 """A speaker on a folder of manifests: metrics and probes, where they are asked for. Everything else the log tells."""
 
 import argparse
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from herald.observe import engine_counts, serving
 from herald.observe.serving import ServingOptions
 from herald.observe.speaker_metrics import SpeakerMetrics
 from herald.observe.store_metrics import StoreCounts
+from herald.speaker import places
 from herald.speaker.control import Control
 from herald.speaker.decider import Decider, Options, Step
 from herald.speaker.silences import counted
@@ -70,11 +71,6 @@ class FolderPublisher:
         return counted(self._silent.values())
 
 
-async def listed(places: Iterable[str]) -> AsyncGenerator[frozenset[str], None]:
-    """See `herald.speaker.control.Addresses`: a list that the user wrote does not change."""
-    yield frozenset(places)
-
-
 async def run(given: argparse.Namespace, options: Options, wanted: ServingOptions) -> None:
     """Control on the folder `given.config`, for ever."""
     publishers: list[FolderPublisher] = []
@@ -83,7 +79,7 @@ async def run(given: argparse.Namespace, options: Options, wanted: ServingOption
         publishers.append(FolderPublisher(decider, given.show_socket))
         return publishers[0]
 
-    addresses = partial(listed, given.ml_join) if given.ml_join else None
+    addresses = partial(places.found, given.ml_join) if given.ml_join else None
     control = Control(DirectoryStore(given.config, Access.READ), given.link, options, publish, addresses)
     async with serving.serving(
         wanted,
