@@ -154,11 +154,13 @@ class Lab:
         raise AssertionError("the cause is not told")
 
     def close(self) -> None:
-        for speaker in self.speakers.values():
-            speaker.send(signal.SIGKILL)
-            speaker.process.wait(10)
-            sys.stderr.write(speaker.log.read_text())
-        self.network.close()
+        try:
+            for speaker in self.speakers.values():
+                speaker.send(signal.SIGKILL)
+                speaker.process.wait(10)
+                sys.stderr.write(speaker.log.read_text())
+        finally:
+            self.network.close()
 
 
 @pytest.fixture(scope="module")
