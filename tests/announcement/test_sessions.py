@@ -10,6 +10,7 @@ from herald.announcement.reason import Code, Reason
 from herald.announcement.sessions import parameters, sessions_of
 from herald.bgp.family import BOTH_FAMILIES, Family
 from herald.bgp.parameters import Algorithm, MasterKey, Password, PeerParameters
+from herald.bgp.role import Role
 from herald.config.peer import GracefulRestart
 
 V4, V6 = frozenset({Family.IPV4_UNICAST}), frozenset({Family.IPV6_UNICAST})
@@ -95,7 +96,8 @@ def asked(**more: Any) -> PeerParameters | Reason:
         ({"ttl_security": True}, {"ttl_security": True, "multihop": False}),
         ({"tcp_ao": KEY}, {"tcp_ao": KEY, "password": None}),
         ({"passive": True, "bfd_strict": True}, {"passive": True, "bfd_strict": True}),
-        ({}, {"passive": False, "bfd_strict": False}),
+        ({}, {"passive": False, "bfd_strict": False, "role": None, "role_strict": False}),
+        ({"role": Role.CUSTOMER, "role_strict": True}, {"role": Role.CUSTOMER, "role_strict": True}),
         (
             {"address": None, "interface": "eth7", "ebgp_multi_hop": True},
             {"peer_address": None, "interface": "eth7", "families": BOTH_FAMILIES, "multihop": False, "vrf": None},

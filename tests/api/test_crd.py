@@ -22,6 +22,7 @@ ADDITIONS = {
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.gracefulRestart",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.ttlSecurity",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.tcpAO",
+    *(f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.{field}" for field in ("role", "roleStrict")),
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.passive",
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.bfdStrict",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",

@@ -36,6 +36,7 @@ GOOD = [
     ("originator", PathAttributes(originator_id=IPv4Address("10.0.0.1")), "8009040a000001"),
     ("cluster-list", PathAttributes(cluster_list=(IPv4Address("10.0.0.1"),)), "800a040a000001"),
     ("extended", PathAttributes(extended_communities=(bytes(8),)), "c01008" + "00" * 8),
+    ("otc", PathAttributes(only_to_customer=4200000001), "c02304fa56ea01"),
     ("large", PathAttributes(large_communities=(LargeCommunity(1, 2, 3),)), "c0200c000000010000000200000003"),
     (
         "mp-reach",
@@ -70,6 +71,8 @@ BAD = [
     ("communities-empty", "c00800", WITHDRAW, "COMMUNITIES: 0 octets, which is no multiple of 4"),
     ("cluster-list-odd", "800a0300000a", WITHDRAW, "CLUSTER_LIST: 3 octets"),
     ("extended-odd", "c0100700000000000000", WITHDRAW, "EXTENDED COMMUNITIES: 7 octets"),
+    ("otc-of-two", "c02302fbf4", WITHDRAW, "ONLY_TO_CUSTOMER: 2 octets in place of 4"),
+    ("otc-not-transitive", "8023040000fbf4", WITHDRAW, "ONLY_TO_CUSTOMER with flags 80 in place of c0"),
     ("large-odd", "c0200b0000000100000002000000", WITHDRAW, "LARGE_COMMUNITY: 11 octets"),
     ("as4-path-malformed", "c0110205ff", DISCARD, "AS4_PATH: segment type 5 is unknown"),
     ("twice", "40010100" + "40010101", DISCARD, "ORIGIN stands twice"),

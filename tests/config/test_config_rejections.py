@@ -322,6 +322,27 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
         "spec.ttlSecurity",
         "exclude each other",
     ),
+    "a role within the AS": (
+        [peer("bad", peer_asn=64500, role="peer")],
+        "HL342",
+        "bad",
+        "spec.role",
+        "role peer is for a peer of another AS (RFC 9234), and this one is of our own, 64500; leave role out",
+    ),
+    "a role within the AS that is shown to the peer": (
+        [peer("bad", local_asn=64501, role="customer")],
+        "HL342",
+        "bad",
+        "spec.role",
+        "this one is of our own, 64501",
+    ),
+    "a role, dynamically within the AS": (
+        [peer("bad", peer_asn=None, dynamic_asn="internal", role="customer")],
+        "HL342",
+        "bad",
+        "spec.role",
+        "or correct dynamicASN",
+    ),
     "password too long": ([peer("bad", password=LONG)], "HL338", "bad", "spec.password", "81 octets"),
     "TCP-AO beside a password": (
         [peer("bad", password="x", tcp_ao=AO), secret()],

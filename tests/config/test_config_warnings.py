@@ -205,16 +205,32 @@ def test_two_identities_on_one_node_are_worth_a_word_and_no_error(spec: dict[str
     assert {problem.severity for problem in found} <= {Severity.INFO}
 
 
-def test_what_is_accepted_and_has_no_effect_is_said() -> None:
-    (found,) = compiled(peer("r", disable_mp=True)).problems
-    assert (found.rule, found.field, found.severity) == ("HL210", "spec.disableMP", Severity.INFO)
-    assert "disableMP has no effect" in found.message
+@pytest.mark.parametrize(
+    ("spec", "field", "severity"),
+    [
+        ({"disable_mp": True}, "disableMP", Severity.INFO),
+        ({"bfd_strict": True}, "bfdStrict", Severity.WARNING),
+        ({"role_strict": True}, "roleStrict", Severity.WARNING),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+def test_what_is_accepted_and_has_no_effect_is_said(spec: dict[str, Any], field: str, severity: Severity) -> None:
+    (found,) = compiled(peer("r", **spec)).problems
+    assert (found.rule, found.field, found.severity) == ("HL210", f"spec.{field}", severity)
+    assert f"{field} has no effect" in found.message
 
 
 @pytest.mark.parametrize(
     "spec",
-    [{"vrf": "red"}, {"peer_address": "", "interface": "eth1"}, {"ttl_security": True}],
-    ids=["vrf", "unnumbered", "GTSM"],
+    [
+        {"vrf": "red"},
+        {"peer_address": "", "interface": "eth1"},
+        {"ttl_security": True},
+        {"role": "rs-client", "role_strict": True},
+        {"role": "peer", "peer_asn": None, "dynamic_asn": "external"},
+        {"role": "customer", "peer_asn": 64500, "local_asn": 64999},
+    ],
+    ids=["vrf", "unnumbered", "GTSM", "role", "role, any other AS", "role, by localASN"],
 )
 def test_a_way_to_the_peer_has_nothing_to_say(spec: dict[str, Any]) -> None:
     assert compiled(peer("r", **spec)).problems == ()

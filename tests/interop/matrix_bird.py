@@ -107,6 +107,7 @@ class Bird:
             communities=_listed(said.get("community", "")),
             large_communities=_listed(said.get("large_community", "")),
             bandwidths=tuple((int(asn), struct.unpack("!f", int(bits).to_bytes(4))[0]) for asn, bits in bandwidths),
+            only_to_customer=int(said["otc"]) if "otc" in said else None,
         )
 
     def has_communities(self, neighbor: Neighbor, prefix: str, count: int) -> bool:

@@ -91,6 +91,7 @@ class Frr(unnumbered_routers.Frr):
             communities=tuple(_NUMBERS.get(one, one) for one in path.get("community", {}).get("list", ())),
             large_communities=tuple(path.get("largeCommunity", {}).get("string", "").split()),
             bandwidths=tuple((int(asn), float(octets)) for asn, octets in bandwidths),
+            only_to_customer=path.get("otc"),
         )
 
     def has_communities(self, neighbor: Neighbor, prefix: str, count: int) -> bool:

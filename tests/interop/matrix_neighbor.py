@@ -65,7 +65,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What the daemon has learnt of a prefix. `bandwidths` are (AS number, octets per second)."""
+    """What the daemon has learnt of a prefix. `bandwidths` are (AS number, octets per second).
+
+    `only_to_customer` is the AS that has marked it (RFC 9234).
+    """
 
     next_hops: tuple[str, ...]
     as_path: tuple[int, ...]
@@ -74,6 +77,7 @@ class Learnt:
     communities: tuple[str, ...] = ()
     large_communities: tuple[str, ...] = ()
     bandwidths: tuple[tuple[int, float], ...] = ()
+    only_to_customer: int | None = None
 
 
 class Router(Protocol):

@@ -53,7 +53,11 @@ FEATURES = (
     Feature("enhanced-route-refresh", "Enhanced route refresh (RFC 7313)", "begin and end of the refresh"),
     Feature("extended-message", "Extended messages (RFC 8654)", "a route with 1,200 communities"),
     Feature("hold-time-zero", "Hold time zero", "hold time; no keepalive where others send them"),
-    Feature("role", "A peer with a role (RFC 9234)", "its own role, and the session"),
+    Feature(
+        "role",
+        "BGP role (`role`, `roleStrict`, RFC 9234)",
+        "its own role, the AS of Only to Customer; no session of roles that do not fit",
+    ),
     Feature("hostname", "Hostname capability", "the node's name"),
     Feature("vrf", "Session inside a VRF", "the session and a route's next hop"),
     Feature("bfd-single-hop", "BFD on the link (RFC 5881)", "state up; the agreed intervals"),

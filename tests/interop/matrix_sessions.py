@@ -13,6 +13,7 @@ from matrix_neighbor import ROUTER_AS, Neighbor
 
 from herald.bgp.community import Community, LargeCommunity
 from herald.bgp.parameters import Password, PeerParameters
+from herald.bgp.role import Role
 from herald.bgp.route import Route
 
 NODE = "node-one"
@@ -69,7 +70,12 @@ SESSIONS: Mapping[str, Session] = {
     ),
     "no-hold-time": Session(ours={"hold_time": 0}),
     "busy": Session(ours={"hold_time": 3}),
-    "role": Session(theirs={"role": "provider"}),
+    "role": Session(ours={"role": Role.PROVIDER, "role_strict": True}, theirs={"role": "customer"}),
+    "role-of-customer": Session(ours={"role": Role.CUSTOMER}, theirs={"role": "provider"}),
+    "role-not-stated": Session(theirs={"role": "provider"}),
+    "role-not-heard": Session(ours={"role": Role.PEER}),
+    "role-mismatch": Session(ours={"role": Role.CUSTOMER}, theirs={"role": "peer"}),
+    "role-missed": Session(ours={"role": Role.PEER, "role_strict": True}),
     "long": Session(
         theirs={"extended_message": True},
         colours={"communities": tuple(Community(high << 16 | low) for high, low in MANY)},

@@ -205,10 +205,21 @@ def hold_time_zero(cell: Cell) -> None:
     assert cell.ours.snapshot.flaps == 0
 
 
+def _is_refused(cell: Cell, words: str) -> None:
+    eventually(lambda: words in cell.ours.error, f"{cell.name} is refused")
+    assert not cell.router.session(cell.neighbor).established
+
+
 def role(cell: Cell) -> None:
-    assert cell.learnt().as_path == (64500,)
-    assert cell.session().own_role == "provider"
-    assert "bgp-role provider" in cell.ours.snapshot.capabilities_received
+    """Stated by both, by one or by the other; and what does not fit, or is missed in strict mode, has no session."""
+    marked = {"role": 64500, "role-of-customer": None, "role-not-stated": None, "role-not-heard": 64500}
+    assert {name: cell.beside(name).learnt().only_to_customer for name in marked} == marked
+    assert cell.session().own_role == "customer"
+    assert "bgp-role customer" in cell.ours.snapshot.capabilities_received
+    assert "bgp-role provider" in cell.ours.snapshot.capabilities_offered
+    for name in ("role-mismatch", "role-missed"):
+        _is_refused(cell.beside(name), "Role Mismatch")
+    assert "we sent" in cell.beside("role-missed").ours.error
 
 
 def hostname(cell: Cell) -> None:
@@ -245,7 +256,11 @@ CHECKS: Mapping[str, tuple[str, Callable[[Cell], None]]] = {
     "vrf": ("vrf", vrf),
 }
 """By feature: the session it is seen on, and the check. Features that are not here are proven by tests of their own."""
-BESIDE = {"md5": "other-md5", "hold-time-zero": "busy"}
+BESIDE = {
+    "md5": ("other-md5",),
+    "hold-time-zero": ("busy",),
+    "role": ("role-of-customer", "role-not-stated", "role-not-heard", "role-mismatch", "role-missed"),
+}
 """Sessions that a check looks at besides its own."""
 
 
@@ -279,7 +294,7 @@ class OneAtATime:
 
 def _sessions(daemon: str) -> tuple[str, ...]:
     keys = [key for key in offered(daemon) if key in CHECKS]
-    names = [CHECKS[key][0] for key in keys] + [BESIDE[key] for key in keys if key in BESIDE]
+    names = [CHECKS[key][0] for key in keys] + [name for key in keys for name in BESIDE.get(key, ())]
     return tuple(dict.fromkeys(names))
 
 

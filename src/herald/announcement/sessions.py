@@ -97,6 +97,8 @@ def _parameters(session: Session) -> PeerParameters:
         passive=peer.passive,
         bfd_strict=peer.bfd_strict,
         tcp_ao=peer.tcp_ao,
+        role=peer.role,
+        role_strict=peer.role_strict,
         families=session.families,
         bfd=peer.bfd_profile,
         restart_time=None if peer.graceful_restart is None else peer.graceful_restart.restart_time_s,

@@ -72,6 +72,7 @@ RestartTime = Annotated[
 ]
 SetForever = Annotated[bool, ruled(Rule("self == oldSelf", "EnableGracefulRestart cannot be changed after creation"))]
 Port = Annotated[int, msgspec.Meta(ge=1, le=16384), default(DEFAULT_PORT)]
+RoleWord = Literal["provider", "rs-server", "rs-client", "customer", "peer"]
 KeyID = Annotated[int, msgspec.Meta(ge=0, le=255)]
 SessionCount = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -191,6 +192,19 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
             " Excludes password and passwordSecret. An addition of Herald's."
         ),
     ] = None
+
+    role: Annotated[
+        RoleWord | None,
+        described(
+            "What the nodes are to the peer (RFC 9234), which must be the counterpart if it states its own: provider"
+            " and customer, rs-server and rs-client, or both peer. For peers of another AS only. An addition of"
+            " Herald's."
+        ),
+    ] = None
+    role_strict: Annotated[
+        bool,
+        described("Refuses a peer that does not state its role (RFC 9234); needs role. An addition of Herald's."),
+    ] = False
 
     def __repr__(self) -> str:
         fields = ((name, getattr(self, name)) for name in self.__struct_fields__)

@@ -55,7 +55,8 @@ class Egress:
 
     A next hop is one address, or a global IPv6 address and the link-local one beside it (RFC 2545 §3). `largest` is the
     limit of a message's octets; more than 4096 are used only for a route that needs them. `marks_refresh`: the peer
-    wants to be told begin and end of a refresh (RFC 7313).
+    wants to be told begin and end of a refresh (RFC 7313). `only_to_customer`: an AS with which every route is marked
+    (RFC 9234 §5), None for no mark.
     """
 
     local_asn: int
@@ -63,6 +64,7 @@ class Egress:
     next_hops: Mapping[Family, tuple[Address, ...]]
     largest: int = MAX_OCTETS
     marks_refresh: bool = False
+    only_to_customer: int | None = None
 
 
 class AdjRibOut:
@@ -382,6 +384,7 @@ def path_attributes(attributes: RouteAttributes, egress: Egress, next_hop: IPv4A
         as4_path=path if not egress.wire.four_octet_as and as_path.needs_as4_path(path) else None,
         extended_communities=_bandwidth(attributes.link_bandwidth, egress.local_asn),
         large_communities=attributes.large_communities or None,
+        only_to_customer=egress.only_to_customer,
     )
 
 

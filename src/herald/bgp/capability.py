@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from herald.bgp.family import Family, family_by_number
+from herald.bgp.role import role_text
 
 MULTIPROTOCOL = 1
 ROUTE_REFRESH = 2
@@ -26,7 +27,6 @@ ROLE = 9
 HOST_NAME = 73
 
 _IPV6_AFI = Family.IPV6_UNICAST.afi
-_ROLES = {0: "provider", 1: "rs-server", 2: "rs-client", 3: "customer", 4: "peer"}
 _LONGEST_NAME = 64
 _NAMES = {
     69: "add-path",
@@ -123,17 +123,16 @@ class GracefulRestart:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What the sender is to its peer (RFC 9234 §4.1): 0 to 4, see `_ROLES`.
+    """What the sender is to its peer (RFC 9234 §4.1), as a number: a peer may send one that no RFC knows.
 
-    Herald offers none: nobody has told it whether a router is its provider or its peer, and a wrong word costs the
-    session.
+    Herald offers one only if it is told to: a wrong word costs the session.
     """
 
     role: int
 
     @property
     def text(self) -> str:
-        return f"bgp-role {_ROLES.get(self.role, self.role)}"
+        return f"bgp-role {role_text(self.role)}"
 
 
 @dataclass(frozen=True, slots=True)

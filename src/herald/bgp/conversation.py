@@ -103,12 +103,14 @@ class Conversation:
         """How routes are to be written for this peer."""
         assert self.negotiated is not None
         largest = MAX_EXTENDED_OCTETS if self.negotiated.extended_messages else MAX_OCTETS
+        role = self.parameters.role
         return Egress(
             self.parameters.local_asn,
             self.negotiated.wire,
             self._next_hops(),
             largest=largest,
             marks_refresh=self.negotiated.enhanced_refresh,
+            only_to_customer=self.parameters.local_asn if role is not None and role.marks_routes else None,
         )
 
     def farewell(self, note: Notification, leaving: Leaving) -> Notification | None:

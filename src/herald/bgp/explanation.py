@@ -47,9 +47,6 @@ _THEY_SENT: dict[_Key, Finding] = {
         "it wants a capability that we do not offer, most often a family besides {families}",
         "activate {families} for this neighbour on the router",
     ),
-    _ROLE: Finding(
-        Cause.ROLE, "it is strict about BGP roles (RFC 9234), and we state none", "make it not strict about them"
-    ),
     _PREFIXES: Finding(
         Cause.TOO_MANY_PREFIXES,
         "it has been sent more prefixes than it is configured to take",
@@ -130,17 +127,46 @@ def no_keepalive(parameters: PeerParameters, seconds: float) -> str:
 def they_sent(received: Notification, parameters: PeerParameters) -> Finding | None:
     """What it means that the peer says this, if anything is known about it."""
     meant = cause_of(received) or received  # a Hard Reset says what it is about inside (RFC 8538)
-    return _filled(_THEY_SENT.get((meant.code, meant.subcode)), parameters)
+    key = (meant.code, meant.subcode)
+    return _role_refused(parameters) if key == _ROLE else _filled(_THEY_SENT.get(key), parameters)
 
 
 def we_sent(note: Notification, parameters: PeerParameters) -> Finding | None:
     """What it means that we had to say this."""
-    return _filled(_WE_SENT.get((note.code, note.subcode)), parameters)
+    key = (note.code, note.subcode)
+    return _role_wrong(parameters) if key == _ROLE else _filled(_WE_SENT.get(key), parameters)
 
 
 def not_exchanged(family: str) -> str:
     """The session stands, and the peer does not take one family: what to do."""
     return f"activate {family} for this neighbour on the router"
+
+
+def _role_refused(parameters: PeerParameters) -> Finding:
+    ours = parameters.role
+    if ours is None:
+        return Finding(
+            Cause.ROLE,
+            "it is strict about BGP roles (RFC 9234), and we state none",
+            "set role on the BGPPeer to what this node is to the router, or make the router not strict about them",
+        )
+    return Finding(
+        Cause.ROLE,
+        f"we say that we are its {ours.text}, so it would have to be {ours.counterpart.text} to us, and is not",
+        f"set its role for this node to {ours.counterpart.text}, or correct role on the BGPPeer",
+    )
+
+
+def _role_wrong(parameters: PeerParameters) -> Finding | None:
+    ours = parameters.role
+    if ours is None:
+        return None
+    loose = ", or take roleStrict off" if parameters.role_strict else ""
+    return Finding(
+        Cause.ROLE,
+        f"role: {ours.text} says what this node is to the router, and RFC 9234 knows one counterpart to each role",
+        f"set the router's role for this node to {ours.counterpart.text}, or correct role on the BGPPeer{loose}",
+    )
 
 
 def _filled(finding: Finding | None, parameters: PeerParameters) -> Finding | None:

@@ -12,6 +12,7 @@ from herald.bgp.capability import (
     FourOctetAs,
     HostName,
     Multiprotocol,
+    Role,
     RouteRefresh,
 )
 from herald.bgp.family import Family
@@ -20,6 +21,7 @@ from herald.bgp.message import Open
 from herald.bgp.notification import Code, OpenSubcode, WireError
 from herald.bgp.parameters import PeerParameters, expected_peer
 from herald.bgp.path_attribute import WireContext
+from herald.bgp.role import check_roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def offer(
         ExtendedMessage(),
         graceful_restart.offered(parameters, standing or Standing()),
         FourOctetAs(parameters.local_asn),
+        *((Role(parameters.role.value),) if parameters.role is not None else ()),
         *((HostName(host_name),) if host_name else ()),
     )
     return Open(parameters.local_asn, parameters.hold_time, router_id, capabilities)
@@ -74,6 +77,8 @@ def negotiate(parameters: PeerParameters, ours: Open, theirs: Open) -> Negotiate
     if internal and theirs.router_id == ours.router_id:
         reason = f"the peer of our own AS has our router ID {ours.router_id} too (RFC 6286)"
         raise WireError(Code.OPEN_MESSAGE_ERROR, OpenSubcode.BAD_BGP_IDENTIFIER, reason)
+    stated = frozenset(entry.role for entry in theirs.capabilities if isinstance(entry, Role))
+    check_roles(parameters.role, stated, strict=parameters.role_strict)
     hold_time = min(ours.hold_time, theirs.hold_time)
     return Negotiated(
         remote_asn=theirs.asn,

@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 
 from herald.bfd.profile import BFDProfile
 from herald.bgp.family import BOTH_FAMILIES, Address, Family
+from herald.bgp.role import Role
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,7 +60,8 @@ class PeerParameters:
     has passed on (RFC 5082), and sends such. `restart_time` is how long the peer is to keep our routes without us (1 to
     4095), None for not at all. `vrf` and `interface` are names of devices of this host. `bfd` is how BFD watches over
     the session (RFC 5882), None for not at all. At most one of `password` and `tcp_ao` signs
-    the connection. Raises `ValueError` for what cannot be spoken.
+    the connection. `role` is what we are to an external peer (RFC 9234), None for not stated; with `role_strict` the
+    peer must state its own. Raises `ValueError` for what cannot be spoken.
     """
 
     name: str
@@ -84,6 +86,8 @@ class PeerParameters:
     passive: bool = False
     bfd_strict: bool = False
     tcp_ao: MasterKey | None = None
+    role: Role | None = None
+    role_strict: bool = False
 
     def __post_init__(self) -> None:
         if (self.peer_asn is None) == (self.dynamic_asn is None):
@@ -100,6 +104,8 @@ class PeerParameters:
             raise ValueError(f"peer {self.name}: ttl_security and multihop exclude each other")
         if self.password is not None and self.tcp_ao is not None:
             raise ValueError(f"peer {self.name}: password and tcp_ao exclude each other")
+        if self.role is not None and self.internal:
+            raise ValueError(f"peer {self.name}: role is for external peers (RFC 9234), and this one is of our own AS")
         if self.source_address is None or self.peer_address is None:
             return
         if self.source_address.version != self.peer_address.version:
@@ -162,6 +168,8 @@ EFFECT_OF_CHANGE: dict[str, Change] = {
     "passive": Change.AT_ONCE,
     "bfd_strict": Change.AT_ONCE,
     "tcp_ao": Change.RESET,
+    "role": Change.RESET,
+    "role_strict": Change.RESET,
 }
 
 

@@ -5,9 +5,9 @@
     +-------------+------------+------------------------------+------------------+
       flags: 80 optional, 40 transitive, 20 partial, 10 extended length
 
-RFC 4271 §4.3 and §5 (1–7), 1997 (8), 4456 (9, 10), 4760 (14, 15), 4360 (16), 6793 (17, 18), 8092 (32). Errors are
-graded where they are found, by RFC 7606: an attribute is discarded, the routes are treated as withdrawn, or the session
-is reset. Attributes without a row, and families that Herald does not speak, are kept raw.
+RFC 4271 §4.3 and §5 (1–7), 1997 (8), 4456 (9, 10), 4760 (14, 15), 4360 (16), 6793 (17, 18), 8092 (32), 9234 (35).
+Errors are graded where they are found, by RFC 7606: an attribute is discarded, the routes are treated as withdrawn, or
+the session is reset. Attributes without a row, and families that Herald does not speak, are kept raw.
 """
 
 import struct
@@ -107,6 +107,7 @@ class PathAttributes:
     as4_path: AsPath | None = None
     as4_aggregator: Aggregator | None = None
     large_communities: tuple[LargeCommunity, ...] | None = None
+    only_to_customer: int | None = None
     unknown: tuple[RawAttribute, ...] = ()
 
 
@@ -398,6 +399,7 @@ TABLE = (
         lambda v, _: _decode_aggregator(v, WireContext()), lambda v, _: _encode_aggregator(v, WireContext())),
     Row(32, "large_communities", "LARGE_COMMUNITY", _BOTH, _WITHDRAW, _OPT_ERROR,
         _decode_large_communities, _encode_large_communities),
+    Row(35, "only_to_customer", "ONLY_TO_CUSTOMER", _BOTH, _WITHDRAW, _OPT_ERROR, _decode_number, _encode_number),
 )
 # fmt: on
 BY_CODE = {row.code: row for row in TABLE}

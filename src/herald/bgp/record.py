@@ -139,6 +139,8 @@ def _neighbor(parameters: PeerParameters, last: Conversation | None) -> Neighbor
         vrf=parameters.vrf,
         ttl_security=parameters.ttl_security,
         passive=parameters.passive,
+        role=parameters.role,
+        role_strict=parameters.role_strict,
     )
 
 

@@ -11,6 +11,7 @@ from herald.bgp.event import Initiator
 from herald.bgp.family import Address, Family
 from herald.bgp.fsm import State
 from herald.bgp.message import MessageType
+from herald.bgp.role import Role
 
 
 class Direction(Enum):
@@ -100,6 +101,8 @@ class Neighbor:
     vrf: str | None = None
     ttl_security: bool = False
     passive: bool = False
+    role: Role | None = None
+    role_strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from herald.api import duration
 from herald.bfd import profile as bfd_profile
 from herald.bfd.profile import BFDProfile
 from herald.bgp.graceful_restart import LONGEST_RESTART_TIME
+from herald.bgp.role import parse_role
 from herald.cluster.meta import PeerName
 from herald.config.bgp_timers import resolve_timers
 from herald.config.findings import Findings
@@ -56,6 +57,8 @@ def compile_peer(resource: api.BGPPeer, found: Findings, around: Surroundings) -
         vrf=spec.vrf,
         password=secret,
         tcp_ao=tcp_ao,
+        role=parse_role(spec.role) if spec.role else None,
+        role_strict=spec.role_strict,
         bfd_profile=_bfd_profile(spec.bfd_profile, around),
         graceful_restart=graceful_restart,
         dual_stack_address_family=spec.dual_stack_address_family,
@@ -92,6 +95,14 @@ def _check_identity(spec: api.BGPPeerSpec, found: Findings) -> None:
             "ttlSecurity and ebgpMultiHop exclude each other: the one takes packets only that no router has passed on, "
             "the other is for a peer beyond routers; keep one of them",
         )
+    if spec.role and _is_internal(spec):
+        found.add(
+            "HL342",
+            "spec.role",
+            f"role {spec.role} is for a peer of another AS (RFC 9234), and this one is of our own, "
+            f"{spec.local_asn or spec.my_asn}; leave role out, or correct "
+            f"{'dynamicASN' if spec.dynamic_asn else 'the ASN'}",
+        )
     if not spec.peer_address and not spec.interface:
         found.add("HL332", "spec.peerAddress", "peer has no Address or Interface specified; set peerAddress")
     if spec.peer_address and spec.interface:
@@ -101,6 +112,10 @@ def _check_identity(spec: api.BGPPeerSpec, found: Findings) -> None:
             f'peer has both Address and Interface specified ({spec.peer_address} and "{spec.interface}"); '
             "keep one of them",
         )
+
+
+def _is_internal(spec: api.BGPPeerSpec) -> bool:
+    return spec.dynamic_asn == "internal" or spec.peer_asn == (spec.local_asn or spec.my_asn)
 
 
 def _address(text: str, field: str, meaning: str, found: Findings) -> IPAddress | None:
@@ -191,6 +206,13 @@ def _add_without_effect(spec: api.BGPPeerSpec, found: Findings) -> None:
             "HL210",
             "spec.bfdStrict",
             "bfdStrict has no effect without bfdProfile: the session comes up without BFD; set bfdProfile",
+            Severity.WARNING,
+        )
+    if spec.role_strict and not spec.role:
+        found.add(
+            "HL210",
+            "spec.roleStrict",
+            "roleStrict has no effect without role: nothing is asked of the peer; set role to what the nodes are to it",
             Severity.WARNING,
         )
     if spec.disable_mp:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from herald.bfd.profile import BFDProfile
 from herald.bgp.parameters import MasterKey, Password
+from herald.bgp.role import Role
 from herald.cluster.meta import PeerName
 from herald.cluster.selector import LabelSelector, matches_any
 from herald.net.ip_family import IPAddress
@@ -51,6 +52,8 @@ class Peer:
     passive: bool = False
     bfd_strict: bool = False
     tcp_ao: MasterKey | None = None
+    role: Role | None = None
+    role_strict: bool = False
     created: str | None = None
 
     def selects(self, node_labels: Mapping[str, str]) -> bool:

@@ -296,6 +296,8 @@ RULES: tuple[Rule, ...] = (
          "The profile is left out, and the peers that name it.", "Use a value within the bounds."),
     Rule("HL341", _E, "TwoAuthentications", "tcpAO together with password or passwordSecret",
          "The peer is left out.", "Keep `tcpAO` where the router has TCP-AO, `passwordSecret` where it has TCP MD5."),
+    Rule("HL342", _E, "RoleWithinAS", "A BGP role towards a peer of our own AS",
+         "The peer is left out.", "Leave `role` out: RFC 9234 is about sessions between two ASes."),
 )
 # fmt: on
 

@@ -34,6 +34,8 @@ _SPELLINGS = {
     "disable_mp": "disableMP",
     "password": "password",
     "tcp_ao": "tcpAO",
+    "role": "role",
+    "role_strict": "roleStrict",
 }
 
 

@@ -41,7 +41,8 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                                       {family: whether the forwarding was kept}} or null,
                                       kept: [family], notification} or null without a connection,
                     neighbor: {address, interface, vrf, port, peerASN, families: [text], internal, multihop,
-                               ttlSecurity, passive, holdTime, keepaliveTime, connectTime, localAddress, localRouterID},
+                               ttlSecurity, passive, role, roleStrict, holdTime, keepaliveTime, connectTime,
+                               localAddress, localRouterID},
                     families: [{family, negotiated, wanted, advertised, pending, received, nextHop,
                                 nextHopLinkLocal, endOfRIBSent, endOfRIBReceived, reason}],
                     diagnosis: {cause, error, why, fix, age} or null
@@ -344,6 +345,8 @@ def _neighbor(one: Neighbor) -> Document:
         "vrf": one.vrf,
         "ttlSecurity": one.ttl_security,
         "passive": one.passive,
+        "role": one.role.text if one.role else None,
+        "roleStrict": one.role_strict,
         "port": one.port,
         "peerASN": one.peer_asn,
         "families": [family.text for family in one.families],

@@ -32,6 +32,8 @@ NEW_FIELDS: Final = frozenset(
         "localASN",
         "passive",
         "passwordSecret",
+        "role",
+        "roleStrict",
         "tcpAO",
         "ttlSecurity",
         "vrf",
