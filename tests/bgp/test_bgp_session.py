@@ -21,6 +21,7 @@ from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
 from herald.bgp.session import (
     BfdDown,
+    BfdPaused,
     BfdUp,
     Close,
     Closed,
@@ -28,6 +29,7 @@ from herald.bgp.session import (
     Connected,
     ConnectFailed,
     Down,
+    Incoming,
     Leaving,
     ParametersChanged,
     Password,
@@ -41,6 +43,7 @@ from herald.bgp.session import (
     Start,
     State,
     Stop,
+    Take,
     Up,
     WayBack,
     WayLost,
@@ -870,3 +873,64 @@ def test_a_session_that_nothing_is_under_way_for_ignores_its_way(event):
 def test_a_way_that_is_back_does_not_disturb_a_session_that_stands():
     walk = established()
     assert (walk.give(WayBack()), walk.state) == ([], State.ESTABLISHED)
+
+
+STRICT = replace(PEER, bfd=BFDProfile("fast", 50, 50), bfd_strict=True)
+
+
+def test_in_strict_mode_nothing_is_dialled_before_bfd_is_up():
+    walk = Walk(STRICT)
+    assert walk.give(Start()) == []
+    assert walk.wait(1000) == []
+    assert (walk.state, walk.snapshot.waits_for) == (State.IDLE, "waiting for BFD (strict mode)")
+    assert walk.give(BfdUp()) == [Connect(STRICT)]
+    assert walk.snapshot.waits_for is None
+
+
+def test_in_strict_mode_a_session_that_bfd_lost_comes_back_with_bfd_and_not_before():
+    walk = Walk(STRICT)
+    walk.give(Start(), BfdUp(), LOCAL)
+    walk.hear(THEIR_OPEN, Keepalive())
+    assert sent(walk.give(BfdDown("control detection time expired"))) == [Notification(6, 10)]
+    assert walk.wait(1000) == []
+    assert (walk.snapshot.waits_for, walk.snapshot.next_retry) == ("waiting for BFD (strict mode)", None)
+    assert kinds(walk.give(BfdUp())) == [Connect]
+
+
+def test_in_strict_mode_bfd_that_goes_ends_the_attempt_too():
+    walk = Walk(STRICT)
+    walk.give(Start(), BfdUp())
+    assert kinds(walk.give(BfdDown("control detection time expired"))) == [Close]
+    assert walk.wait(1000) == []
+
+
+def test_bfd_that_the_peers_operator_shuts_down_ends_no_session_and_lets_none_begin():
+    walk = Walk(STRICT)
+    walk.give(Start(), BfdUp(), LOCAL)
+    walk.hear(THEIR_OPEN, Keepalive())
+    assert walk.give(BfdPaused()) == []
+    assert walk.state is State.ESTABLISHED
+    walk.give(Closed("the peer reset the connection"))
+    assert Connect not in kinds(walk.wait(1000))
+    assert walk.snapshot.waits_for is not None
+
+
+def test_in_strict_mode_the_peer_is_not_let_in_before_bfd_is_up():
+    walk = Walk(STRICT)
+    walk.give(Start())
+    (turned,) = walk.give(Incoming(LOCAL))
+    assert turned.reason == "waiting for BFD (strict mode)"
+    walk.give(BfdUp())
+    assert Take() in walk.give(Incoming(LOCAL))
+
+
+def test_strict_mode_may_be_switched_off_and_on_without_a_reset():
+    walk = Walk(STRICT)
+    walk.give(Start())
+    assert walk.give(ParametersChanged(replace(STRICT, bfd_strict=False))) == [
+        Connect(replace(STRICT, bfd_strict=False))
+    ]
+    walk.give(LOCAL)
+    walk.hear(THEIR_OPEN, Keepalive())
+    assert walk.give(ParametersChanged(STRICT)) == []
+    assert walk.state is State.ESTABLISHED

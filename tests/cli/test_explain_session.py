@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from herald.bfd.profile import DEFAULT
 from herald.bgp.capability import FourOctetAs, Multiprotocol
 from herald.bgp.diagnosis import Cause, Finding
 from herald.bgp.family import Family
@@ -121,3 +122,10 @@ async def test_the_speaker_is_asked_unless_manifests_or_a_cluster_are_named(tmp_
 async def test_without_a_speaker_the_exit_code_is_no_verdict(tmp_path: Path) -> None:
     code, _, err = await herald("explain", "peer", "tor", "--socket", str(tmp_path / "none"))
     assert (code, err.startswith("herald explain: no speaker runs behind")) == (3, True)
+
+
+def test_what_a_session_waits_for_is_the_verdict() -> None:
+    found = explained(peer=replace(PEER, passive=True))
+    assert str(found.verdict) == "Not announced: waiting for the peer to dial (passive)"
+    strict = explained(peer=replace(PEER, bfd=DEFAULT, bfd_strict=True))
+    assert str(strict.verdict).startswith("Not announced: waiting for BFD (strict mode). Fix: see `herald show bfd`")

@@ -15,7 +15,7 @@ from herald.bgp.capability import FourOctetAs, GracefulRestart, HostName, Multip
 from herald.bgp.family import Family
 from herald.bgp.message import Keepalive, Open
 from herald.bgp.path_attribute import WireContext
-from herald.bgp.session import Closed, Connected, PeerParameters, Received, Session, Start
+from herald.bgp.session import Closed, Connected, Incoming, PeerParameters, Received, Session, Start
 from herald.cli.show_neighbors import neighbors
 from herald.engine.show import ShowSocket, bgp_summary, bind
 from herald.report.table import plain
@@ -80,6 +80,17 @@ def test_a_lost_session_says_why() -> None:
     shown = plain(neighbors(documents(lost)))
     assert "router-1: last error, 2.0s ago: the peer reset the connection" in shown
     assert "CAPABILITY" not in shown, "without a connection nothing is offered"
+
+
+def test_what_a_session_waits_for_is_said_and_who_dialled() -> None:
+    passive = Session(replace(PEER, passive=True), random.Random(1))
+    passive.handle(Start(), 100.0)
+    assert "router-1: waiting for the peer to dial (passive)" in plain(neighbors(documents(passive)))
+    refusal = "cannot listen at 0.0.0.0:179: another program takes connections there"
+    (one,) = bgp_summary((passive.snapshot(),), 103.0, {}, lambda _: refusal)
+    assert f"waiting for the peer to dial (passive): {refusal}" in plain(neighbors([one]))
+    passive.handle(Incoming(LOCAL), 101.0)
+    assert "router-1: the peer has dialled this connection" in plain(neighbors(documents(passive)))
 
 
 def test_without_a_session_that_is_said() -> None:

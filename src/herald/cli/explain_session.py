@@ -73,8 +73,16 @@ def _why_unsent(family: Document) -> str:
     return str(family["reason"])
 
 
+def _what_to_do(one: Document) -> str:
+    if not one["waitsFor"].startswith("waiting for BFD"):
+        return ""
+    return ". Fix: see `herald show bfd`; the router must begin BFD by itself, without a BGP session"
+
+
 def _verdict(one: Document) -> Verdict:
     if one["state"] != "Established":
+        if one["waitsFor"] is not None:
+            return Verdict(State.NOT_ANNOUNCED, f"{one['waitsFor']}{_what_to_do(one)}")
         found = one["diagnosis"]
         if found is None:
             return Verdict(State.NOT_ANNOUNCED, f"the session is not up yet ({one['state']}), and nothing went wrong")

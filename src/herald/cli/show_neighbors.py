@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from herald.cli.show_tables import duration
+from herald.config.wording import counted
 from herald.report.table import Cell, Note, Piece, Table, Tone, row
 
 Document = dict[str, Any]
@@ -56,6 +57,12 @@ def _family(family: Document) -> tuple[Cell, ...]:
 
 
 def _notes(each: Document) -> Iterator[tuple[str, Tone]]:
+    if each["waitsFor"] is not None:
+        yield each["waitsFor"], Tone.WARNING
+    if each["dialledBy"] == "peer":
+        yield "the peer has dialled this connection", Tone.PLAIN
+    if each["turnedAway"]:
+        yield f"{counted(each['turnedAway'], 'connection')} of the peer turned away", Tone.PLAIN
     if each["holdTime"] is not None:
         times = f"hold time {each['holdTime']} s, a keepalive every {each['keepaliveTime']:g} s"
         yield times if each["holdTime"] else "no hold time: silence of the peer is not noticed", Tone.PLAIN
