@@ -61,7 +61,7 @@ def page(proof: Proof) -> str:
         when=datetime.now(UTC).date().isoformat(),
         herald=herald.__version__,
         frr=frr_version(),
-        linux=platform.release(),
+        linux=platform.release().partition("-")[0],
         python=platform.python_version(),
     )
 
