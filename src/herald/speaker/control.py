@@ -44,7 +44,7 @@ from herald.speaker.publisher import Nobody, Publisher
 from herald.speaker.reachability import Reachability
 from herald.speaker.roll_call import SETTLE_S, UNKNOWN_S, RollCall
 from herald.speaker.sentry_duty import SentryDuty
-from herald.speaker.telling import FROZEN_S, TICK_S, Telling
+from herald.speaker.telling import FROZEN_S, Telling
 from herald.store.pace import Pace
 from herald.store.store import KINDS, Changes, Store
 
@@ -71,7 +71,12 @@ class Lost:
     channel: EngineChannel
 
 
-Input: TypeAlias = Changes | Connected | Lost | Facts | Join | Pod
+@dataclass(frozen=True, slots=True)
+class StoodStill:
+    """This process did nothing for a while, and so perhaps the whole node."""
+
+
+Input: TypeAlias = Changes | Connected | Lost | Facts | Join | Pod | StoodStill
 Addresses: TypeAlias = Callable[[], AsyncGenerator[frozenset[str], None]]
 """Where speakers may be found for gossip, whenever that has changed."""
 Deletion: TypeAlias = Callable[[], AsyncGenerator[bool, None]]
@@ -138,10 +143,10 @@ class Control:
 
     async def _notice_standstill(self) -> None:
         while True:
-            before = monotonic()
-            await asyncio.sleep(TICK_S)
-            if monotonic() - before > TICK_S + FROZEN_S:
-                self._telling.froze(monotonic())
+            due = monotonic() + self._telling.tick_s
+            await asyncio.sleep(due - monotonic())
+            if monotonic() > due + FROZEN_S:
+                await self._inputs.put(StoodStill())
 
     async def _watch_pod(self, deletion: Deletion) -> None:
         async with aclosing(deletion()) as news:
@@ -252,6 +257,8 @@ class Control:
                 self._telling.expect(len(item.addresses))
             case Pod():
                 self._pod = item
+            case StoodStill():
+                self._telling.froze(monotonic())
             case _:
                 pace = Pace()
                 for _ in self._decider.taking(item):

@@ -27,9 +27,12 @@ from herald.speaker.flaps import Flaps
 from herald.speaker.keeping import Keeping
 from herald.speaker.publisher import Publisher
 
-TICK_S: Final = 0.5
-FROZEN_S: Final = 0.7
+TICK_S: Final = 0.1
+IDLE_TICK_S: Final = 0.5
+FROZEN_S: Final = 0.25
 """A timer later than this: the whole process stood still, and others may have taken the node for dead."""
+RETURN_S: Final = 1.0
+"""What the claims of a member that has come back yield for in any case: if it stood still it says so by then."""
 
 _log = logging.getLogger("herald.speaker")
 
@@ -46,6 +49,7 @@ class Telling:
         self._members: Usable = {}
         self._notes: Notes = {}
         self._joined = 0
+        self._returned: dict[str, float] = {}
         self._composed: Note | None = None
         self._wanted: tuple[frozenset[IPAddress], frozenset[NodeName], int, bool] | None = None
         self._told = b""
@@ -66,6 +70,9 @@ class Telling:
         if self._composed is None and notes.get(self._node):
             self._keeping.resume()
             self._told = notes[self._node] or b""
+        self._returned = {node: at for node, at in self._returned.items() if now < at + RETURN_S}
+        if self._members:
+            self._returned.update((str(node), now) for node in members.keys() - self._members.keys())
         self._members, self._notes = members, notes
         self._flaps.see(members, now)
         self._keeping.see(len(members), self._expected(), now)
@@ -75,7 +82,7 @@ class Telling:
         """Time has passed: what this node lets go slowly may be gone."""
         if not self._members:
             return
-        notes = {NodeName(node): None if told is None else codec.decode(told) for node, told in self._notes.items()}
+        notes = {NodeName(node): self._read(node, octets, now) for node, octets in self._notes.items()}
         told = told_by({**notes, self._node: self._own(now)})
         self._decider.see(self._members, told)
         if self._damps:
@@ -111,7 +118,8 @@ class Telling:
 
     def deadline(self, now: float) -> float | None:
         """When `wish` or `look_again` may come to something else without being told anything."""
-        instants = (self._keeping.deadline(now), self._flaps.deadline(now) if self._damps else None)
+        instants = [self._keeping.deadline(now), self._flaps.deadline(now) if self._damps else None]
+        instants += [at + RETURN_S for at in self._returned.values() if now < at + RETURN_S]
         return min((at for at in instants if at is not None), default=None)
 
     def _compose(self, now: float) -> bytes:
@@ -130,6 +138,18 @@ class Telling:
         claims = self._composed.claims
         lingering = {digest(address) >> (WIDTH - claims.bits) for address in self._keeping.lingering(now)}
         return replace(self._composed, claims=replace(claims, marks=claims.marks | lingering))
+
+    def _read(self, node: str, octets: bytes | None, now: float) -> Note | None:
+        """The note of a member; that of one that has only just come back yields."""
+        note = None if octets is None else codec.decode(octets)
+        if note is None or now >= self._returned.get(node, float("-inf")) + RETURN_S:
+            return note
+        return replace(note, claims=replace(note.claims, yields=True))
+
+    @property
+    def tick_s(self) -> float:
+        """How often to look whether this process stands still."""
+        return TICK_S if self._keeps else IDLE_TICK_S
 
     @property
     def _keeps(self) -> bool:
@@ -150,7 +170,7 @@ class Telling:
         before, self._damped = self._damped, told.damped
         view = self._decider.view
         speaker = min(self._members.keys() - told.damped, default=None)
-        for node in sorted(before ^ self._damped):
+        for node in sorted((self._damped - before) | (before & self._members.keys()) - self._damped):
             is_damped = node in self._damped
             record = self._flaps.damped(now).get(node)
             text = happening.damping_words(node, record, now) if is_damped else f"{node} stands for election again"

@@ -1,0 +1,257 @@
+"""Three whole speakers that gossip; the owner of addresses under several policies is killed again and again."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from segment import Network, arping, eventually, ip, mac_of
+
+from herald.announcement.election import order
+from herald.cluster.meta import NodeName
+
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(280)]
+
+NODES = ("n1", "n2", "n3")
+DELAY_S = 1.0
+KILLS = 5
+"""Ten give the same, and take twice as long."""
+POLICIES = {
+    "default": "",
+    "never": "failback: never",
+    "delay": f"failback: delay, failbackDelay: {DELAY_S:g}s",
+    "damping": "flapDamping: true",
+}
+
+
+def addresses() -> dict[str, str]:
+    """For each policy an address that MetalLB's election gives to n1."""
+    everyone = list(map(NodeName, NODES))
+    of_n1 = [f"192.168.1.{n}" for n in range(100, 200) if order(everyone, ip_address(f"192.168.1.{n}"), {})[0] == "n1"]
+    return dict(zip(POLICIES, of_n1, strict=False))
+
+
+VIPS = addresses()
+
+
+OF_ONE_POLICY = """---
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: POLICY, namespace: metallb-system}
+spec: {addresses: [VIP/32]}
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: {name: POLICY, namespace: metallb-system}
+spec: {ipAddressPools: [POLICY], SPEC}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: POLICY, namespace: default}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+status: {loadBalancer: {ingress: [{ip: VIP}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: POLICY-1, namespace: default, labels: {kubernetes.io/service-name: POLICY}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.1.1], conditions: {ready: true}}]
+"""
+
+
+def manifests() -> str:
+    nodes = [f"--- {{apiVersion: v1, kind: Node, metadata: {{name: {node}}}}}\n" for node in NODES]
+    ours = [
+        OF_ONE_POLICY.replace("POLICY", policy).replace("VIP", VIPS[policy]).replace("SPEC", spec)
+        for policy, spec in POLICIES.items()
+    ]
+    return "".join((*nodes, *ours))
+
+
+class Speaker:
+    """The processes of one node, which can be killed at once and started again; their log goes on."""
+
+    def __init__(self, host: str, node: str, directory: Path) -> None:
+        self.host = host
+        self.node = node
+        self._log = directory / f"{node}.log"
+        self.show_socket = directory / f"{node}.show"
+        self._words = ["ip", "netns", "exec", host, sys.executable, "-m", "herald.speaker.supervisor"]
+        self._words += ["--node-name", node, "--run-dir", str(directory / f"{node}.run")]
+        self._words += ["--show-socket", str(self.show_socket)]
+        self._words += ["--engine=--ml-bindaddr", f"--engine=192.168.1.{NODES.index(node) + 1}"]
+        self._words += ["--", "--config", str(directory / "config")]
+        self._words += [f"--ml-join=192.168.1.{number + 1}" for number in range(len(NODES))]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(self._words, stdout=log, stderr=log, start_new_session=True)
+
+    def kill(self) -> None:
+        """All of its processes, without a word, as when the host loses power."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+    def events(self, name: str, **fields: str) -> list[dict[str, Any]]:
+        """The lines of the log about that event, oldest first."""
+        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.endswith("}")]
+        return [
+            line
+            for line in lines
+            if line.get("event") == name and all(str(line.get(key)) == text for key, text in fields.items())
+        ]
+
+    def taken(self, policy: str) -> list[float]:
+        """When it took the address of that policy, in seconds."""
+        found = self.events("addressHeld", ip=VIPS[policy])
+        return [datetime.fromisoformat(line["ts"].replace("Z", "+00:00")).timestamp() for line in found]
+
+    def released(self, policy: str) -> list[float]:
+        found = self.events("addressReleased", ip=VIPS[policy])
+        return [datetime.fromisoformat(line["ts"].replace("Z", "+00:00")).timestamp() for line in found]
+
+
+class Group:
+    """The three on one segment, and a client."""
+
+    def __init__(self, directory: Path) -> None:
+        self.network = Network()
+        switch = self.network.bridge("sw")
+        self.client = self.network.host("client")
+        self.network.plug(self.client, switch)
+        (directory / "config").mkdir()
+        (directory / "config" / "all.yaml").write_text(manifests())
+        self.speakers: dict[str, Speaker] = {}
+        for number, node in enumerate(NODES, start=1):
+            host = self.network.host(node)
+            self.network.plug(host, switch)
+            ip("-n", host, "addr", "add", f"192.168.1.{number}/24", "dev", "eth0")
+            self.speakers[node] = Speaker(host, node, directory)
+
+    def moves(self, policy: str) -> int:
+        """How often the address went to another node since somebody first took it."""
+        return sum(len(speaker.taken(policy)) for speaker in self.speakers.values()) - 1
+
+    async def owner(self, policy: str) -> str:
+        """The one node that answers; fails if it is not exactly one."""
+        macs = {mac_of(speaker.host): node for node, speaker in self.speakers.items()}
+        (found,) = {macs[mac] for mac in await arping(self.client, VIPS[policy])}
+        return found
+
+    def has_released(self, speakers: list[Speaker], policy: str, times: int) -> bool:
+        """Whether these have let go of it so often."""
+        return sum(len(one.released(policy)) for one in speakers) >= times
+
+    async def taken_by(self, speakers: list[Speaker], times: int) -> None:
+        """Wait until these have taken what moves every time, so often."""
+
+        def done() -> bool:
+            return all(sum(len(one.taken(policy)) for one in speakers) >= times for policy in ("default", "delay"))
+
+        await eventually(done, f"{[one.node for one in speakers]} take over, for the {times}. time", seconds=30)
+
+    async def claims(self, *nodes: str) -> None:
+        """Wait until all others know that these nodes keep something."""
+
+        def known() -> bool:
+            words = [sys.executable, "-m", "herald.cli.main", "show", "members", "-o", "json", "--socket"]
+            for speaker in self.speakers.values():
+                done = subprocess.run([*words, str(speaker.show_socket)], check=False, capture_output=True)
+                if done.returncode:
+                    return False
+                rows = {row["name"]: row for row in json.loads(done.stdout)["data"]}
+                if any(not rows.get(node, {}).get("note") for node in nodes):
+                    return False
+            return True
+
+        await eventually(known, f"{nodes} claim what they hold", seconds=60)
+
+    def close(self) -> None:
+        for speaker in self.speakers.values():
+            speaker.kill()
+        self.network.close()
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    made = Group(tmp_path)
+    yield made
+    made.close()
+
+
+async def test_an_owner_that_is_killed_again_and_again_moves_its_addresses_as_often_as_each_policy_says(
+    group: Group,
+) -> None:
+    first, others = group.speakers["n1"], [group.speakers[node] for node in ("n2", "n3")]
+    for speaker in group.speakers.values():
+        speaker.start()
+    await group.claims("n1")
+    assert {await group.owner(policy) for policy in POLICIES} == {"n1"}, "all begin where MetalLB's election puts them"
+    begun = {policy: group.moves(policy) for policy in POLICIES}
+
+    for number in range(1, KILLS + 1):
+        first.kill()
+        await group.taken_by(others, number)
+        first.start()
+        await group.taken_by([first], number + 1)
+        await eventually(
+            partial(group.has_released, others, "delay", number), "who gave it back has let go of it", seconds=10
+        )
+        returned = max(at for other in others for at in other.released("default"))
+        assert first.taken("delay")[-1] - returned >= DELAY_S - 0.1, "it counts from when the others see n1"
+
+    moved = {policy: group.moves(policy) - begun[policy] for policy in POLICIES}
+    print(moved)
+    assert moved["default"] == moved["delay"] == 2 * KILLS
+    assert moved["never"] == 1
+    assert moved["damping"] <= 3
+    assert await group.owner("default") == await group.owner("delay") == "n1"
+    assert "n1" not in {await group.owner("never"), await group.owner("damping")}
+    told = [line["msg"] for other in others for line in other.events("nodeDamped", node="n1")]
+    assert any(text.startswith("n1 was lost 2 times and stands for no election for") for text in told), told
+
+    # Giving back loses nothing: who takes it back answers before the other falls silent.
+    answered = first.taken("delay")[1:]
+    silent = sorted(at for other in others for at in other.released("delay"))
+    assert len(answered) == len(silent) == KILLS
+    assert all(after > before for before, after in zip(answered, silent, strict=True))
+
+    # A power cut: nobody is there, and nobody has claims.
+    for speaker in group.speakers.values():
+        speaker.kill()
+    for speaker in group.speakers.values():
+        speaker.start()
+    await group.claims("n1")
+    for policy in POLICIES:
+        assert await group.owner(policy) == "n1", "without a past it is the plain election"
+
+
+async def test_a_node_that_stood_still_does_not_take_back_what_others_keep(group: Group) -> None:
+    for speaker in group.speakers.values():
+        speaker.start()
+    await group.claims("n1")
+    first = group.speakers["n1"]
+    assert first.process is not None
+    os.killpg(first.process.pid, signal.SIGSTOP)
+    others = [group.speakers[node] for node in ("n2", "n3")]
+    await eventually(
+        lambda: all(any(other.taken(policy) for other in others) for policy in POLICIES), "others take over", seconds=30
+    )
+    await asyncio.sleep(0.5)
+    os.killpg(first.process.pid, signal.SIGCONT)
+    await eventually(lambda: bool(first.released("never")), "n1 lets go of what another node keeps", seconds=30)
+    await eventually(lambda: any(other.released("default") for other in others), "the plain one goes back", seconds=30)
+    await asyncio.sleep(0.5)
+    assert await group.owner("default") == "n1"
+    assert await group.owner("never") != "n1"
