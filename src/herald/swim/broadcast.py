@@ -1,9 +1,12 @@
 """News that is passed on a few times, in whatever packet has room for it."""
 
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+SPARE: Final = 256
+"""Ranks of news that is old already, kept before they are swept out."""
 
 
 @dataclass(slots=True)
@@ -66,3 +69,6 @@ class BroadcastQueue:
 
     def _rank(self, name: str, news: _News) -> None:
         heappush(self._ranks, (news.sent, -len(news.octets), -news.serial, name))
+        if len(self._ranks) > 2 * len(self._news) + SPARE:  # somebody changes faster than news goes out
+            self._ranks = [(one.sent, -len(one.octets), -one.serial, each) for each, one in self._news.items()]
+            heapify(self._ranks)

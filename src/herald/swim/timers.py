@@ -2,9 +2,12 @@
 
 import heapq
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+SPARE: Final = 1024
+"""Instants that do not count any more, kept before they are swept out."""
 
 
 class Timers(Generic[T]):
@@ -19,6 +22,8 @@ class Timers(Generic[T]):
         """`what` is due at `at`, and no longer when it was due before."""
         self._at[what] = at
         heapq.heappush(self._heap, (at, next(self._number), what))
+        if len(self._heap) > 2 * len(self._at) + SPARE:
+            self._order()
 
     def cancel(self, what: T) -> None:
         """`what` is not due any more, if it was."""
@@ -46,5 +51,8 @@ class Timers(Generic[T]):
     def postpone(self, by: float) -> None:
         """Everything is due that much later."""
         self._at = {what: at + by for what, at in self._at.items()}
+        self._order()
+
+    def _order(self) -> None:
         self._heap = [(at, next(self._number), what) for what, at in self._at.items()]
         heapq.heapify(self._heap)
