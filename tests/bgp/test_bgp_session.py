@@ -883,6 +883,7 @@ def test_in_strict_mode_nothing_is_dialled_before_bfd_is_up():
     assert walk.give(Start()) == []
     assert walk.wait(1000) == []
     assert (walk.state, walk.snapshot.waits_for) == (State.IDLE, "waiting for BFD (strict mode)")
+    assert walk.snapshot.since == 1000.0
     assert walk.give(BfdUp()) == [Connect(STRICT)]
     assert walk.snapshot.waits_for is None
 

@@ -165,6 +165,7 @@ class Session:
         if self._approach.wanted:
             return []
         self._approach.wanted = True
+        self._record.since = now
         self._connections.past = past
         self._outflow.rib.complete(now=complete)
         return self._approach.begin(Input.START, now)

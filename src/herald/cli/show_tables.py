@@ -51,7 +51,7 @@ def _session(each: Document) -> tuple[Cell, ...]:
         str(sum(family["pending"] for family in families)),
         str(sum(family["received"] for family in families)),
         str(each["flaps"]),
-        _text(each["pinnedError"] or each["lastError"]),
+        _text(each.get("waitsFor") or each["pinnedError"] or each["lastError"]),
     )
 
 

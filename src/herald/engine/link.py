@@ -182,7 +182,8 @@ class SessionFact:
 
     `since`: when it was established, or when the last one ended or the peer was configured; seconds since 1970. So
     long as it is the same, `established` has not changed meanwhile. `last_error` is the error that
-    tells most of those since the session was up last; it outlives the next establishment.
+    tells most of those since the session was up last; it outlives the next establishment. While a
+    session waits for something that must come first, such as BFD in strict mode, it is that.
     `prefixes_sent` is told every few seconds while it changes. `bfd` is the state of the BFD session that watches over
     it (`Up`, `Down`, `Init`), empty without one. `unsent` says which routes an established session does not carry, and
     why; empty if it carries all.

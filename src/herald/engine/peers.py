@@ -230,12 +230,13 @@ class _Peer:
         """
         snapshot = self.peering.snapshot()
         error = snapshot.telling_error.text if snapshot.telling_error else None
-        reason = why_waiting(snapshot, refusal) or error
+        if not self.established:
+            error = why_waiting(snapshot, refusal) or error
         return SessionFact(
             snapshot.name,
             self.established,
             snapshot.state.value,
-            None if self.established else reason,
+            None if self.established else error,
             snapshot.endpoint,
             self._since,
             error,
