@@ -57,11 +57,12 @@ def announce_failed(service: NamespacedName, address: object, node: NodeName, re
     return Event(service_key(service), EventType.WARNING, "announceFailed", message)
 
 
-def address_conflict(service: NamespacedName, conflict: Conflict, node: NodeName) -> Event:
-    """Somebody else claims an address that this node answers for."""
+def address_conflict(service: NamespacedName, conflict: Conflict, node: NodeName, owner: str | None) -> Event:
+    """Somebody else claims an address that this node answers for; `owner` is the node that has that MAC, if one has."""
+    whose = f' (node "{owner}")' if owner else ""
     message = (
-        f'{mac_text(conflict.mac)} also claims {conflict.address}, which node "{node}" answers for; it was heard on '
-        f"{conflict.interface}. Free the address there, or take it out of the pool"
+        f'{mac_text(conflict.mac)}{whose} also claims {conflict.address}, which node "{node}" answers for; it was heard '
+        f"on {conflict.interface}. Free the address there, or take it out of the pool"
     )
     return Event(service_key(service), EventType.WARNING, "addressConflict", message)
 

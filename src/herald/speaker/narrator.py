@@ -20,7 +20,7 @@ from herald.cluster.service import Service
 from herald.engine.link import Moved, SessionFact, UnansweredHolding
 from herald.layer2.conflict import Conflict
 from herald.net.ip_family import IPAddress
-from herald.speaker import acceptance, happening
+from herald.speaker import acceptance, happening, whose_mac
 from herald.speaker.decider import Decider, Step
 from herald.speaker.publisher import Publisher
 from herald.store.problem_event import ABOUT_SECRETS, ProblemEvents
@@ -91,9 +91,12 @@ class Narrator:
         not mean to answer for any more is left out.
         """
         present = frozenset(conflicts)
+        view = self._decider.view
+        nodes = tuple(view.landscape.nodes.values()) if view else ()
         for one in sorted(present - self._conflicts, key=lambda one: (str(one.address), one.mac)):
             for service in self._decider.upkeep.holders(one.address):
-                self._publisher.tell(happening.address_conflict(service, one, self._node))
+                owner = whose_mac.node_at(one.mac, nodes)
+                self._publisher.tell(happening.address_conflict(service, one, self._node, owner))
         self._conflicts = present
 
     def note_sessions(self, sessions: Iterable[SessionFact]) -> None:
