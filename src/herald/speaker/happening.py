@@ -61,8 +61,8 @@ def address_conflict(service: NamespacedName, conflict: Conflict, node: NodeName
     """Somebody else claims an address that this node answers for; `owner` is the node that has that MAC, if one has."""
     whose = f' (node "{owner}")' if owner else ""
     message = (
-        f'{mac_text(conflict.mac)}{whose} also claims {conflict.address}, which node "{node}" answers for; it was heard '
-        f"on {conflict.interface}. Free the address there, or take it out of the pool"
+        f'{mac_text(conflict.mac)}{whose} also claims {conflict.address}, which node "{node}" answers for; it was '
+        f"heard on {conflict.interface}. Free the address there, or take it out of the pool"
     )
     return Event(service_key(service), EventType.WARNING, "addressConflict", message)
 
