@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from herald.announcement.told import compose, encode
 from herald.cli import show_tables
 from herald.cli.main import main
 from herald.cli.show_tables import duration
+from herald.cluster.meta import NodeName
 from herald.engine.show import ShowSocket, bind
 from herald.report.table import Note, Table, Tone
 
@@ -191,3 +194,17 @@ def test_routers_beside_an_unnumbered_peer_are_noted() -> None:
     assert [note.text for note in notes] == [
         "tor on eth0: several routers advertise themselves there; the peer is fe80::1, not fe80::2, fe80::3"
     ]
+
+
+def test_what_speakers_keep_and_whom_they_find_unsteady_is_shown_if_there_is_any() -> None:
+    kept, found = compose([ip_address("10.0.0.1")], (), 100), compose((), [NodeName("node-1")], 100)
+    notes = {"node-1": encode(kept).hex(), "node-2": encode(found).hex(), "node-3": None}
+    known = [{"name": name, "interfaces": None, "note": note} for name, note in notes.items()]
+    _, told, _ = show_tables.members(known, [])
+    assert isinstance(told, Table)
+    assert [[cell.text for cell in line] for line in told.rows] == [
+        ["node-1", "1", "-", "-", "stands aside"],
+        ["node-2", "0", "-", "node-1", "-"],
+        ["node-3", "not Herald's", "-", "-", "-"],
+    ]
+    assert len(list(show_tables.members([{"name": "node-1", "interfaces": None, "note": ""}], []))) == 2

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from herald.announcement.told import decode, name_digest, told_by
+from herald.cluster.meta import NodeName
 from herald.report.table import Cell, Note, Piece, Table, Tone, row
 
 Document = dict[str, Any]
@@ -62,7 +64,7 @@ def bgp_routes(routes: list[Document]) -> Iterable[Piece]:
 
 
 def _route(each: Document) -> tuple[Cell, ...]:
-    communities = [*each["communities"], *each["largeCommunities"]]
+    communities = [*each["communities"], *each["largeCommunities"], *each.get("extendedCommunities", ())]
     if each.get("linkBandwidth") is not None:
         communities.append(f"bandwidth {each['linkBandwidth']} Mbit/s")
     return row(
@@ -162,10 +164,32 @@ def members(known: list[Document], unreachable: list[Document]) -> Iterable[Piec
     if watched:
         columns = ("NODE", "BFD", "IS", "FALSE ALARMS", "TAKEN FOR DEAD", "GOSSIP DECIDES BECAUSE")
         yield Table("Watched for fast failover", columns, watched)
+    yield from _told(known)
     if unreachable:
         ways = tuple(_unreachable(each) for each in unreachable)
         yield Table("Unreachable: gossip does not arrive", ("FROM", "TO", "PORT", "WHY"), ways)
     yield Note(f"{alive} alive, as this node sees it.", Tone.FAINT)
+
+
+def _told(known: list[Document]) -> Iterable[Piece]:
+    """What speakers tell each other for `failback` and `flapDamping`, if any of them does."""
+    notes = {
+        NodeName(each["name"]): None if each["note"] is None else decode(bytes.fromhex(each["note"]))
+        for each in known
+        if "note" in each and each.get("state", "alive") in _PRESENT
+    }
+    if not any(note is not None and (note.claims or note.damped) for note in notes.values()):
+        return
+    damped = told_by(notes).damped
+    rows = []
+    for node, note in notes.items():
+        kept = "not Herald's" if note is None else str(len(note.claims.marks))
+        found = [other for other in notes if note is not None and name_digest(other) in note.damped]
+        state = Cell("stands aside", Tone.BAD) if node in damped else "-"
+        weight = "yes" if note is not None and note.claims.yields else "-"
+        rows.append(row(node, kept, weight, ", ".join(found) or "-", state))
+    columns = ("NODE", "KEEPS", "YIELDS", "FINDS UNSTEADY", "FLAP DAMPING")
+    yield Table("Told for failback and flapDamping", columns, tuple(rows))
 
 
 def _unreachable(each: Document) -> tuple[Cell, ...]:

@@ -157,6 +157,8 @@ def _layer2_lines(decision: Decision) -> Iterable[str]:
         yield f"{layer2.owner} answers on {interfaces}"
         candidates = ", ".join(map(_scored(decision), layer2.candidates))
         yield f"candidates, in the order in which they take over: {candidates}"
+        if layer2.instead is not None:
+            yield f"not {layer2.passed_over}, the winner of MetalLB's election. {layer2.instead}"
         if layer2.fast_failover:
             watchers = names(layer2.sentries) or "nobody, for there is no other candidate"
             yield f"fast failover: {layer2.owner} is watched by {watchers}"
@@ -263,6 +265,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
             "reason": reason_json(layer2.reason),
             "excluded": {node: reason_json(reason) for node, reason in sorted(layer2.excluded.items())},
             **({"watchedBy": list(layer2.sentries)} if layer2.fast_failover else {}),
+            **({"instead": reason_json(layer2.instead)} if layer2.instead is not None else {}),
         },
         "bgp": {
             "nodes": {

@@ -50,7 +50,8 @@ class ServiceRow:
 class Layer2Row:
     """`node` answers for `ip`, which `service` has, on `interfaces` (None: on all).
 
-    With fastFailover `watched_by` are the nodes that watch it closely, else None.
+    With fastFailover `watched_by` are the nodes that watch it closely, else None. `instead` says in words why it is not
+    the winner of MetalLB's election; None if it is.
     """
 
     ip: IPAddress
@@ -58,6 +59,7 @@ class Layer2Row:
     node: NodeName
     interfaces: tuple[str, ...] | None
     watched_by: tuple[NodeName, ...] | None = None
+    instead: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -66,6 +68,7 @@ class Layer2Row:
             "node": self.node,
             "interfaces": ["*"] if self.interfaces is None else list(self.interfaces),
             **({} if self.watched_by is None else {"watchedBy": list(self.watched_by)}),
+            **({} if self.instead is None else {"instead": self.instead}),
         }
 
 
@@ -177,8 +180,9 @@ def _layer2_rows(decisions: Iterable[Decision]) -> Iterable[Layer2Row]:
         if layer2.owner is not None:
             interfaces = None if layer2.interfaces is None else tuple(sorted(layer2.interfaces))
             watched_by = layer2.sentries if layer2.fast_failover else None
+            instead = None if layer2.instead is None else str(layer2.instead)
             for ip in decision.addresses:
-                yield Layer2Row(ip, decision.service, layer2.owner, interfaces, watched_by)
+                yield Layer2Row(ip, decision.service, layer2.owner, interfaces, watched_by, instead)
 
 
 def _layer2_order(row: Layer2Row) -> tuple[object, ...]:

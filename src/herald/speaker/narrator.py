@@ -219,8 +219,14 @@ class Narrator:
             cause = "nobody announced it before"
         else:
             cause = self._why_not(before, moved.after, decision).removeprefix(" (").removesuffix(")")
-            cause = cause or f"{self._node} comes before {before}"
+            cause = cause or self._given_back(moved, before) or f"{self._node} comes before {before}"
         return Moved(moved.verdict.addresses, before, owner, cause)
+
+    def _given_back(self, moved: _Moved, before: NodeName) -> str | None:
+        decision = self._decide(moved.verdict.service, moved.before) if moved.before else None
+        instead = decision.layer2.instead if decision else None
+        kept = instead is not None and instead.code is Code.KEPT
+        return f"{before} gives it back: {self._node} has been back for long enough (failback)" if kept else None
 
     def _owner_before(self, moved: _Moved) -> NodeName | None:
         if moved.verdict.reason is not None:
