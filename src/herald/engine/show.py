@@ -7,7 +7,8 @@ One connection carries one question and one answer, a line of JSON each:
 
 The `data` of each question (names as in JSON; `null` where nothing is known, seconds as numbers, never a secret):
 
-    members        [{name, interfaces: [name]}]   the live speakers and their usable interfaces; with gossip also those
+    members        [{name, interfaces: [name], note}]   the live speakers, their usable interfaces, and what control
+                    tells there (`herald.announcement.told`), hexadecimal, null if not Herald's; with gossip also those
                     that died or left lately, and of each more: {…, state: alive, suspect, dead or left, since,
                     incarnation, address, lastSeen}
                     `since`: how long in this state; `lastSeen`: how long since it answered a ping of this node
