@@ -61,6 +61,8 @@ class GossipMembership:
         self._loop = asyncio.get_running_loop()
         self._offered: UsableNames = None
         self._note = b""
+        self._is_ready = False
+        self._together: frozenset[str] = frozenset()  # those that started when this node did and are not ready yet
         self._places: tuple[Endpoint, ...] = ()
         self._keys: KeyChange | None = None
         self._driver: GossipDriver | None = None
@@ -75,7 +77,9 @@ class GossipMembership:
         """See `Membership.members`. Before gossip has begun: this node, without a usable interface."""
         if self._machine is None:
             return {self._node: frozenset()}
-        return {name: told.interfaces for name, told in self._told(self._machine).items()}
+        told, counted = self._told(self._machine), self._together | {self._node}
+        late = {name for name, one in told.items() if one.is_starting} - counted if self._is_ready else set()
+        return {name: frozenset() if name in late else one.interfaces for name, one in told.items()}
 
     def notes(self) -> Notes:
         """See `Membership.notes`."""
@@ -90,7 +94,7 @@ class GossipMembership:
 
     @property
     def _metadata(self) -> bytes:
-        return metadata.encode(self._offered, self._note)
+        return metadata.encode(self._offered, self._note, is_starting=not self._is_ready)
 
     def tell(self, note: bytes) -> None:
         """See `Membership.tell`."""
@@ -107,6 +111,13 @@ class GossipMembership:
         """See `Membership.offer`."""
         if interfaces != self._offered:
             self._offered = interfaces
+            self._tell_metadata()
+
+    def ready(self) -> None:
+        """See `Membership.ready`."""
+        if not self._is_ready:
+            self._is_ready = True
+            self._together = self._starting_up()
             self._tell_metadata()
 
     def join(self, addresses: tuple[str, ...]) -> None:
@@ -272,7 +283,13 @@ class GossipMembership:
         self._driver.set_wrapping(wrapping)
         self._driver.tell(SetWrapping(wrapping))
 
+    def _starting_up(self) -> frozenset[str]:
+        """The members that answer for nothing yet."""
+        told = {} if self._machine is None else self._told(self._machine)
+        return frozenset(name for name, one in told.items() if one.is_starting)
+
     def _changed(self) -> None:
+        self._together &= self._starting_up()
         before, self._known = self._known, self.members()
         came, went = self._known.keys() - before.keys(), before.keys() - self._known.keys()
         if came or went:

@@ -146,6 +146,9 @@ class Heartbeat:
             _log_interfaces(self._node, interfaces)
             self._on_change()
 
+    def ready(self) -> None:
+        """See `Membership.ready`. Beats do not tell: the nodes of one machine are counted from the first one on."""
+
     def notes(self) -> Notes:
         """See `Membership.notes`: who writes beats is Herald's."""
         return {**dict.fromkeys(self._members, b""), **self._notes, self._node: self._note}

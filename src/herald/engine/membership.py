@@ -38,6 +38,14 @@ class Membership(Protocol):
         """Tell the others this instead of what was told before."""
         ...
 
+    def ready(self) -> None:
+        """From now on this node answers for what it is elected for.
+
+        Before that others take it that it has no usable interface, so that nobody lets go of an address for a node that
+        does not know yet what there is to answer for. Nodes that start together count each other from the first.
+        """
+        ...
+
     def join(self, addresses: tuple[str, ...]) -> None:
         """Other speakers may be found at these, see `herald.engine.link.Join`; those given before count no longer."""
         ...
@@ -75,6 +83,9 @@ class Alone:
         if interfaces != self._offered:
             self._offered = interfaces
             self._on_change()
+
+    def ready(self) -> None:
+        """There is nobody who could wait for it."""
 
     def join(self, addresses: tuple[str, ...]) -> None:
         """Alone is alone."""

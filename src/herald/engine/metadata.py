@@ -3,6 +3,7 @@ name, see `herald.engine.membership`.
 
     herald/1 eth0 eth1            the usable interfaces; only `herald/1` if there are none
     herald/0                      they are not known, or more names than memberlist carries
+    starts/1 …, starts/0          the same of a node that has just started and answers for nothing yet
     … NUL note                    after either, if there is a note: octets that only control understands
     (nothing)                     a speaker of MetalLB
 
@@ -19,23 +20,29 @@ LONGEST_NAME: Final = 15
 """Octets of an interface's name in the kernel."""
 _KEYWORD: Final = b"herald/1"
 _UNKNOWN: Final = b"herald/0"
+_STARTING: Final = {_KEYWORD: b"starts/1", _UNKNOWN: b"starts/0"}
+_STARTED: Final = {told: keyword for keyword, told in _STARTING.items()}
 _END: Final = b"\0"
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a member tells. `note` is None for one that is not Herald's."""
+    """What a member tells. `note` is None for one that is not Herald's; `is_starting`: it answers for nothing yet."""
 
     interfaces: UsableNames = None
     note: bytes | None = None
+    is_starting: bool = False
 
 
-def encode(interfaces: UsableNames, note: bytes = b"") -> bytes:
+def encode(interfaces: UsableNames, note: bytes = b"", *, is_starting: bool = False) -> bytes:
     """The metadata that says so. More names than fit are told as not known: a part would be a lie.
 
     A note that does not fit beside the names (see `room_beside`) is left out.
     """
     whole = _names(interfaces)
+    if is_starting:
+        keyword = whole[: len(_KEYWORD)]
+        whole = _STARTING[keyword] + whole[len(_KEYWORD) :]
     return whole + _END + note if 0 < len(note) <= LARGEST_META - len(whole) - len(_END) else whole
 
 
@@ -55,11 +62,13 @@ def decode(meta: bytes) -> Metadata:
     """What a member tells."""
     text, _, note = meta.partition(_END)
     keyword, *names = text.split(b" ")
+    is_starting, keyword = keyword in _STARTED, _STARTED.get(keyword, keyword)
     if keyword not in (_KEYWORD, _UNKNOWN):
         return Metadata()
     if keyword == _UNKNOWN or not all(map(_is_a_name, names)):
-        return Metadata(None, note)
-    return Metadata(frozenset(name.decode("utf-8", "surrogateescape") for name in names), note)
+        return Metadata(None, note, is_starting)
+    known = frozenset(name.decode("utf-8", "surrogateescape") for name in names)
+    return Metadata(known, note, is_starting)
 
 
 def _is_a_name(octets: bytes) -> bool:
