@@ -42,7 +42,8 @@ one IPv6 address belong to the same node at first.
   time between two answers, so about 5 ms are none at all.
 * **Newcomer**: who knows nothing yet. An ARP request and a Neighbor Solicitation to everybody every 10 ms, by raw
   frames; a figure is the longest time without an answer to these.
-* **Two owners**: a question of the newcomer that two MACs answered: in how many runs, and for how long at most.
+* **Two owners**: a question of the newcomer that two MACs answered: in how many runs, and for how
+  long at most.
 * **Moves**: how often the client was answered by another node than before, at most.
 * **Announcements** a run (ARP to all, Neighbor Advertisements to all), and **gossip, BFD, VRRP** a second: frames that
   all three nodes sent, as the bridge counted them.

@@ -4,6 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+TALK_S: Final = 0.005
+"""Seconds between two datagrams to an address."""
+ASK_EVERY: Final = 2
+"""Every so many datagrams there is a raw question."""
 RECENT_S: Final = 0.3
 """What was answered within so many seconds tells who owns the address now."""
 LATE_S: Final = 0.15
@@ -94,7 +98,6 @@ class Asking:
     asked: int = 0
     answered: int = 0
     doubles: int = 0
-    first_double: float | None = None
     last_double: float | None = None
     _open: dict[int, Question] = field(default_factory=dict)
     _recent: deque[tuple[float, str]] = field(default_factory=deque)
@@ -120,22 +123,20 @@ class Asking:
             self.silence.broken(now)
         elif mac not in question.macs and len(question.macs) == 1:
             self.doubles += 1
-            self.first_double = now if self.first_double is None else self.first_double
             self.last_double = now
         question.macs.add(mac)
 
     def begin(self, now: float) -> None:
         """From now on."""
         self.asked = self.answered = self.doubles = 0
-        self.first_double = self.last_double = None
+        self.last_double = None
         self._open.clear()
         self.silence = Silence(now, self.silence.last)
 
     def document(self, now: float) -> dict[str, Any]:
-        """For whoever asks: `{asked, answered, doubles, firstDouble, lastDouble, macs: [who did lately], silence}`."""
+        """For whoever asks: `{asked, answered, doubles, lastDouble, macs: [who did lately], silence}`."""
         while self._recent and self._recent[0][0] < now - RECENT_S:
             self._recent.popleft()
         macs = sorted({mac for _, mac in self._recent})
         counts = {"asked": self.asked, "answered": self.answered, "doubles": self.doubles}
-        when = {"firstDouble": self.first_double, "lastDouble": self.last_double}
-        return {**counts, **when, "macs": macs, "silence": self.silence.document(now)}
+        return {**counts, "lastDouble": self.last_double, "macs": macs, "silence": self.silence.document(now)}

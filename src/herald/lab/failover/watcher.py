@@ -23,15 +23,12 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeVar
 
-from herald.lab.failover.tally import IDENTITIES, Asking, Talk
+from herald.lab.failover.tally import ASK_EVERY, IDENTITIES, TALK_S, Asking, Talk
 from herald.layer2 import arp, ethernet, ndp, solicited_node
 from herald.net.interface import BROADCAST_MAC, Mac
 
 T = TypeVar("T")
 
-TALK_S: Final = 0.005
-ASK_EVERY: Final = 2
-"""Every so many datagrams there is a raw question."""
 ASKERS = {4: IPv4Address("192.0.2.224"), 6: IPv6Address("2001:db8:50::e0")}
 """Raw questions come from these and the `IDENTITIES` - 1 addresses that follow. Nobody has them."""
 LONGEST: Final = 2048

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from herald.lab.failover.tally import ASK_EVERY, TALK_S
 from herald.lab.place import Place
 from herald.lab.process import PROMPT, inside
 
@@ -17,7 +18,7 @@ class Seen:
     """What a client, or an asker, saw of one address since `begin`.
 
     `silent`: the longest time without an answer, seconds. `who`: nodes or MACs that answered within the last 0.3 s.
-    `doubles`: questions that two MACs answered; `double_s`: between the first and the last of these.
+    `doubles`: questions that two MACs answered; `double_s`: the time that these stand for; `last_double`: when.
     """
 
     silent: float
@@ -94,6 +95,5 @@ def _talk(one: Mapping[str, Any]) -> Seen:
 
 
 def _asking(one: Mapping[str, Any]) -> Seen:
-    first, last = one["firstDouble"], one["lastDouble"]
-    double_s = 0.0 if last is None else last - first
-    return Seen(one["silence"]["longest"], tuple(one["macs"]), 0, one["doubles"], double_s, last)
+    double_s = one["doubles"] * TALK_S * ASK_EVERY
+    return Seen(one["silence"]["longest"], tuple(one["macs"]), 0, one["doubles"], double_s, one["lastDouble"])
