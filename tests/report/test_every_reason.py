@@ -18,7 +18,8 @@ from herald.config.compile import compile_config
 from herald.report.explain import Explanation, State
 from herald.report.explain_config import explain_node
 from herald.report.explain_service import explain_service
-from herald.report.plan import Plan
+from herald.report.plan import Plan, plan
+from herald.report.study import Alive
 
 WEB = NamespacedName("default", "web")
 P = pool("main", "10.0.0.0/24")
@@ -185,3 +186,21 @@ def test_no_reason_is_missing_here() -> None:
     # No manifest leads to SESSION_NOT_POSSIBLE: compiling refuses or replaces what would (tests of sessions make it).
     elsewhere = {Code.ADDRESS_CHANGED, Code.SESSION_NOT_POSSIBLE}
     assert {*SILENT, *IN_PART, *MET_BY_SPEAKERS, *elsewhere} == set(Code)
+
+
+def test_explain_and_plan_know_who_keeps_an_address_if_they_know_what_speakers_tell() -> None:
+    nodes = f"{only('node-1')}\n{NODE_2}"
+    told = Told({NodeName("node-2"): HELD_CLAIM})
+    alive = Alive(frozenset(map(NodeName, ("node-1", "node-2"))), {}, told)
+    found = plan(collect([("all", "".join((nodes, P, l2("l", "failback: never"), HELD)))]).resources, alive=alive)
+    (row,) = found.layer2
+    assert (row.node, row.to_json()["instead"]) == (
+        "node-2",
+        "KeptByOwner: node-2 keeps it: failback is never, and node-1 came back later",
+    )
+    explained = explain_service(found, WEB)
+    lines = [line for section in explained.sections for line in section.lines]
+    assert f"not node-1, the winner of MetalLB's election. {row.to_json()['instead']}" in lines
+    assert explained.facts["layer2"]["instead"]["code"] == "KeptByOwner"
+    offline = plan(found.study.resources)
+    assert [(each.node, "instead" in each.to_json()) for each in offline.layer2] == [("node-1", False)]

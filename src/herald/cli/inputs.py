@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from herald.config.collect import Collected
     from herald.config.resources import Resources
     from herald.report.plan import Plan
+    from herald.report.study import Alive
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_NAMESPACE = "metallb-system"
@@ -32,6 +33,7 @@ class Settings:
     lb_class: str | None
     ignore_exclude_lb: bool
     assume_ready: bool
+    speaker: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +126,29 @@ _OPTIONS = (
         is_flag=True,
         help="A Service without any EndpointSlice in the input counts as ready on every node.",
     ),
+    click.option(
+        "--ask-speaker",
+        metavar="SOCKET",
+        type=click.Path(path_type=Path),
+        help="Take from the speaker behind this socket (as `herald show` has it) who is alive, with which interfaces, "
+        "and who keeps what under `failback` and `flapDamping`.",
+    ),
 )
 
 
 def settings(
-    namespace: str, members: str | None, lb_class: str | None, ignore_exclude_lb: bool, assume_ready: bool
+    namespace: str,
+    members: str | None,
+    lb_class: str | None,
+    ignore_exclude_lb: bool,
+    assume_ready: bool,
+    ask_speaker: Path | None,
 ) -> Settings:
     """The typed options as one value."""
     names = None if members is None else tuple(name for part in members.split(",") if (name := part.strip()))
-    return Settings(namespace, names, lb_class or None, ignore_exclude_lb, assume_ready)
+    if names is not None and ask_speaker is not None:
+        raise click.UsageError("--members and --ask-speaker both say who is alive; give one of them")
+    return Settings(namespace, names, lb_class or None, ignore_exclude_lb, assume_ready, ask_speaker)
 
 
 def read_plan(source: Source, wanted: Settings) -> "Plan":
@@ -161,6 +177,7 @@ def plan_of(found: "Collected", wanted: Settings, claims: "Claims | None" = None
     from herald.report.plan import plan
 
     resources = _with_named_nodes(found.resources, wanted.members or ())
+    alive = None if wanted.speaker is None else _alive(wanted.speaker)
     with progress(f"deciding about {len(found.resources.services)} Services"), _without_collector():
         return plan(
             resources,
@@ -172,7 +189,22 @@ def plan_of(found: "Collected", wanted: Settings, claims: "Claims | None" = None
             claims=claims or {},
             already=found.problems,
             origin=Origin(found.places, found.sources, found.embedded),
+            alive=alive,
         )
+
+
+def _alive(speaker: Path) -> "Alive":
+    """What the speaker behind that socket has of all. Ends the process with exit code 2 if it does not answer."""
+    from herald.announcement.told import decode, told_by
+    from herald.cli.show import ask
+    from herald.cluster.meta import NodeName
+    from herald.report.study import Alive
+
+    rows = [row for row in ask("members", speaker, None)["data"] if row.get("state", "alive") in ("alive", "suspect")]
+    notes = {NodeName(row["name"]): None if row["note"] is None else decode(bytes.fromhex(row["note"])) for row in rows}
+    usable = {NodeName(row["name"]): row["interfaces"] for row in rows}
+    interfaces = {node: frozenset(names) for node, names in usable.items() if names is not None}
+    return Alive(frozenset(notes), interfaces, told_by(notes))
 
 
 def _with_named_nodes(resources: "Resources", members: Sequence[str]) -> "Resources":

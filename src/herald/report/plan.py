@@ -18,7 +18,7 @@ from herald.config.problem import Problem
 from herald.config.resources import Resources
 from herald.net.ip_family import IPAddress, IPPrefix
 from herald.report.origin import UNKNOWN, Origin
-from herald.report.study import Circumstances, Study, refusal_text, study
+from herald.report.study import Alive, Circumstances, Study, refusal_text, study
 
 NO_CLAIMS: Claims = {}
 
@@ -149,9 +149,12 @@ def plan(
     claims: Claims = NO_CLAIMS,
     already: Iterable[Problem] = (),
     origin: Origin = UNKNOWN,
+    alive: Alive | None = None,
 ) -> Plan:
     """What Herald would do with `resources`; `already` are problems found while reading them. See `Circumstances`."""
-    circumstances = Circumstances(namespace, members, load_balancer_class, ignore_exclude_lb, assume_ready, claims)
+    circumstances = Circumstances(
+        namespace, members, load_balancer_class, ignore_exclude_lb, assume_ready, claims, alive
+    )
     return plan_of(study(resources, circumstances, already), origin)
 
 

@@ -15,6 +15,7 @@ from herald.announcement.gate import Addresses, class_reason
 from herald.announcement.on_node import place
 from herald.announcement.readiness import ASSUMED, NONE, Readiness, Slices
 from herald.announcement.reason import Code, Reason, because
+from herald.announcement.told import Told
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.cluster.service import Service, with_cluster_ip_defaults
@@ -25,11 +26,21 @@ from herald.lint import LintInputs, lint
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """What a running speaker has: who is alive, the usable interfaces of those, and what they tell of themselves."""
+
+    members: frozenset[NodeName]
+    interfaces: Mapping[NodeName, frozenset[str]]
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What is not in the manifests: who is alive, and how the controller and the speakers were started.
 
     `members` None means that every Node runs a speaker. `assume_ready`: a service without any EndpointSlice counts as
-    ready everywhere. `claims` are addresses that services hold although their status does not say so.
+    ready everywhere. `claims` are addresses that services hold although their status does not say so. `alive`, if it is
+    known, counts instead of `members`.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -38,6 +49,7 @@ class Circumstances:
     ignore_exclude_lb: bool = False
     assume_ready: bool = False
     claims: Claims = field(default_factory=dict)
+    alive: Alive | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,15 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
         load_balancer_class=circumstances.load_balancer_class,
         claims=circumstances.claims,
     )
-    view = View(compiled.config, members=circumstances.members, ignore_exclude_lb=circumstances.ignore_exclude_lb)
+    alive = circumstances.alive
+    members = alive.members if alive else circumstances.members
+    view = View(
+        compiled.config,
+        members=members,
+        ignore_exclude_lb=circumstances.ignore_exclude_lb,
+        interfaces=alive.interfaces if alive else None,
+        told=alive.told if alive else None,
+    )
     services = {s.key: s for s in sorted(completed, key=lambda s: s.key) if s.is_load_balancer}
     slices = Slices(resources.endpoint_slices)
     unseen = ASSUMED if circumstances.assume_ready else NONE
@@ -85,7 +105,7 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
             resources,
             compiled,
             assignments,
-            circumstances.members,
+            members,
             circumstances.load_balancer_class,
             circumstances.ignore_exclude_lb,
             circumstances.namespace,
