@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -67,6 +68,27 @@ def _one_change(everything: Resources) -> float:
     return _cpu(run) / (2 * rounds) * 1000
 
 
+def _on_terms(everything: Resources, **terms: str) -> Resources:
+    """The same with these fields of every L2Advertisement."""
+    return replace(
+        everything,
+        l2_advertisements=tuple(
+            msgspec.structs.replace(each, spec=msgspec.structs.replace(each.spec, **terms))
+            for each in everything.l2_advertisements
+        ),
+    )
+
+
+def _terms(everything: Resources) -> list[Figure]:
+    """What `spread: even` and `failback` cost, which are off by default."""
+    figures = []
+    for words, terms in (("spread even", {"spread": "even"}), ("failback never", {"failback": "never"})):
+        asked = _on_terms(everything, **terms)
+        figures.append(median(f"… with {words}", [_recompute(asked)[0] for _ in range(RUNS)], "s"))
+        figures.append(median(f"… one Service changed, with {words}", [_one_change(asked) for _ in range(RUNS)], "ms"))
+    return figures
+
+
 def measure() -> list[Figure]:
     figures: list[Figure] = []
     previous: float | None = None
@@ -88,6 +110,8 @@ def measure() -> list[Figure]:
         figures.append(
             median(f"one Service changed, {size:,}", [_one_change(everything) for _ in range(RUNS)], "ms", 1.0)
         )
+        if size == max(SIZES):
+            figures += _terms(everything)
         config = compile_config(everything).config
         waiting = resources(size, NODES, assigned=False).services
         runs_of_allocation = [_cpu(lambda: assign_all(config, waiting)) for _ in range(RUNS)]  # noqa: B023  # called at once
