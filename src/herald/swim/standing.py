@@ -8,8 +8,9 @@
     this node     contradicts         contradicts           contradicts        –
 
 "Newer" compares incarnations: only the member itself raises its own, so the last word is its. *Contradicting*: this
-node takes an incarnation above the accuser's and tells everybody that it is alive. What changes a state is passed on.
-A member that is dead by its own word has left. At another address a name is believed only once its old bearer is gone.
+node takes an incarnation above the accuser's and tells everybody that it is alive; if the accusation is older than what
+it said last, it says that once more. What changes a state is passed on. A member that is dead by its own word has left.
+At another address a name is believed only once its old bearer is gone.
 
 Where the profile has second looks, a suspect that answered *us* after it was accused is not declared dead when its time
 is up: the accuser's word stands against our own eyes. memberlist would; a lost refutation then kills a live node.
@@ -99,7 +100,7 @@ class Standing:
         """Somebody got no answer from a member."""
         local = self._local
         member = local.roster.get(said.node)
-        if member is None or said.incarnation < member.incarnation:
+        if member is None or self._is_outdated(said, member):
             return
         if said.node == local.name:
             self._contradict(said.incarnation, f"{said.accuser} got no answer from this node")
@@ -126,7 +127,7 @@ class Standing:
         """Somebody says that a member is dead; of itself: that it has left."""
         local = self._local
         member = local.roster.get(said.node)
-        if member is None or said.incarnation < member.incarnation or not member.state.present:
+        if member is None or self._is_outdated(said, member) or not member.state.present:
             return
         if said.node == local.name:
             self._contradict(said.incarnation, f"{said.accuser} has declared this node dead")
@@ -179,6 +180,14 @@ class Standing:
         same = said.incarnation == local.incarnation and said == local.alive()
         if said.incarnation >= local.incarnation and not same:
             self._contradict(said.incarnation, "it is known with what an earlier speaker said")
+
+    def _is_outdated(self, said: Suspect | Dead, member: Member) -> bool:
+        """Whether something newer is known of the member. If it is this node, the accuser missed that we contradicted
+        somebody before; it would suspect us until the next exchange of whole states, so it is told once more."""
+        is_outdated = said.incarnation < member.incarnation
+        if is_outdated and said.node == self._local.name and not self._local.leaving:
+            self._local.broadcast(said.node, self._local.alive())
+        return is_outdated
 
     def _contradict(self, incarnation: int, why: str) -> None:
         local = self._local
