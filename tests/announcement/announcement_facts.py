@@ -8,7 +8,7 @@ from herald.announcement.decide import Decision, decide
 from herald.announcement.gate import Addresses
 from herald.announcement.readiness import Readiness, readiness
 from herald.announcement.view import View
-from herald.bgp.community import Community, LargeCommunity, parse_community
+from herald.bgp.community import Community, ExtendedCommunity, LargeCommunity, parse_community
 from herald.cluster.endpoints import SERVICE_NAME_LABEL, Endpoint, EndpointConditions, EndpointSlice
 from herald.cluster.meta import NodeName, ObjectMeta, PeerName, PoolName
 from herald.cluster.node import DRAIN_ANNOTATION, EXCLUDE_LABEL, Node, NodeCondition, NodeStatus
@@ -93,6 +93,7 @@ def bgp(
         only,
         prepend,
         bandwidth,
+        tuple(c for c in parsed if isinstance(c, ExtendedCommunity)),
     )
 
 

@@ -197,6 +197,14 @@ def attributes(
 ATTRIBUTES: dict[str, tuple[list[BGPAdvertisement], dict[str, Any], tuple[object, ...]]] = {
     "bare": ([bgp()], {}, (None, [], ())),
     "localPref is kept even for an external peer": ([bgp(local_pref=150)], {}, (150, [], ())),
+    "extended communities come after the others, sorted and united": (
+        [
+            bgp(communities=["extended:soo:1:1", "extended:rt:65000:2"]),
+            bgp("c", communities=["extended:rt:65000:2", "1:2"]),
+        ],
+        {},
+        (None, ["1:2", "rt:65000:2", "soo:1:1"], ()),
+    ),
     "localPref 0 is not set": ([bgp(local_pref=0)], {}, (None, [], ())),
     "communities in order, a standard one by its 32 bits": (
         [bgp(communities=["large:4259840060:2:3", "65000:100", "large:1:2:3", "64500:50", "65000:50"])],

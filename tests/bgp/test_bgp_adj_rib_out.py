@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from herald.bgp import message, nlri
 from herald.bgp.adj_rib_out import AdjRibOut, Egress
-from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.community import Community, ExtendedCommunity, LargeCommunity, link_bandwidth, parse_community
 from herald.bgp.family import Family
 from herald.bgp.message import Framer, MessageType, RefreshSubtype, RouteRefresh, Update
 from herald.bgp.nlri import PrefixList
@@ -437,3 +437,28 @@ def test_whatever_a_peer_has_kept_and_asks_for_it_ends_with_what_is_wished_for(l
     assert not rib.pending
     assert rib.converged
     assert {nlri.encode(prefix): communities for prefix, communities in peer.table.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    ("egress", "bandwidth", "arrive"),
+    [
+        (EXTERNAL, None, ("rt", "soo")),
+        (INTERNAL, None, ("rt", "soo", "kept")),
+        (EXTERNAL, 1000, ("rt", "soo", "bandwidth")),
+        (INTERNAL, 1000, ("rt", "soo", "kept", "bandwidth")),
+    ],
+    ids=["external", "internal", "external, bandwidth", "internal, bandwidth"],
+)
+def test_an_extended_community_that_is_not_transitive_stays_within_the_as(egress, bandwidth, arrive):
+    texts = {"rt": "rt:65000:100", "soo": "soo:192.0.2.1:7", "kept": "generic:0x430cfde8:0x00000001"}
+    given_ = {name: parse_community(f"extended:{text}") for name, text in texts.items()}
+    wires = {name: each.wire for name, each in given_.items()} | {"bandwidth": link_bandwidth(64500, 1000)}
+    only = host(1, extended_communities=tuple(given_.values()), link_bandwidth=bandwidth)
+    first, *_ = drain(started(only, egress=egress), egress)
+    assert first.attributes.extended_communities == tuple(wires[name] for name in arrive)
+
+
+def test_nothing_is_said_of_extended_communities_if_none_is_transitive():
+    only = host(1, extended_communities=(ExtendedCommunity(0x430C_FDE8_0000_0001),))
+    first, *_ = drain(started(only))
+    assert first.attributes.extended_communities is None

@@ -120,3 +120,12 @@ ROUTES = [
         ),
     )
 ] + [_route("six", "2001:db8:1::200/128")]
+EXTENDED = _route(
+    "away",
+    "192.168.1.202/32",
+    communities=["64500:100"],
+    largeCommunities=["64500:1:2"],
+    extendedCommunities=["rt:65000:100", "rt:192.0.2.1:9", "rt:4200000000:7", "soo:65000:7"],
+    linkBandwidth=8000,
+)
+"""A route of a session that is down."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frr_layout import ROUTES, SESSIONS, recorded, recorded_json
+from frr_layout import EXTENDED, ROUTES, SESSIONS, recorded, recorded_json
 
 from herald.cli.vtysh import documents, text
 from herald.cli.vtysh.grammar import Command, NotUnderstoodError, Verb, parse
@@ -25,8 +25,6 @@ STATE: State = state("node-1", SESSIONS, ROUTES)
 
 UNKNOWN_TO_HERALD = {
     "lastUpdate",
-    "localRole",
-    "remoteRole",
     "bgpTimerLastRead",
     "bgpTimerLastWrite",
     "bgpInUpdateElapsedTimeMsecs",
@@ -195,6 +193,54 @@ def differences(ours: Any, theirs: Any, where: str) -> list[str]:
         pairs = zip(ours, theirs, strict=True)
         return [text for number, (a, b) in enumerate(pairs) for text in differences(a, b, f"{where}[{number}]")]
     return [] if ours == theirs else [f"{where}: {ours!r}, not {theirs!r}"]
+
+
+EXTENDED_STATE: State = state("node-1", SESSIONS, [*ROUTES, EXTENDED])
+
+
+def test_extended_communities_and_a_bandwidth_are_shown_as_frr_shows_them() -> None:
+    (found,) = (entry for entry in EXTENDED_STATE.table(4) if str(entry.prefix) == EXTENDED["prefix"])
+    ours = documents.entry(EXTENDED_STATE, found)
+    assert differences(ours["paths"], recorded_json("entry_extended.json")["paths"], "$") == []
+    assert comparable(text.entry(EXTENDED_STATE, found)) == comparable(recorded("entry_extended.txt"))
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"linkBandwidth": 100}, "LB:64500:12500000 (100.000 Mbps)"),
+        ({"linkBandwidth": 1500}, "LB:64500:187500000 (1.500 Gbps)"),
+        ({"linkBandwidth": None}, ""),
+        ({"extendedCommunities": ["generic:0x430cfde8:0x00000001"]}, "UNK:67, 12"),
+    ],
+    ids=["Mbit/s", "Gbit/s", "none", "one without a name"],
+)
+def test_an_extended_community_in_the_words_of_frr(more: dict[str, Any], shown: str) -> None:
+    changed = state("node-1", SESSIONS, [EXTENDED | {"extendedCommunities": [], "linkBandwidth": None} | more])
+    assert changed.table(4)[0].paths[0].extended_communities == shown
+
+
+def test_peers_that_get_other_extended_communities_have_paths_of_their_own() -> None:
+    other = EXTENDED | {"peer": "internet", "linkBandwidth": 4000}
+    (found,) = state("node-1", SESSIONS, [EXTENDED, other]).table(4)
+    assert len(found.paths) == 2
+
+
+def test_roles_are_shown_as_frr_shows_them() -> None:
+    said = SESSIONS[0]["capabilities"]
+    one = SESSIONS[0] | {
+        "neighbor": SESSIONS[0]["neighbor"] | {"role": "customer"},
+        "capabilities": {way: [*said[way], f"bgp-role {role}"] for way, role in OUR_ROLES.items()},
+    }
+    shown = state("node-1", [one], ROUTES)
+    (document,) = documents.neighbors(shown, shown.neighbors).values()
+    assert (document["localRole"], document["remoteRole"]) == ("customer", "provider")
+    assert document["neighborCapabilities"]["role"] == "advertisedAndReceived"
+    lines = text.neighbor(shown, shown.neighbors[0]).splitlines()
+    assert {"  Local Role: customer", "  Remote Role: provider", "    Role: advertised and received"} <= set(lines)
+
+
+OUR_ROLES = {"offered": "customer", "received": "provider"}
 
 
 async def test_every_line_about_a_neighbor_is_one_that_frr_prints(tmp_path: Path) -> None:

@@ -211,6 +211,20 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
     ),
     "B6": ([bgp("bad", communities=("70000:1",))], "HL312", "bad", "spec.communities[0]", "invalid community value"),
     "B6 four parts": ([bgp("bad", communities=("larg:1:2:3",))], "HL312", "bad", "spec.communities[0]", "larg:1:2:3"),
+    "an extended community": (
+        [bgp("bad", communities=("extended:rt:65000",))],
+        "HL312",
+        "bad",
+        "spec.communities[0]",
+        "extended:rt:65000: an extended community is extended:rt:A:B (route target)",
+    ),
+    "an extended community by an alias": (
+        [community("bad", ("a", "extended:rt:65536:65536"))],
+        "HL320",
+        "bad",
+        "spec.communities[0].value",
+        "65536 is not within 0 to 65535",
+    ),
     "B6 letters": ([bgp("bad", communities=("11111:11aaaa",))], "HL312", "bad", "spec.communities[0]", "11aaaa"),
     "B6 despite an alias of that name": (
         [bgp("bad", communities=("a:b",)), community("c", ("a:b", "1:1"))],

@@ -261,12 +261,25 @@ def test_graceful_restart_has_two_spellings(spec: dict[str, Any], expected: Grac
 
 def test_communities_are_literals_or_aliases_sorted_by_kind() -> None:
     outcome = compiled(
-        bgp("b", communities=("2:2", "big", "1:1", "large:1:2:2", "one")),
-        community("c", ("big", "large:1:2:3"), ("one", "1:1")),
+        bgp(
+            "b",
+            communities=(
+                "2:2",
+                "big",
+                "1:1",
+                "large:1:2:2",
+                "one",
+                "extended:soo:1:1",
+                "blue",
+                "extended:rt:65000:100",
+            ),
+        ),
+        community("c", ("big", "large:1:2:3"), ("one", "1:1"), ("blue", "extended:rt:65000:100")),
     )
     advertisement = outcome.config.bgp_advertisements[0]
     assert advertisement.communities == (Community(1 << 16 | 1), Community(2 << 16 | 2))
     assert advertisement.large_communities == (LargeCommunity(1, 2, 2), LargeCommunity(1, 2, 3))
+    assert [each.text for each in advertisement.extended_communities] == ["rt:65000:100", "soo:1:1"]
 
 
 def test_an_alias_may_hide_a_literal_and_otherwise_needs_a_name_without_colons() -> None:

@@ -10,13 +10,14 @@ from capture_file import OURS, Emitted, tcp
 
 from herald.bgp import capability, message, negotiation, notification
 from herald.bgp.adj_rib_out import AdjRibOut, Egress
-from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.community import Community, ExtendedCommunity, LargeCommunity
 from herald.bgp.family import Address, Family
 from herald.bgp.graceful_restart import Standing
 from herald.bgp.message import Keepalive, Open, RouteRefresh
 from herald.bgp.notification import CeaseSubcode, Code, Notification
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.path_attribute import WireContext
+from herald.bgp.role import Role
 from herald.bgp.route import Route
 
 V4, V6 = Family.IPV4_UNICAST, Family.IPV6_UNICAST
@@ -60,6 +61,9 @@ def _opens() -> Iterator[Said]:
         )
         name = f"OPEN, {who}, {since}, {len(some)} families {sorted(one.text for one in some)}, {restart}, {host!r}"
         yield name, message.encode(said, WireContext()), _open_fields(said)
+    for role in Role:
+        said = negotiation.offer(replace(plain, role=role), IPv4Address("10.50.0.2"))
+        yield f"OPEN, {role.text}", message.encode(said, WireContext()), _open_fields(said)
 
 
 def _open_fields(said: Open) -> dict[str, list[str]]:
@@ -86,6 +90,8 @@ def _open_fields(said: Open) -> dict[str, list[str]]:
                 fields["bgp.cap.gr.timers.notification_flag"] = [str(int(one.notification))]
                 fields["bgp.cap.gr.afi"] = [str(entry.family.afi) for entry in one.families]
                 fields["bgp.cap.gr.flag.pfs"] = [str(int(entry.forwarding)) for entry in one.families]
+            case capability.Role(number):
+                fields["bgp.cap.unknown"] = [f"{number:02x}"]  # RFC 9234 is younger than tshark 4.0
             case capability.HostName(host, _):
                 fields["bgp.cap.orf.fqdn.hostname"] = [host]
             case _:
@@ -112,6 +118,18 @@ ATTRIBUTES: dict[str, dict[str, object]] = {
     },
     "prepended": {"prepend": (64500, 64500, 4200000001)},
     "link bandwidth": {"link_bandwidth": 8000},
+    "extended communities": {
+        "extended_communities": tuple(
+            ExtendedCommunity(value)
+            for value in (
+                0x0002_FDE8_FFFF_FFFF,  # route target of AS 65000
+                0x0003_FDE8_0000_0007,  # site of origin
+                0x0102_C000_0201_0009,  # of 192.0.2.1
+                0x0202_FA56_EA00_FFFF,  # of AS 4200000000
+                0x430C_FDE8_0000_0001,  # opaque, not transitive
+            )
+        )
+    },
     "everything": {
         "local_pref": 1,
         "communities": (Community(0xFFFFFF01),),
@@ -139,12 +157,32 @@ def _updates() -> Iterator[Said]:
         rib.change((), [ip_network(prefix) for prefix in PREFIXES[family]])
         for gone in rib.take(10_000):
             yield f"withdrawal {name}", gone, _withdrawal_fields(family, by_family[family])
+    yield from _marked_updates()
     yield from _long_updates()
     narrow = AdjRibOut()
     narrow.change([Route(ip_network("10.0.0.0/9"), prepend=(4200000001,))], ())
     first, *_ = _all(narrow, Egress(4200000002, WireContext(four_octet_as=False), NEXT_HOPS["plain"]))
     trans = {"bgp.update.path_attribute.as_path_segment.as2": ["23456", "23456"]}
     yield "UPDATE to a peer of two-octet ASNs", first, trans
+
+
+def _marked_updates() -> Iterator[Said]:
+    """Only to Customer (RFC 9234), which tshark 4.0 does not know by name."""
+    for family in Family:
+        rib = AdjRibOut()
+        rib.change([Route(ip_network(prefix)) for prefix in PREFIXES[family]], ())
+        hops = {family: NEXT_HOPS["plain"][family]}
+        first, *_ = _all(rib, Egress(4200000001, WireContext(), hops, only_to_customer=4200000001))
+        known = ["1", "2", "3"] if family is V4 else ["14", "1", "2"]
+        yield (
+            f"UPDATE {family.text}, only to customer",
+            first,
+            {
+                "bgp.type": ["2"],
+                "bgp.update.path_attribute.type_code": [*known, "35"],
+                "bgp.update.path_attribute.flags": [*("0x40" if code != "14" else "0x90" for code in known), "0xc0"],
+            },
+        )
 
 
 def _long_updates() -> Iterator[Said]:
@@ -182,6 +220,14 @@ def _update_fields(
     ]
     bandwidth = attributes.get("link_bandwidth")
     fields["bgp.ext_com.value_link_bw"] = [] if bandwidth is None else [f"{bandwidth * 125_000:g}"]  # type: ignore[operator]  # octets/s
+    if "extended_communities" in attributes:
+        fields["bgp.ext_com.stype_tr_as2"] = ["0x02", "0x03"]
+        fields["bgp.ext_com.value_as2"] = ["65000", "65000"]
+        fields["bgp.ext_com.value_an4"] = ["4294967295", "7"]
+        fields["bgp.ext_com.stype_tr_IP4"] = fields["bgp.ext_com.stype_tr_as4"] = ["0x02"]
+        fields["bgp.ext_com.value_IP4"], fields["bgp.ext_com.value_as4"] = ["192.0.2.1"], ["4200000000"]
+        fields["bgp.ext_com.value_an2"] = ["9", "65535"]
+        fields["bgp.ext_com.stype_ntr_opaque"] = ["0x0c"] if internal else []
     large = attributes.get("large_communities", ())
     fields["bgp.large_communities.ga"] = [str(one.global_admin) for one in large]  # type: ignore[attr-defined]
     fields["bgp.large_communities.ldp2"] = [str(one.local2) for one in large]  # type: ignore[attr-defined]

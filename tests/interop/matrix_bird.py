@@ -107,6 +107,7 @@ class Bird:
             communities=_listed(said.get("community", "")),
             large_communities=_listed(said.get("large_community", "")),
             bandwidths=tuple((int(asn), struct.unpack("!f", int(bits).to_bytes(4))[0]) for asn, bits in bandwidths),
+            extended_communities=frozenset(_extended(said.get("ext_community", ""))),
             only_to_customer=int(said["otc"]) if "otc" in said else None,
         )
 
@@ -134,6 +135,12 @@ class Bird:
 def _listed(shown: str) -> tuple[str, ...]:
     """`(64500,10) (64500, 1, 2)` as `64500:10`, `64500:1:2`."""
     return tuple(":".join(re.findall(r"\d+", one)) for one in re.findall(r"\(.*?\)", shown))
+
+
+def _extended(shown: str) -> Iterator[str]:
+    """`(rt, 65000, 100) (ro, 65000, 7) (generic, 0x430c0000, 0x1) (unknown 0x4004, …)`, but for the last."""
+    for name, who, value in re.findall(r"\((rt|ro|generic), (\S+), (\S+)\)", shown):
+        yield f"{'soo' if name == 'ro' else name}:{who}:{value}"
 
 
 @contextmanager

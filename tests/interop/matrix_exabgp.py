@@ -7,6 +7,7 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 from frr_router import ROUTER
@@ -159,10 +160,23 @@ def _learnt(hops: tuple[str, ...], said: dict[str, Any]) -> Learnt:
         local_pref=said.get("local-preference"),
         communities=tuple(":".join(map(str, one)) for one in said.get("community", ())),
         large_communities=tuple(":".join(map(str, one)) for one in said.get("large-community", ())),
+        extended_communities=frozenset(
+            _extended(one["string"])
+            for octets, one in zip(extended, said.get("extended-community", ()), strict=True)
+            if int.from_bytes(octets[:2]) != _LINK_BANDWIDTH
+        ),
         bandwidths=tuple(
             struct.unpack("!Hf", octets[2:]) for octets in extended if int.from_bytes(octets[:2]) == _LINK_BANDWIDTH
         ),
     )
+
+
+def _extended(shown: str) -> str:
+    """`target:65000:100`, `origin:4200000000L:7`; of AS and value, 4.2 shows the value like an address in an origin."""
+    name, _, rest = shown.partition(":")
+    who, _, value = rest.partition(":")
+    known = {"target": "rt", "origin": "soo"}.get(name, name)
+    return f"{known}:{who.rstrip('L')}:{int(ip_address(value)) if '.' in value else value}" if value else shown
 
 
 @contextmanager

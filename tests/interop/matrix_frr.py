@@ -92,6 +92,7 @@ class Frr(unnumbered_routers.Frr):
             large_communities=tuple(path.get("largeCommunity", {}).get("string", "").split()),
             bandwidths=tuple((int(asn), float(octets)) for asn, octets in bandwidths),
             only_to_customer=path.get("otc"),
+            extended_communities=frozenset(_extended(path.get("extendedCommunity", {}).get("string", ""))),
         )
 
     def has_communities(self, neighbor: Neighbor, prefix: str, count: int) -> bool:
@@ -108,6 +109,12 @@ class Frr(unnumbered_routers.Frr):
         heard = rf"\] {re.escape(neighbor.address)}\S* rcvd route-refresh \((\w+)\)"
         marks = re.findall(heard, self.log("bgpd"))
         return min(marks.count("BoRR"), marks.count("EoRR"))
+
+
+def _extended(shown: str) -> Iterator[str]:
+    """`RT:65000:100 SoO:65000:7 UNK:67, 12 LB:65000:125000000 (1.000 Gbps)`, but for the last kind."""
+    yield from (f"{name.lower()}:{value}" for name, value in re.findall(r"(RT|SoO):(\S+)", shown))
+    yield from re.findall(r"UNK:\d+, \d+", shown)
 
 
 @contextmanager

@@ -126,7 +126,10 @@ class GoBgp:
                 f"{one >> 16}:{one & 0xFFFF}" for one in said.get(COMMUNITIES, {}).get("communities", ())
             ),
             large_communities=tuple(":".join(map(str, one.values())) for one in said.get(LARGE, {}).get("value", ())),
-            bandwidths=tuple((one["asn"], one["bandwidth"]) for one in said.get(EXTENDED, {}).get("value", ())),
+            bandwidths=tuple(
+                (one["asn"], one["bandwidth"]) for one in said.get(EXTENDED, {}).get("value", ()) if not _is_plain(one)
+            ),
+            extended_communities=frozenset(map(_extended, filter(_is_plain, said.get(EXTENDED, {}).get("value", ())))),
         )
 
     def has_communities(self, neighbor: Neighbor, prefix: str, count: int) -> bool:
@@ -141,6 +144,19 @@ class GoBgp:
 
     def refreshes(self, neighbor: Neighbor) -> int:
         return 0
+
+
+def _is_plain(one: dict[str, Any]) -> bool:
+    return "bandwidth" not in one
+
+
+def _extended(one: dict[str, Any]) -> str:
+    """`65000:100`, and an AS of four octets as `64086.59904:7`."""
+    name = {2: "rt", 3: "soo"}.get(one["subtype"], f"type {one['type']}")
+    who, colon, value = one["value"].partition(":")
+    high, dot, low = who.partition(".")
+    asn = str(int(high) << 16 | int(low)) if dot and "." not in low else who
+    return f"{name}:{asn}{colon}{value}"
 
 
 def _by_type(path: dict[str, Any]) -> dict[int, Any]:

@@ -67,7 +67,8 @@ class Session:
 class Learnt:
     """What the daemon has learnt of a prefix. `bandwidths` are (AS number, octets per second).
 
-    `only_to_customer` is the AS that has marked it (RFC 9234).
+    `only_to_customer` is the AS that has marked it (RFC 9234). `extended_communities` are route targets and sites of
+    origin, as Herald writes them, and what else the daemon tells of, in its own words.
     """
 
     next_hops: tuple[str, ...]
@@ -78,6 +79,7 @@ class Learnt:
     large_communities: tuple[str, ...] = ()
     bandwidths: tuple[tuple[int, float], ...] = ()
     only_to_customer: int | None = None
+    extended_communities: frozenset[str] = frozenset()
 
 
 class Router(Protocol):

@@ -47,6 +47,11 @@ FEATURES = (
     Feature("dynamic-as-internal", "Dynamic AS, internal", "empty AS path, local preference"),
     Feature("communities", "Standard communities", "each value"),
     Feature("large-communities", "Large communities (RFC 8092)", "each value"),
+    Feature(
+        "extended-communities",
+        "Extended communities (RFC 4360): route target, site of origin",
+        "each value; one that is not transitive within the AS only",
+    ),
     Feature("link-bandwidth", "Extended community: link bandwidth", "AS and octets per second"),
     Feature("graceful-restart", "Graceful restart (RFC 4724)", "routes stay, stale, and are fresh afterwards"),
     Feature("route-refresh", "Route refresh (RFC 2918)", "the route comes a second time"),

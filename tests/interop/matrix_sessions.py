@@ -11,7 +11,7 @@ from typing import Any
 from frr_router import HERALD, ROUTER, ROUTER6
 from matrix_neighbor import ROUTER_AS, Neighbor
 
-from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.community import Community, LargeCommunity, parse_community
 from herald.bgp.parameters import Password, PeerParameters
 from herald.bgp.role import Role
 from herald.bgp.route import Route
@@ -22,6 +22,15 @@ FAR_ROUTER, FAR_HERALD = "10.61.0.1", "10.61.0.2"
 RED_ROUTER, RED_HERALD = "10.52.0.1", "10.52.0.2"
 FOUR_OCTETS = 4200000001
 COMMUNITIES = ((64500, 10), (65535, 65281))
+TARGETS: tuple[str, ...] = (
+    "rt:65000:100",
+    "rt:4200000000:7",
+    "rt:192.0.2.1:9",
+    "soo:65000:4294967295",
+    "soo:4200000000:65535",
+)
+NOT_TRANSITIVE = "generic:0x430cfde8:0x00000001"
+EXTENDED = tuple(parse_community(f"extended:{text}") for text in (*TARGETS, NOT_TRANSITIVE))
 MANY = tuple((64500, number) for number in range(1200))
 """As communities more than 4,096 octets."""
 
@@ -46,6 +55,7 @@ SESSIONS: Mapping[str, Session] = {
             "communities": tuple(Community(high << 16 | low) for high, low in COMMUNITIES),
             "large_communities": (LargeCommunity(64500, 1, 4294967295),),
             "link_bandwidth": 3000,
+            "extended_communities": EXTENDED,
             "prepend": (64500, 64500),
         }
     ),
@@ -66,7 +76,7 @@ SESSIONS: Mapping[str, Session] = {
     "internal": Session(
         ours={"local_asn": ROUTER_AS, "peer_asn": None, "dynamic_asn": "internal"},
         theirs={"asn": ROUTER_AS},
-        colours={"local_pref": 300},
+        colours={"local_pref": 300, "extended_communities": EXTENDED},
     ),
     "no-hold-time": Session(ours={"hold_time": 0}),
     "busy": Session(ours={"hold_time": 3}),

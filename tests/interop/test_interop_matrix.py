@@ -17,7 +17,16 @@ from frr_router import eventually, run
 from matrix_neighbor import Capability, Learnt, Neighbor, Router, Session
 from matrix_place import Matrix
 from matrix_registry import DAEMONS, KERNEL_NEEDS, LACKS, kernel_lacks, not_offered, offered
-from matrix_sessions import COMMUNITIES, FAR_HERALD, FOUR_OCTETS, MANY, NODE, RED_HERALD, prefix
+from matrix_sessions import (
+    COMMUNITIES,
+    FAR_HERALD,
+    FOUR_OCTETS,
+    MANY,
+    NODE,
+    RED_HERALD,
+    TARGETS,
+    prefix,
+)
 from peering_in_namespace import Started
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop]
@@ -164,6 +173,12 @@ def large_communities(cell: Cell) -> None:
     assert cell.learnt().large_communities == ("64500:1:4294967295",)
 
 
+def extended_communities(cell: Cell) -> None:
+    assert cell.learnt().extended_communities == set(TARGETS)
+    told = cell.beside("internal").learnt().extended_communities
+    assert (told & set(TARGETS), len(told - set(TARGETS))) == (set(TARGETS), 1), "and the one that is not transitive"
+
+
 def link_bandwidth(cell: Cell) -> None:
     assert cell.learnt().bandwidths == ((64500, 375_000_000.0),), "3,000 Mbit/s in octets"
 
@@ -246,6 +261,7 @@ CHECKS: Mapping[str, tuple[str, Callable[[Cell], None]]] = {
     "dynamic-as-internal": ("internal", dynamic_as_internal),
     "communities": ("plain", communities),
     "large-communities": ("plain", large_communities),
+    "extended-communities": ("plain", extended_communities),
     "link-bandwidth": ("plain", link_bandwidth),
     "route-refresh": ("plain", route_refresh),
     "enhanced-route-refresh": ("plain", enhanced_route_refresh),
@@ -259,6 +275,7 @@ CHECKS: Mapping[str, tuple[str, Callable[[Cell], None]]] = {
 BESIDE = {
     "md5": ("other-md5",),
     "hold-time-zero": ("busy",),
+    "extended-communities": ("internal",),
     "role": ("role-of-customer", "role-not-stated", "role-not-heard", "role-mismatch", "role-missed"),
 }
 """Sessions that a check looks at besides its own."""

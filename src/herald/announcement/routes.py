@@ -34,6 +34,7 @@ def _merge_two(left: RouteAttributes, right: RouteAttributes) -> RouteAttributes
         tuple(sorted({*left.large_communities, *right.large_communities}, key=_sort_key)),
         winner.prepend,
         max((each.link_bandwidth for each in (left, right) if each.link_bandwidth is not None), default=None),
+        tuple(sorted({*left.extended_communities, *right.extended_communities}, key=_sort_key)),
     )
 
 
@@ -47,8 +48,9 @@ def _sort_key(community: AnyCommunity) -> tuple[int, int, int]:
 
 
 def communities_of(route: Route) -> tuple[AnyCommunity, ...]:
-    """Both kinds of the route together, in MetalLB's order (a standard one counts as `(A<<16|B, 0, 0)`)."""
-    return tuple(sorted((*route.communities, *route.large_communities), key=_sort_key))
+    """All of the route: in MetalLB's order (a standard one counts as `(A<<16|B, 0, 0)`), then the extended ones."""
+    first: tuple[AnyCommunity, ...] = (*route.communities, *route.large_communities)
+    return (*sorted(first, key=_sort_key), *route.extended_communities)
 
 
 def route(prefix: IPPrefix, attributes: RouteAttributes) -> Route:
@@ -124,6 +126,7 @@ def attributes_of(advertisement: BGPAdvertisement, own_asn: int) -> RouteAttribu
         tuple(sorted(set(advertisement.large_communities), key=_sort_key)),
         () if prepend is None else (prepend.asn or own_asn,) * prepend.count,
         advertisement.bandwidth_per_endpoint,
+        tuple(sorted(set(advertisement.extended_communities), key=_sort_key)),
     )
 
 

@@ -78,7 +78,10 @@ class BGPAdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wir
     local_pref: Annotated[LocalPref, described("LOCAL_PREF towards peers of our own AS; 0 sets none.")] = 0
     communities: Annotated[
         tuple[str, ...],
-        described("Communities of the routes: 65000:100, large:65000:1:2, or the name of an alias (see Community)."),
+        described(
+            "Communities of the routes: 65000:100, large:65000:1:2, or the name of an alias (see Community); of"
+            " Herald's own also extended:rt:65000:100, extended:soo:… and extended:generic:0x…:0x…."
+        ),
     ] = ()
     ip_address_pools: Annotated[tuple[str, ...], described("Names of the IPAddressPools to announce.")] = ()
     ip_address_pool_selectors: Annotated[

@@ -382,14 +382,17 @@ def path_attributes(attributes: RouteAttributes, egress: Egress, next_hop: IPv4A
         local_pref=local_pref if egress.wire.internal else None,
         communities=attributes.communities or None,
         as4_path=path if not egress.wire.four_octet_as and as_path.needs_as4_path(path) else None,
-        extended_communities=_bandwidth(attributes.link_bandwidth, egress.local_asn),
+        extended_communities=_extended_communities(attributes, egress) or None,
         large_communities=attributes.large_communities or None,
         only_to_customer=egress.only_to_customer,
     )
 
 
-def _bandwidth(mbps: int | None, local_asn: int) -> tuple[bytes, ...] | None:
-    return None if mbps is None else (link_bandwidth(local_asn, mbps),)
+def _extended_communities(attributes: RouteAttributes, egress: Egress) -> tuple[bytes, ...]:
+    """Those that are not transitive stay within the AS (RFC 4360 §6), but for a bandwidth: it is meant for the peer."""
+    told = tuple(each.wire for each in attributes.extended_communities if each.is_transitive or egress.wire.internal)
+    mbps = attributes.link_bandwidth
+    return told if mbps is None else (*told, link_bandwidth(egress.local_asn, mbps))
 
 
 def _end_of_rib(family: Family) -> bytes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.community import Community, ExtendedCommunity, LargeCommunity
 from herald.bgp.family import Prefix
 
 
@@ -18,6 +18,7 @@ class RouteAttributes(NamedTuple):
     large_communities: tuple[LargeCommunity, ...] = ()
     prepend: tuple[int, ...] = ()
     link_bandwidth: int | None = None
+    extended_communities: tuple[ExtendedCommunity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Route:
 
     `local_pref` reaches internal peers only; None means 100 there. `prepend` are ASNs put before the session's own, the
     leftmost first; towards internal peers they are the whole path. `link_bandwidth` in Mbit/s is what a router shares
-    its traffic by.
+    its traffic by. Of `extended_communities` only the transitive ones reach external peers.
     """
 
     prefix: Prefix
@@ -35,9 +36,15 @@ class Route:
     large_communities: tuple[LargeCommunity, ...] = ()
     prepend: tuple[int, ...] = ()
     link_bandwidth: int | None = None
+    extended_communities: tuple[ExtendedCommunity, ...] = ()
 
     @property
     def attributes(self) -> RouteAttributes:
         return RouteAttributes(
-            self.local_pref, self.communities, self.large_communities, self.prepend, self.link_bandwidth
+            self.local_pref,
+            self.communities,
+            self.large_communities,
+            self.prepend,
+            self.link_bandwidth,
+            self.extended_communities,
         )

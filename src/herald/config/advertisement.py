@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from herald.bgp.community import Community, LargeCommunity
+from herald.bgp.community import Community, ExtendedCommunity, LargeCommunity
 from herald.cluster.meta import NodeName, PeerName, PoolName
 from herald.cluster.selector import LabelSelector, matches_any
 
@@ -60,6 +60,7 @@ class BGPAdvertisement:
     service_selectors: tuple[LabelSelector, ...] = ()
     prepend: Prepend | None = None
     bandwidth_per_endpoint: int | None = None
+    extended_communities: tuple[ExtendedCommunity, ...] = ()
 
     def matches_service(self, labels: Mapping[str, str]) -> bool:
         return matches_any(self.service_selectors, labels, if_empty=True)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from herald.api import bgp_advertisement as bgp_api
 from herald.api import l2_advertisement as l2_api
-from herald.bgp.community import Community, CommunityFormatError, CommunityValueError, LargeCommunity, parse_community
+from herald.bgp.community import (
+    AnyCommunity,
+    Community,
+    CommunityFormatError,
+    CommunityValueError,
+    ExtendedCommunity,
+    LargeCommunity,
+    parse_community,
+)
 from herald.cluster.meta import NodeName, PeerName, PoolName
 from herald.cluster.node import Node
 from herald.cluster.selector import matches_any
@@ -79,7 +87,7 @@ def bgp_compiler(
         check_unique(found, "spec.communities", "community", spec.communities)
         _check_lengths(spec, found)
         _check_prepend(spec.as_prepend, found)
-        standard, large = _communities(spec.communities, around, found)
+        standard, large, extended = _communities(spec.communities, around, found)
         if found.fatal:
             return None
         _add_unknown_pools(spec.ip_address_pools, targets, around, found)
@@ -93,6 +101,7 @@ def bgp_compiler(
             local_pref=spec.local_pref or None,
             communities=standard,
             large_communities=large,
+            extended_communities=extended,
             peers=frozenset(map(PeerName, spec.peers)) or None,
             service_selectors=spec.service_selectors,
             prepend=Prepend(spec.as_prepend.count, spec.as_prepend.asn) if spec.as_prepend else None,
@@ -199,21 +208,28 @@ def _check_prepend(prepend: bgp_api.ASPrepend | None, found: Findings) -> None:
 
 def _communities(
     texts: Sequence[str], around: Surroundings, found: Findings
-) -> tuple[tuple[Community, ...], tuple[LargeCommunity, ...]]:
+) -> tuple[tuple[Community, ...], tuple[LargeCommunity, ...], tuple[ExtendedCommunity, ...]]:
     standard: set[Community] = set()
     large: set[LargeCommunity] = set()
+    extended: set[ExtendedCommunity] = set()
     for index, text in enumerate(texts):
         match _community(text, f"spec.communities[{index}]", around, found):
             case Community() as community:
                 standard.add(community)
             case LargeCommunity() as community:
                 large.add(community)
+            case ExtendedCommunity() as community:
+                extended.add(community)
             case None:
                 pass
-    return tuple(sorted(standard, key=lambda c: c.sort_key)), tuple(sorted(large, key=lambda c: c.sort_key))
+    return (
+        tuple(sorted(standard, key=lambda c: c.sort_key)),
+        tuple(sorted(large, key=lambda c: c.sort_key)),
+        tuple(sorted(extended, key=lambda c: c.sort_key)),
+    )
 
 
-def _community(text: str, field: str, around: Surroundings, found: Findings) -> Community | LargeCommunity | None:
+def _community(text: str, field: str, around: Surroundings, found: Findings) -> AnyCommunity | None:
     """What `text` means. An alias comes first, but never hides that a text with colons is a wrong literal."""
     try:
         literal = parse_community(text)

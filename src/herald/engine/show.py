@@ -57,9 +57,9 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     `since`: how long in this state; `nextRetry`: how long until the next attempt;
                     `shortSessions`: how many in a row fell soon after they came up; `kept`: the families whose routes
                     the peer keeps when the session is lost
-    bgp listen     {at: [where], shut: [why not], accepted, refused: {reason: connections}}, or null without --bgp-listen
+    bgp listen     {at: [where], shut: [why not], accepted, refused: {reason: connections}}, or null without
     bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
-                    linkBandwidth, established}]    `linkBandwidth` in Mbit/s
+                    linkBandwidth, extendedCommunities: [text], established}]    `linkBandwidth` in Mbit/s
                     what is wished for towards each peer, and whether a session stands to carry it; in no order
 """
 
@@ -403,5 +403,6 @@ def _route(peer: str, route: Route, *, established: bool) -> Document:
         "largeCommunities": [community.text for community in route.large_communities],
         "prepend": list(route.prepend),
         "linkBandwidth": route.link_bandwidth,
+        "extendedCommunities": [community.text for community in route.extended_communities],
         "established": established,
     }

@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     peers.one_source_for_many_nodes,  # HL071
     peers.password_in_manifest,  # HL073
     peers.local_pref_toward_ebgp,  # HL078
+    peers.non_transitive_toward_ebgp,  # HL079
     selectors.matches_nothing,  # HL080, HL082
     advertisements.restriction_undone,  # HL081
     services.no_dual_stack_pool,  # HL090

@@ -8,7 +8,7 @@ from herald.config.findings import problem
 from herald.config.peer import Peer
 from herald.config.problem import Problem
 from herald.config.wording import listed
-from herald.lint.facts import Facts, PeerEntry
+from herald.lint.facts import BGPEntry, Facts
 
 
 def hears_nothing(facts: Facts) -> Iterator[Problem]:
@@ -87,9 +87,8 @@ def password_in_manifest(facts: Facts) -> Iterator[Problem]:
 def local_pref_toward_ebgp(facts: Facts) -> Iterator[Problem]:
     """HL078"""
     for entry in facts.bgp:
-        heard_by = [peer for peer in facts.peers if entry.value.admits_peer(frozenset({peer.value.name}))]
-        if entry.value.local_pref and heard_by and not any(map(_may_be_internal, heard_by)):
-            names = listed(peer.value.name for peer in heard_by)
+        names = _external_listeners(entry, facts)
+        if entry.value.local_pref and names:
             yield problem(
                 "HL078",
                 entry.key,
@@ -99,5 +98,22 @@ def local_pref_toward_ebgp(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _may_be_internal(peer: PeerEntry) -> bool:
-    return peer.value.is_ibgp
+def non_transitive_toward_ebgp(facts: Facts) -> Iterator[Problem]:
+    """HL079"""
+    for entry in facts.bgp:
+        kept = [each.text for each in entry.value.extended_communities if not each.is_transitive]
+        names = _external_listeners(entry, facts)
+        if kept and names:
+            yield problem(
+                "HL079",
+                entry.key,
+                "spec.communities",
+                f"not sent: {', '.join(kept)}. An extended community that is not transitive (0x40 in its first octet) "
+                f"goes to iBGP peers only; whoever hears this is of another AS ({names}). Use one that is transitive.",
+            )
+
+
+def _external_listeners(entry: BGPEntry, facts: Facts) -> str:
+    """The peers that hear it, if all are of another AS; else nothing."""
+    heard_by = [peer.value for peer in facts.peers if entry.value.admits_peer(frozenset({peer.value.name}))]
+    return "" if any(peer.is_ibgp for peer in heard_by) else listed(peer.name for peer in heard_by)

@@ -84,6 +84,8 @@ def _route(peer: str, route: Route) -> Document:
         "communities": [community.text for community in route.communities],
         "largeCommunities": [community.text for community in route.large_communities],
         "prepend": list(route.prepend),
+        "linkBandwidth": route.link_bandwidth,
+        "extendedCommunities": [community.text for community in route.extended_communities],
     }
 
 

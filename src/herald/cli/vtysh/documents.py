@@ -179,6 +179,8 @@ def _path(state: State, found: Entry, path: Path, *, is_best: bool) -> Document:
         for key, name in (("community", "communities"), ("largeCommunity", "largeCommunities"))
         if route[name]
     }
+    if path.extended_communities:
+        communities["extendedCommunity"] = {"string": path.extended_communities}
     hop = unspecified(found)
     return {
         "aspath": {"string": path.as_path or "Local", "segments": segments, "length": len(asns)},
@@ -225,6 +227,8 @@ def _neighbor(state: State, one: Neighbor) -> Document:
         "localAs": document["localASN"],
         "nbrInternalLink" if ends["internal"] else "nbrExternalLink": True,
         "nbrDesc": one.description,
+        "localRole": one.roles[0],
+        "remoteRole": one.roles[1],
         "bgpVersion": 4,
         "remoteRouterId": document["routerID"] or "0.0.0.0",  # noqa: S104
         "localRouterId": state.router_id,

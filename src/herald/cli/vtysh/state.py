@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from herald.bgp.as_path import AS_TRANS
+
 Document = dict[str, Any]
+_EXTENDED = {"rt": "RT", "soo": "SoO"}
+_LARGEST_TWO_OCTET_AS = 0xFFFF
 _NAMES = {4: "ipv4-unicast", 6: "ipv6-unicast"}
 
 
@@ -73,6 +77,12 @@ class Neighbor:
         family = self.family(version)
         return bool(family["negotiated"]) if self.is_established else _NAMES[version] in self.ends["families"]
 
+    @property
+    def roles(self) -> tuple[str, str]:
+        """Ours as configured and the peer's as stated (RFC 9234); `undefined` where there is none."""
+        stated = [text.split()[1] for text in self.document["capabilities"]["received"] if text.startswith("bgp-role ")]
+        return self.ends.get("role") or "undefined", stated[0] if stated else "undefined"
+
     def messages(self, direction: str) -> dict[str, int]:
         """`messagesIn` or `messagesOut`, by name of the type."""
         counts: dict[str, int] = self.document[direction]
@@ -90,6 +100,19 @@ class Path:
     def as_path(self) -> str:
         """What is prepended, as it would stand in front of our own AS."""
         return " ".join(map(str, self.route["prepend"]))
+
+    @property
+    def extended_communities(self) -> str:
+        """As FRR prints them: `RT:65000:100 SoO:192.0.2.1:7 UNK:67, 12 LB:64500:125000000 (1.000 Gbps)`."""
+        words = [_extended(text) for text in self.route.get("extendedCommunities", ())]
+        mbps = self.route.get("linkBandwidth")
+        return " ".join(words if mbps is None else [*words, self._bandwidth(mbps)])
+
+    def _bandwidth(self, mbps: int) -> str:
+        """In octets per second. What stands in brackets FRR rounds down to whole units."""
+        asn = self.neighbors[0].document["localASN"]
+        rate = f"{mbps / 1000:.3f} Gbps" if mbps >= 1000 else f"{mbps:.3f} Mbps"
+        return f"LB:{asn if asn <= _LARGEST_TWO_OCTET_AS else AS_TRANS}:{mbps * 125_000} ({rate})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +190,16 @@ def _network(route: Document) -> IPv4Network | IPv6Network:
 
 
 def _attributes(route: Document) -> str:
-    return repr([route[key] for key in ("localPref", "communities", "largeCommunities", "prepend")])
+    keys = ("localPref", "communities", "largeCommunities", "prepend", "extendedCommunities", "linkBandwidth")
+    return repr([route.get(key) for key in keys])
+
+
+def _extended(text: str) -> str:
+    kind, _, value = text.partition(":")
+    if kind in _EXTENDED:
+        return f"{_EXTENDED[kind]}:{value}"
+    octets = int(value.split(":")[0], 16).to_bytes(4)
+    return f"UNK:{octets[0]}, {octets[1]}"
 
 
 def _address_order(neighbor: Neighbor) -> tuple[int, int, str]:

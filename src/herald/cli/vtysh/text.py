@@ -148,9 +148,13 @@ def _path(state: State, found: Entry, path: Path, *, is_best: bool) -> Iterator[
     yield f"  {path.as_path or 'Local'}"
     yield f"    {hop} from {hop} ({state.router_id})"
     yield f"      Origin IGP, metric 0{preference}, weight 32768, valid, sourced, local{best}"
-    for title, key in (("Community", "communities"), ("Large Community", "largeCommunities")):
-        if route[key]:
-            yield f"      {title}: {' '.join(route[key])}"
+    for title, words in (
+        ("Community", " ".join(route["communities"])),
+        ("Extended Community", path.extended_communities),
+        ("Large Community", " ".join(route["largeCommunities"])),
+    ):
+        if words:
+            yield f"      {title}: {words}"
 
 
 def neighbor(state: State, one: Neighbor) -> str:
@@ -164,6 +168,8 @@ def neighbor(state: State, one: Neighbor) -> str:
     lines = [
         f"{_who(one)}, remote AS {one.remote_asn}, local AS {document['localASN']}, {kind} link",
         f" Description: {one.description}",
+        f"  Local Role: {one.roles[0]}",
+        f"  Remote Role: {one.roles[1]}",
         f"  BGP version 4, remote router ID {document['routerID'] or '0.0.0.0'}, local router ID {state.router_id}",  # noqa: S104
         f"  BGP state = {document['state']}{up}",
         f"  Hold time is {hold} seconds, keepalive interval is {keepalive:g} seconds",
