@@ -11,7 +11,6 @@ The first line is what keeps a mixed group right: a speaker of MetalLB answers f
 gives it and for nothing else, and so the others divide exactly the rest.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +58,8 @@ class Ownership:
         """Nodes that do not stand because they come and go too often."""
         self._ours = ours - self.damped
         self._electorate = Electorate(self._ours, scores)
-        self._keepers: Mapping[NodeName, Any] = {}
-        if terms.failback_s:
-            self._keepers = {node: told.claims[node] for node in sorted(self._ours) if node in told.claims}
+        self._told = told
+        self._keeps = bool(terms.failback_s and told.claims)
 
     def owner(self, address: IPAddress) -> NodeName | None:
         """The node that answers for `address`; None without candidates."""
@@ -121,11 +119,11 @@ class Ownership:
         return winner if winner in self._foreign else None
 
     def _keeper(self, address: IPAddress) -> NodeName | None:
-        if not self._keepers:
+        if not self._keeps:
             return None
-        found = [node for node, claims in self._keepers.items() if claims.cover(address)]
+        found = [node for node in self._told.claimants(address) if node in self._ours]
         if len(found) > 1:
-            firm = [node for node in found if not self._keepers[node].yields]
+            firm = [node for node in found if not self._told.claims[node].yields]
             found = list(order(firm or found, address, self._scores))
         return found[0] if found else None
 

@@ -19,12 +19,12 @@ the one that comes and goes.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Final
 
 from herald.announcement import claims as codec
-from herald.announcement.claims import Claims, ClaimsError, claims_of
+from herald.announcement.claims import WIDTH, Claims, ClaimsError, claims_of, digest
 from herald.cluster.meta import NodeName
 from herald.net.ip_family import IPAddress
 
@@ -85,13 +85,30 @@ def decode(octets: bytes) -> Note:
     return Note(replace(claims, yields=bool(flags & _YIELDS)), frozenset(map(int.from_bytes, names)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Told:
     """What all live speakers tell together. `claims` of those that have any; `foreign` know nothing of all this."""
+
+    # No slots: what is worked out once for 10,000 addresses is kept beside the fields.
 
     claims: Mapping[NodeName, Claims] = field(default_factory=dict)
     damped: frozenset[NodeName] = frozenset()
     foreign: frozenset[NodeName] = frozenset()
+
+    def claimants(self, address: IPAddress) -> list[NodeName]:
+        """Those that claim the address, by name."""
+        whole = digest(address)
+        return sorted(node for bits, known in self._marks.items() for node in known.get(whole >> (WIDTH - bits), ()))
+
+    @cached_property
+    def _marks(self) -> Mapping[int, Mapping[int, list[NodeName]]]:
+        """Who has which mark, by the length of the mark: there are few different ones."""
+        found: dict[int, dict[int, list[NodeName]]] = {}
+        for node, claims in self.claims.items():
+            known = found.setdefault(claims.bits, {})
+            for mark in claims.marks:
+                known.setdefault(mark, []).append(node)
+        return found
 
 
 def claimed_otherwise(before: Told, after: Told) -> Callable[[IPAddress], bool]:
