@@ -16,14 +16,14 @@ It *says so* in the payload of the ack that answers a ping by TCP, where memberl
 """
 
 import enum
-from collections import deque
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from herald.swim.event import Kind
 from herald.swim.local import ForCheck, Local, PathsDue
-from herald.swim.member import Endpoint
+from herald.swim.member import Endpoint, Member
 from herald.swim.message import Ack, Message, Ping
 
 TICK: Final = 1.0
@@ -80,6 +80,10 @@ class _Way:
     tries: int = 0
     asked: float = float("-inf")
 
+    @property
+    def was_asked(self) -> bool:
+        return self.asked > float("-inf")
+
     def answered(self, now: float) -> None:
         self.proven, self.tries = now, 0
 
@@ -110,8 +114,10 @@ class Paths:
         self._local = local
         self._places: tuple[Endpoint, ...] = ()
         self._paths: dict[Endpoint, _Path] = {}
-        self._to_ping: deque[Endpoint] = deque()
-        self._to_check: deque[Endpoint] = deque()
+        self._members: list[Member] = []
+        self._empty: list[Endpoint] = []
+        self._names: dict[Endpoint, str] = {}
+        self._to_ping = self._to_check = 0
         self._doubted: dict[Endpoint, None] = {}
         self._closed: dict[Endpoint, tuple[Closed, ...]] = {}
         self.is_outdated = True
@@ -187,11 +193,13 @@ class Paths:
         local.timers.set(PathsDue(), local.now + TICK)
         if self.is_outdated:
             self._follow()
-        share = -int(-len(self._paths) // ROUND)
-        for endpoint in _next(self._to_ping, min(share, PINGS_AT_A_TIME)):
-            self._ping(self._paths[endpoint], FRESH)
-        for endpoint in _next(self._to_check, min(share, CHECKS_AT_A_TIME)):
-            self._check(self._paths[endpoint], FRESH)
+        share = math.ceil((len(self._members) + len(self._empty)) / ROUND)
+        for _ in range(min(share, PINGS_AT_A_TIME)):
+            self._ping(self._path(self._to_ping), FRESH)
+            self._to_ping += 1
+        for _ in range(min(share, CHECKS_AT_A_TIME)):
+            self._check(self._path(self._to_check), FRESH)
+            self._to_check += 1
         for endpoint in list(self._doubted)[:DOUBTS_AT_A_TIME]:
             self._doubt(self._paths[endpoint])
 
@@ -209,7 +217,7 @@ class Paths:
 
     def _ping(self, path: _Path, fresh: float) -> None:
         local = self._local
-        if local.now - path.udp.proven < fresh:
+        if path.udp.was_asked and local.now - path.udp.proven < fresh:
             return
         path.udp.tries += 1
         path.udp.asked = local.now
@@ -220,7 +228,8 @@ class Paths:
     def _check(self, path: _Path, fresh: float) -> None:
         """By TCP; also where only UDP is in doubt, for what it says of it."""
         local = self._local
-        if path.is_checking or (local.now - path.tcp.proven < fresh and not path.udp.tries):
+        is_fresh = path.tcp.was_asked and local.now - path.tcp.proven < fresh
+        if path.is_checking or (is_fresh and not path.udp.tries):
             return
         path.is_checking, path.tcp.asked = True, local.now
         ping = Ping(local.next_sequence(), path.name, local.me.endpoint, local.name)
@@ -262,32 +271,37 @@ class Paths:
 
     def _follow(self) -> None:
         """Who is looked at follows who is there, and who should be."""
-        local, now = self._local, self._local.now
+        local = self._local
         self.is_outdated = False
-        members = {one.endpoint: one.name for one in local.roster if one.state.present and one.name != local.name}
-        names = {one.endpoint: one.name for one in local.roster} | members  # of the dead too
-        wanted = dict.fromkeys((*members, *self._places))
-        for gone in self._paths.keys() - wanted.keys():
+        self._members = [one for one in local.roster if one.state.present and one.name != local.name]
+        members = {one.endpoint: one.name for one in self._members}
+        self._empty = [one for one in dict.fromkeys(self._places) if one not in members]
+        names = members | {one.endpoint: one.name for one in local.roster if one.endpoint in self._empty}  # of the dead
+        self._names = {place: names.get(place, "") for place in self._empty}
+        for gone in self._paths.keys() - members.keys() - self._names.keys():
             del self._paths[gone]
             self._doubted.pop(gone, None)
             if self._closed.pop(gone, None):
                 local.changed()
-        for endpoint in wanted:
-            path = self._paths.get(endpoint)
-            if path is None:
-                path = self._paths[endpoint] = _Path("", False, endpoint, now, _Way(now), _Way(now))
+        for endpoint, path in self._paths.items():
             path.name, path.is_member = names.get(endpoint, ""), endpoint in members
-        self._to_ping, self._to_check = deque(wanted), deque(wanted)
+
+    def _path(self, turn: int) -> _Path:
+        """That of the member or empty place whose turn it is; made when it is asked first."""
+        turn %= len(self._members) + len(self._empty)
+        if turn < len(self._members):
+            name, at, is_member = self._members[turn].name, self._members[turn].endpoint, True
+        else:
+            at, is_member = self._empty[turn - len(self._members)], False
+            name = self._names[at]
+        path = self._paths.get(at)
+        if path is None:
+            now = self._local.now
+            path = self._paths[at] = _Path(name, is_member, at, now, _Way(now), _Way(now))
+        return path
 
 
 def _without(these: tuple[Closed, ...], others: tuple[Closed, ...]) -> list[Closed]:
     """Those of `these` whose way is not among `others`, whatever the reason."""
     known = {(one.transport, one.outward) for one in others}
     return [one for one in these if (one.transport, one.outward) not in known]
-
-
-def _next(turns: deque[Endpoint], most: int) -> list[Endpoint]:
-    """Whose turn it is; they come to the end."""
-    taken = [turns[place] for place in range(min(most, len(turns)))]
-    turns.rotate(-len(taken))
-    return taken
