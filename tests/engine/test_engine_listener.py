@@ -11,7 +11,7 @@ import pytest
 
 from herald.bgp.driver import Peering
 from herald.bgp.fsm import State
-from herald.bgp.parameters import PeerParameters
+from herald.bgp.parameters import Password, PeerParameters
 from herald.engine import door, listen_address
 from herald.engine.door import Door
 from herald.engine.listen_address import ListenAddress
@@ -105,8 +105,7 @@ def free_port():
 
 
 def test_two_peers_that_cannot_be_told_apart_are_not_both_let_in():
-    made = Door((ListenAddress(LOOPBACK, free_port()), None))
-    made.admit((LEFT, replace(LEFT, name="twin")))
+    made = Door((ListenAddress(LOOPBACK, free_port()), None), (LEFT, replace(LEFT, name="twin")))
     assert made.refusals == {"twin": "cannot take its connections: BGPPeer right has the same address"}
     made.close()
 
@@ -169,3 +168,50 @@ async def test_the_doors_follow_the_peers():
     listening.follow(LEFT)
     listening.drop("right")
     assert listening.document()["at"] == []
+
+
+async def test_whoever_came_before_a_password_is_not_let_in_with_it():
+    """They wait in the queue of the kernel, which has checked no signature of theirs."""
+    port, taken = free_port(), []
+    listening = Listener((ListenAddress(LOOPBACK, port),), lambda sock, peer: taken.append((sock, peer)) or True)
+    listening.follow(LEFT)
+    callers = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+    listening.follow(replace(LEFT, password=Password("secret")))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [peer for _, peer in taken if peer.password is not None] == []
+    assert listening.refusal("right") is None, "the key is set"
+    for sock in (*callers, *(sock for sock, _ in taken)):
+        sock.close()
+    listening.close()
+
+
+async def test_a_peer_without_a_key_comes_and_goes_by_the_same_door():
+    """Nobody's handshake is disturbed by another peer's coming."""
+    port, taken = free_port(), asyncio.Queue()
+    listening = Listener(
+        (ListenAddress(LOOPBACK, port),), lambda sock, peer: taken.put_nowait((sock, peer.name)) is None
+    )
+    listening.follow(LEFT)
+    caller = socket.create_connection(("127.0.0.1", port))
+    listening.follow(replace(LEFT, name="other", peer_address=ip_address("127.0.0.9")))
+    listening.drop("other")
+    async with asyncio.timeout(5):
+        sock, name = await taken.get()
+    assert name == "right"
+    sock.close()
+    caller.close()
+    listening.close()
+
+
+async def test_one_without_and_one_with_a_password_behind_one_link_local_address_are_not_mixed_up():
+    """The key belongs to the address: the first one by name has its way, and of the other it is said."""
+    ours = ip_address("fe80::1")
+    plain = replace(LEFT, name="a", peer_address=ours, interface="eth0")
+    signed = replace(plain, name="b", interface="eth1", password=Password("secret"))
+    for peers in ((plain, signed), (replace(signed, name="a"), replace(plain, name="b"))):
+        made = Door((ListenAddress(ip_address("::1"), free_port()), None), peers)
+        assert list(made.refusals) == ["b"]
+        assert "has another password" in made.refusals["b"]
+        assert [peer.name for peer in made.expects.values()] == ["a"]
+        made.close()

@@ -1,11 +1,12 @@
 """One listening socket for BGP, and who may come in by it.
 
-Before anybody can come in, the kernel is told of each peer what it has to check from the first SYN on: the key that
+Before the socket listens, the kernel is told of each peer what it has to check from the first SYN on: the key that
 signs its segments (TCP MD5 or TCP-AO), and with ttlSecurity that no router has passed them on. What cannot be set keeps
 that peer out, and the others not. A connection from any other address is accepted by the kernel, which cannot be told
 better, and reset at once, before an octet of it is read.
 
-A key or filter that changes or goes makes the socket a new one: whoever waits in its queue was checked by the old one.
+A key or filter that comes, changes or goes makes the socket a new one: whoever waits in its queue was checked by the
+old ones, or by none.
 """
 
 import errno
@@ -13,9 +14,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, assert_never
 
 from herald.bgp.family import Address
 from herald.bgp.parameters import MasterKey, Password, PeerParameters
@@ -36,20 +36,27 @@ Caller = tuple[Address, str | None]
 """From which address; of a link-local one, behind which interface too."""
 
 
-@dataclass(slots=True)
 class Door:
-    """Open from the start. Raises OSError where the socket cannot be had, with words for people."""
+    """Open for `peers` from the start. Raises OSError where the socket cannot be had, with words for people.
 
-    place: Place
-    refusals: dict[str, str] = field(default_factory=dict)
-    """Peers that are kept out, by name, and why."""
-    _socket: socket.socket = field(init=False)
-    _keys: dict[Address, Password | MasterKey] = field(default_factory=dict)
-    _guarded: frozenset[Address] = frozenset()
-    _expected: dict[Caller, PeerParameters] = field(default_factory=dict)
+    `refusals`: peers that are kept out, by name, and why.
+    """
 
-    def __post_init__(self) -> None:
-        self._socket = _listen(*self.place)
+    def __init__(self, place: Place, peers: tuple[PeerParameters, ...]) -> None:
+        self.place = place
+        self.refusals: dict[str, str] = {}
+        self._keys = _keys_of(peers)
+        self._guarded = _guarded(peers)
+        self._unchecked: dict[Address, str] = {}  # what the kernel cannot check, and why
+        self._expected: dict[Caller, PeerParameters] = {}
+        self._socket = _bound(*place)
+        try:
+            self._have_checked()
+            self._socket.listen(BACKLOG)
+        except OSError as error:
+            self._socket.close()
+            raise OSError(error.errno, _words(error, *place)) from error
+        self.admit(peers)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -59,21 +66,19 @@ class Door:
         """Who may come in, by where it comes from."""
         return self._expected
 
-    def must_reopen(self, peers: tuple[PeerParameters, ...]) -> bool:
-        """Whether these peers need a new socket, since what was set for one of them is no longer right."""
-        wanted = _keys_of(peers)
-        is_locked = bool(self._guarded) and _guarded(peers) != self._guarded
-        return is_locked or any(wanted.get(address) != key for address, key in self._keys.items())
+    def checks(self, peers: tuple[PeerParameters, ...]) -> bool:
+        """Whether the kernel has been told what is right for these; if not, they need another door."""
+        return (_keys_of(peers), _guarded(peers)) == (self._keys, self._guarded)
 
     def admit(self, peers: tuple[PeerParameters, ...]) -> None:
-        """These may come in from now on, and nobody else. Take first whoever waits: it was checked by other rules."""
+        """These, which are checked, may come in from now on, and nobody else."""
         self.refusals, self._expected = {}, {}
         for peer in peers:
-            try:
-                self._admit(peer)
-            except OSError as error:
-                self.refusals[peer.name] = f"cannot take its connections: {error}"
-        self._guard(_guarded(tuple(self._expected.values())))
+            why = self._objection(peer)
+            if why is None:
+                self._expected[caller_of(peer)] = peer
+            else:
+                self.refusals[peer.name] = f"cannot take its connections: {why}"
 
     def accept(self) -> tuple[socket.socket, Caller, Address] | None:
         """Who waits: a non-blocking connection, where it comes from, and to which of our addresses. None if nobody.
@@ -94,34 +99,36 @@ class Door:
         """Nobody comes in any more; who waits is reset."""
         self._socket.close()
 
-    def _admit(self, peer: PeerParameters) -> None:
+    def _objection(self, peer: PeerParameters) -> str | None:
         caller = caller_of(peer)
-        key = peer.password or peer.tcp_ao
         if caller in self._expected:
-            raise OSError(f"BGPPeer {self._expected[caller].name} has the same address")
-        known = self._keys.get(caller[0])
-        if key != known and (known is not None or any(caller[0] == other for other, _ in self._expected)):
-            raise OSError("another peer with the same address, behind another interface, has another password")
-        if peer.password is not None and known is None:
-            tcp.set_md5_key(self._socket, caller[0], peer.password.reveal())
-        if peer.tcp_ao is not None and known is None:
-            tcp.set_ao_key(self._socket, caller[0], peer.tcp_ao, alone=False)
-        if key is not None:
-            self._keys[caller[0]] = key
-        self._expected[caller] = peer
+            return f"BGPPeer {self._expected[caller].name} has the same address"
+        if _key(peer) != self._keys.get(caller[0]):
+            return "another peer with the same address, behind another interface, has another password"
+        return self._unchecked.get(caller[0])
 
-    def _guard(self, addresses: frozenset[Address]) -> None:
-        """Take from these only what no router has passed on. An answer to a SYN is checked like the SYN itself."""
-        if addresses == self._guarded:
+    def _have_checked(self) -> None:
+        """Tell the kernel all. An answer to a SYN is checked by the filter like the SYN itself."""
+        for address, key in self._keys.items():
+            try:
+                self._set_key(address, key)
+            except OSError as error:
+                self._unchecked[address] = str(error)
+        if not self._guarded:
             return
         try:
-            attach_filter(self._socket, filter_of(addresses))
+            attach_filter(self._socket, filter_of(self._guarded))
         except OSError as error:
-            for caller in [caller for caller in self._expected if caller[0] in addresses]:
-                peer = self._expected.pop(caller)
-                self.refusals[peer.name] = f"cannot take its connections: ttlSecurity cannot be had: {error}"
-        else:
-            self._guarded = addresses
+            self._unchecked |= dict.fromkeys(self._guarded, f"ttlSecurity cannot be had: {error}")
+
+    def _set_key(self, address: Address, key: Password | MasterKey) -> None:
+        match key:
+            case Password():
+                tcp.set_md5_key(self._socket, address, key.reveal())
+            case MasterKey():
+                tcp.set_ao_key(self._socket, address, key, alone=False)
+            case _ as never:
+                assert_never(never)
 
 
 def caller_of(peer: PeerParameters) -> Caller:
@@ -148,16 +155,21 @@ def _steps(address: Address) -> Iterator[tuple[int, int, int, int]]:
     yield _RETURN, 0, 0, _ALL
 
 
+def _key(peer: PeerParameters) -> Password | MasterKey | None:
+    return peer.password or peer.tcp_ao
+
+
 def _keys_of(peers: tuple[PeerParameters, ...]) -> dict[Address, Password | MasterKey]:
-    keys = ((caller_of(peer)[0], peer.password or peer.tcp_ao) for peer in peers)
-    return {address: key for address, key in keys if key is not None}
+    """Of each address that has one the key. Of several peers with the address the first one counts."""
+    first = {caller_of(peer)[0]: peer for peer in reversed(peers)}
+    return {address: key for address, peer in first.items() if (key := _key(peer)) is not None}
 
 
 def _guarded(peers: tuple[PeerParameters, ...]) -> frozenset[Address]:
     return frozenset(caller_of(peer)[0] for peer in peers if peer.ttl_security)
 
 
-def _listen(where: ListenAddress, vrf: str | None) -> socket.socket:
+def _bound(where: ListenAddress, vrf: str | None) -> socket.socket:
     is_ipv4 = where.address.version == 4
     family = socket.AF_INET if is_ipv4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -172,7 +184,6 @@ def _listen(where: ListenAddress, vrf: str | None) -> socket.socket:
         if vrf is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, vrf.encode() + b"\0")
         sock.bind((str(where.address), where.port))
-        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise OSError(error.errno, _words(error, where, vrf)) from error

@@ -131,28 +131,33 @@ class Listener:
 
     def _open(self, place: Place, peers: tuple[PeerParameters, ...]) -> None:
         door = self._doors.get(place)
-        if door is not None and door.must_reopen(peers):
-            self._shut_door(place)
-            door = None
-        if door is None:
-            try:
-                door = Door(place)
-            except OSError as error:
-                self._note_shut(place, error.strerror or str(error))
-                return
-            self._doors[place] = door
-            self._shut.pop(place, None)
-            self._watch(door)
-            where = _text(place)
-            _log.info("BGP connections are taken at %s", where, extra={"event": "bgpListening", "at": where})
+        refused = door.refusals if door is not None else {}
+        if door is not None and door.checks(peers):
+            door.admit(peers)
         else:
-            self._take(door)
-        before = door.refusals
-        door.admit(peers)
-        for name, why in door.refusals.items():
-            if before.get(name) != why:
+            door = self._replace(place, peers)
+        for name, why in door.refusals.items() if door is not None else ():
+            if refused.get(name) != why:
                 extra = {"event": "peerNotAccepted", "peer": name, "reason": why}
                 _log.warning("BGP peer %s: %s", name, why, extra=extra)
+
+    def _replace(self, place: Place, peers: tuple[PeerParameters, ...]) -> Door | None:
+        """A new door, in the place of the one that there is, if there is one; None if it cannot be had."""
+        was_open = place in self._doors
+        if was_open:
+            self._shut_door(place)
+        try:
+            door = Door(place, peers)
+        except OSError as error:
+            self._note_shut(place, error.strerror or str(error))
+            return None
+        self._doors[place] = door
+        self._shut.pop(place, None)
+        self._watch(door)
+        if not was_open:
+            where = _text(place)
+            _log.info("BGP connections are taken at %s", where, extra={"event": "bgpListening", "at": where})
+        return door
 
     def _watch(self, door: Door) -> None:
         if self._doors.get(door.place) is door:
@@ -200,7 +205,7 @@ class Listener:
             return Refused.OTHER_ADDRESS
         try:
             tcp.prepare(sock, peer)
-        except tcp.DialError:
+        except OSError:
             return Refused.NOT_PREPARED
         if not self._on_connection(sock, peer):
             return Refused.BUSY
