@@ -20,6 +20,8 @@ from herald.bgp.parameters import PeerParameters
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
 from herald.bgp.session import (
+    BfdDown,
+    BfdUp,
     Close,
     Closed,
     Connect,
@@ -326,6 +328,15 @@ def test_a_session_that_flaps_is_given_its_rest_whoever_dials():
     walk.hear(PEER, open_of(LOW), Keepalive(), Notification(6, 4))
     assert said(walk.give(Incoming(walk.local))) == [("away", REJECTED)]
     walk.wait(2)
+    assert Take() in walk.give(Incoming(walk.local))
+
+
+def test_a_peer_that_bfd_has_lost_may_dial_as_soon_as_bfd_sees_it_again():
+    """Turned away in that moment, it might not try again for two minutes; and of a passive one nobody else does."""
+    walk = established(passive=True)
+    walk.give(BfdUp(), BfdDown("control detection time expired"))
+    assert said(walk.give(Incoming(walk.local))) == [("away", REJECTED)]
+    walk.give(BfdUp())
     assert Take() in walk.give(Incoming(walk.local))
 
 

@@ -73,8 +73,9 @@ class Reconnection:
         return max(retry or now, now + BFD_PATIENCE_SECONDS)
 
     def bfd_up(self) -> None:
-        """BFD sees the peer."""
+        """BFD sees the peer, which may dial now: once turned away it might not come again for minutes."""
         self._bfd_is_up = True
+        self._waits_for_bfd = False
 
     def retry_with_bfd(self, retry: float, short_sessions: int, now: float) -> float:
         """The peer is there, and so is no reason to wait, unless it flaps and is given a rest."""

@@ -94,8 +94,9 @@ class PeerWatch:
             self._settle(path)
         if before is not None and before[0] != path:
             self._settle(before[0])
-        if parameters.bfd_strict and path is not None and (before is None or before[0] != path):
-            # It may have been there already, for another peer; of that the session knows nothing yet.
+        if path is not None and (before is None or before[0] != path):
+            # It may have been there already, for another peer or part; of that the session knows nothing yet, and
+            # strict mode, which may be switched on later, goes by what it knows.
             self._on_change(name, BfdUp() if self._driver.state(path) is State.UP else BfdPaused())
 
     def drop(self, name: str) -> None:
