@@ -237,6 +237,34 @@ async def test_an_owner_that_is_killed_again_and_again_moves_its_addresses_as_of
         assert await group.owner(policy) == "n1", "without a past it is the plain election"
 
 
+async def test_a_drained_owner_hands_over_and_gets_back_only_what_goes_back(group: Group, tmp_path: Path) -> None:
+    for speaker in group.speakers.values():
+        speaker.start()
+    await group.claims("n1")
+    first, others = group.speakers["n1"], [group.speakers["n2"], group.speakers["n3"]]
+    file = tmp_path / "config" / "all.yaml"
+    plain = file.read_text()
+    drained = plain.replace(
+        "metadata: {name: n1}", 'metadata: {name: n1, annotations: {herald.metallb.io/drain: "1s"}}'
+    )
+    assert drained != plain
+    for text, takers, times in ((drained, others, 1), (plain, [first], 2)):
+        new = tmp_path / "new.yaml"
+        new.write_text(text)
+        new.replace(file)
+        await group.taken_by(takers, times)
+        if text is drained:  # what is taken is kept as soon as the others know it, a tenth of a second later
+            await group.claims(*(other.node for other in others if other.taken("never")))
+    await eventually(partial(group.has_released, others, "delay", 1), "who gave it back has let go of it")
+    assert {policy: await group.owner(policy) == "n1" for policy in POLICIES} == {
+        "default": True,
+        "never": False,
+        "delay": True,
+        "damping": True,
+    }
+    assert group.moves("never") == 1
+
+
 async def test_a_node_that_stood_still_does_not_take_back_what_others_keep(group: Group) -> None:
     for speaker in group.speakers.values():
         speaker.start()
