@@ -68,10 +68,11 @@ class Speaker:
             self.process = subprocess.Popen(self._words, stdout=log, stderr=subprocess.STDOUT)
 
     def send(self, number: signal.Signals) -> None:
-        """To all its processes, as if the node were hit."""
+        """To all its processes, as if the node were hit: none has the time to learn of another's end and say so."""
         listed = subprocess.run(["ip", "netns", "pids", self.host], check=True, capture_output=True, text=True)
-        for pid in map(int, listed.stdout.split()):
-            os.kill(pid, number)
+        for each in (signal.SIGSTOP, number) if number == signal.SIGKILL else (number,):
+            for pid in map(int, listed.stdout.split()):
+                os.kill(pid, each)
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of that event, in order."""

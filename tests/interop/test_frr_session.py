@@ -199,9 +199,10 @@ def test_a_wrong_password_is_named_as_the_likely_cause(frr: FrrRouter, herald: H
 def test_a_router_that_expects_another_asn_is_quoted(frr: FrrRouter, herald: Herald) -> None:
     frr.start(config(asn=64999))
     herald.peer(PARAMETERS)
-    eventually(lambda: herald.snapshot.last_error is not None, "the attempt has failed")
-    assert herald.snapshot.last_error.text.startswith(
-        "they sent OPEN Message Error/Bad Peer AS (it does not expect AS 64500 from us; set myASN"
+    # As below: the first connection may end with a Finite State Machine Error of a bgpd that has only just begun.
+    expected = "they sent OPEN Message Error/Bad Peer AS (it does not expect AS 64500 from us; set myASN"
+    eventually(
+        lambda: (error := herald.snapshot.last_error) is not None and error.text.startswith(expected), "it is quoted"
     )
 
 
