@@ -26,6 +26,7 @@ from herald.engine.link import ClosedWay
 from herald.engine.membership import Members, Notes, UsableNames
 from herald.engine.metadata import Metadata
 from herald.engine.options import GossipOptions
+from herald.engine.together import Together
 from herald.swim.driver import GossipDriver, open_sockets
 from herald.swim.event import Accuse, AskNow, JoinAt, Leave, SetMeta, SetWrapping
 from herald.swim.gossip import Gossip, GossipSnapshot
@@ -62,7 +63,8 @@ class GossipMembership:
         self._offered: UsableNames = None
         self._note = b""
         self._is_ready = False
-        self._together: frozenset[str] = frozenset()  # those that started when this node did and are not ready yet
+        self._together = Together()
+        self._patience: asyncio.TimerHandle | None = None
         self._places: tuple[Endpoint, ...] = ()
         self._keys: KeyChange | None = None
         self._driver: GossipDriver | None = None
@@ -77,8 +79,9 @@ class GossipMembership:
         """See `Membership.members`. Before gossip has begun: this node, without a usable interface."""
         if self._machine is None:
             return {self._node: frozenset()}
-        told, counted = self._told(self._machine), self._together | {self._node}
-        late = {name for name, one in told.items() if one.is_starting} - counted if self._is_ready else set()
+        told = self._told(self._machine)
+        counted = self._together.counted(self._loop.time()) | {self._node}
+        late = {name for name, one in told.items() if one.is_starting} - counted
         return {name: frozenset() if name in late else one.interfaces for name, one in told.items()}
 
     def notes(self) -> Notes:
@@ -117,7 +120,7 @@ class GossipMembership:
         """See `Membership.ready`."""
         if not self._is_ready:
             self._is_ready = True
-            self._together = self._starting_up()
+            self._look_who_starts()
             self._tell_metadata()
 
     def join(self, addresses: tuple[str, ...]) -> None:
@@ -133,8 +136,7 @@ class GossipMembership:
 
     async def leave(self) -> None:
         """See `Membership.leave`."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_timers()
         if self._driver is not None:
             self._driver.tell(Leave())
             await self._driver.wait_departed()
@@ -168,8 +170,7 @@ class GossipMembership:
 
     def close(self) -> None:
         """Take no part any more, without a word."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_timers()
         if self._driver is not None:
             self._driver.close()
 
@@ -250,6 +251,11 @@ class GossipMembership:
             )
         self._later(TRY_AGAIN, self._begin)
 
+    def _cancel_timers(self) -> None:
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
+
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -283,13 +289,19 @@ class GossipMembership:
         self._driver.set_wrapping(wrapping)
         self._driver.tell(SetWrapping(wrapping))
 
-    def _starting_up(self) -> frozenset[str]:
-        """The members that answer for nothing yet."""
+    def _look_who_starts(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         told = {} if self._machine is None else self._told(self._machine)
-        return frozenset(name for name, one in told.items() if one.is_starting)
+        starting, now = frozenset(name for name, one in told.items() if one.is_starting), self._loop.time()
+        self._together.see(starting, is_anyone_ready=starting != told.keys(), now=now)
+        until = self._together.deadline()
+        if until is not None and now < until:
+            self._patience = self._loop.call_at(until, self._changed)
 
     def _changed(self) -> None:
-        self._together &= self._starting_up()
+        self._look_who_starts()
         before, self._known = self._known, self.members()
         came, went = self._known.keys() - before.keys(), before.keys() - self._known.keys()
         if came or went:

@@ -51,9 +51,6 @@ from herald.observe import collector, log
 
 LEAVE_SECONDS: Final = 0.9
 FAREWELL_SECONDS: Final = 0.4
-LET_GO_LEAD_S: Final = 0.05
-"""What the others need to learn that this node is ready, and to let go; taken before, an address would have two owners
-for so long, and each would report the other as a conflict."""
 _WORDS: Final = {
     Leaving.FOR_GOOD: "are told to forget our routes",
     Leaving.TO_RETURN: "that offer graceful restart keep our routes",
@@ -77,7 +74,6 @@ class _Engine:
         self._wish = Wish()
         self._history = History(options.node)
         self._applying = asyncio.Lock()
-        self._is_ready = False
         self._departing = Departing(Leaving.TO_RETURN, "the speaker stops")
         self._membership_document: show.Answer = lambda: show.members(
             self._membership.members(), self._membership.notes()
@@ -257,9 +253,12 @@ class _Engine:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
 
     async def _apply(self, parts: tuple[Apply, ...]) -> None:
-        """Follow the wish in small steps: even the whole wish of a busy node must not hold up its answers."""
+        """Follow the wish in small steps: even the whole wish of a busy node must not hold up its answers.
+
+        Others let go of an address for this node once it is ready, so it is ready when it answers for all of them: for
+        the moment that gossip takes both answer, and no client is without.
+        """
         async with self._applying:
-            await self._be_ready()
             for difference in self._wish.follow(parts):
                 self._peers.apply(difference)
                 _log_holdings(difference.held, difference.released)
@@ -269,15 +268,7 @@ class _Engine:
                 if self._leaving.done():
                     return
             self._peers.start_new(complete=parts[0].reset)
-
-    async def _be_ready(self) -> None:
-        """Once, when control knows what this node is to answer for."""
-        if self._is_ready:
-            return
-        self._is_ready = True
-        self._membership.ready()
-        if len(self._membership.members()) > 1:
-            await asyncio.sleep(LET_GO_LEAD_S)
+            self._membership.ready()
 
     def _note_moves(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
         now, wall = asyncio.get_running_loop().time(), time.time()
