@@ -176,7 +176,7 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
         {**node, "name": "node-2", "state": "suspect"},
         {**node, "name": "node-3", "state": "dead", "interfaces": None},
     ]
-    table, note = show_tables.members(known)
+    table, note = show_tables.members(known, [])
     assert isinstance(table, Table)
     assert [[cell.text for cell in line] for line in table.rows] == [
         ["node-1", "alive", "1m 15s", "10.0.0.1:7946", "-", "3", "eth0"],
@@ -184,6 +184,10 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
         ["node-3", "dead", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "-"],
     ]
     assert note == Note("2 alive, as this node sees it.", Tone.FAINT)
+    way = {"from": "node-1", "to": "node-2", "protocol": "udp", "port": 7946, "reason": "no ping is answered"}
+    _, blocked, _ = show_tables.members(known, [way])
+    assert isinstance(blocked, Table)
+    assert [cell.text for cell in blocked.rows[0]] == ["node-1", "node-2", "udp/7946", "no ping is answered"]
 
 
 def test_routers_beside_an_unnumbered_peer_are_noted() -> None:

@@ -181,9 +181,10 @@ def members(path: Path | None, node_name: str | None, output: Format) -> None:
     from herald.cli.show_tables import members as table
 
     answer = ask("members", path, node_name)
-    gossip = ask("gossip", path, node_name)["data"] or {}
-    answer["unreachable"] = gossip.get("unreachable", [])
-    print_answer(output, lambda: table(answer["data"], answer["unreachable"]), lambda: answer)
+    if any("state" in each for each in answer["data"]):
+        gossip = ask("gossip", path, node_name)["data"] or {}
+        answer["unreachable"] = gossip.get("unreachable", [])
+    print_answer(output, lambda: table(answer["data"], answer.get("unreachable", [])), lambda: answer)
 
 
 def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, Any]:
