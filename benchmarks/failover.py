@@ -72,7 +72,6 @@ LOSSES = tuple(
 )
 SHARED = (Case(faults.CutOff(), 10), Case(faults.RestartedOneByOne(), 3))
 LAST = Case(faults.Flapping(), 2)
-"""An interface that has flapped is left alone for a while, so nothing comes after it."""
 
 
 def groups() -> list[list[Group]]:
@@ -139,10 +138,14 @@ async def _measure_group(record: Record, group: Group, name: str) -> None:
 
 async def _measure_case(record: Record, key: str, case: Case, stand: Stand, home: str) -> None:
     began, chance = time.monotonic(), random.Random()
+    outcomes = []
     await stand.settled(home)
     await stand.switch.lose(case.loss)
     try:
-        outcomes = [await trial(stand, case.fault, chance, home) for _ in range(case.runs)]
+        for number in range(1, case.runs + 1):
+            outcomes.append(await trial(stand, case.fault, chance, home))
+            if case.fault.wears is not None and (number % case.fault.wears == 0 or number == case.runs):
+                await stand.restart(home)
     finally:
         await stand.switch.lose(0)
     record.put(key, case.name, told(outcomes))

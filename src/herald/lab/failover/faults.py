@@ -14,13 +14,20 @@ FLAP_S: Final = 0.02
 
 
 class Fault(Protocol):
-    """`moves`: whether somebody else must own the addresses afterwards, before it is put right."""
+    """`moves`: whether somebody else must own the addresses afterwards, before it is put right.
+
+    `wears`: after how many of these, soon one after the other, the node is left alone for long (an interface that is
+    lost again and again); starting anew what announces makes that forgotten. None: never.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def moves(self) -> bool: ...
+
+    @property
+    def wears(self) -> int | None: ...
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """It happens."""
@@ -37,6 +44,7 @@ class Killed:
 
     name: str = "killed"
     moves: bool = True
+    wears: int | None = None
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -53,6 +61,7 @@ class LinkDown:
 
     name: str = "link down"
     moves: bool = True
+    wears: int | None = 3
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -70,6 +79,7 @@ class Frozen:
 
     name: str = "frozen"
     moves: bool = True
+    wears: int | None = None
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -88,6 +98,7 @@ class CutOff:
 
     name: str = "partition"
     moves: bool = True
+    wears: int | None = None
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -104,6 +115,7 @@ class FolderGone:
 
     name: str = "folder gone"
     moves: bool = True
+    wears: int | None = None
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -124,6 +136,7 @@ class Flapping:
     name: str = f"{FLAPS} flaps"
     moves: bool = False
     times: int = FLAPS
+    wears: int | None = 1
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -145,6 +158,7 @@ class Recreated:
 
     name: str = "device recreated"
     moves: bool = True
+    wears: int | None = 3
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""
@@ -169,12 +183,12 @@ class RestartedOneByOne:
 
     name: str = "all restarted"
     moves: bool = False
+    wears: int | None = None
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`. The next one's turn comes when the last one is there again."""
         for node in NODES:
-            await stand.running[node].stop(10.0)
-            stand.start(node)
+            await stand.restart(node)
             await stand.settled()
 
     async def mend(self, stand: Stand, owner: str) -> None:
@@ -188,6 +202,7 @@ class Nothing:
     seconds: float = 10.0
     name: str = "nothing"
     moves: bool = False
+    wears: int | None = None
 
     async def strike(self, stand: Stand, owner: str) -> None:
         """See `Fault`."""

@@ -94,6 +94,11 @@ class Stand:
             self.start(node)
         self._watching = await Watching.start(self.place, "client", "asker", PORT, self.addresses)
 
+    async def restart(self, node: str) -> None:
+        """End the contestant on a node in good order and start it anew."""
+        await self.running[node].stop(10.0)
+        self.start(node)
+
     async def learn_mac(self, node: str) -> None:
         """Which MAC the node has now."""
         argv = ["ip", "-j", "link", "show", "eth0"]
