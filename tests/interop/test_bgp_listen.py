@@ -305,6 +305,24 @@ async def test_over_ipv6_too_and_in_the_device_that_the_peer_names(place: FrrRou
         assert listening.count(":179") == 1, "there is a door only where somebody may come in"
 
 
+async def test_the_door_in_a_vrf_is_made_anew_with_the_vrf(place: FrrRouter, tmp_path: Path) -> None:
+    """A socket stays bound to the device that was there, whatever has its name later."""
+    red = ("ip", "-n", place.herald_namespace, "link")
+    run(*red, "add", "red", "type", "veth", "peer", "name", "der")
+    async with herald(place, tmp_path, replace(PASSIVE, vrf="red")) as started:
+
+        def listens() -> bool:
+            return "%red:179" in run("ip", "netns", "exec", place.herald_namespace, "ss", "-Htln")
+
+        await eventually(lambda: listens() and started.facts.sessions, "it listens there")
+        run(*red, "del", "red")
+        words = "cannot listen at 0.0.0.0:179 within VRF red: this node has no device of that name"
+        await eventually(lambda: words in (started.facts.sessions[0].reason or ""), "it says so")
+        run(*red, "add", "red", "type", "veth", "peer", "name", "der")
+        await eventually(listens, "it listens there again")
+        await eventually(lambda: words not in (started.facts.sessions[0].reason or ""), "nothing is wrong any more")
+
+
 async def test_who_is_no_peer_is_reset_at_once_and_told_of_now_and_then(place: FrrRouter, tmp_path: Path) -> None:
     run("ip", "-n", place.namespace, "address", "add", "10.50.0.9/24", "dev", "eth0")
     async with herald(place, tmp_path, PASSIVE) as started:

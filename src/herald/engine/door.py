@@ -6,7 +6,7 @@ that peer out, and the others not. A connection from any other address is accept
 better, and reset at once, before an octet of it is read.
 
 A key or filter that comes, changes or goes makes the socket a new one: whoever waits in its queue was checked by the
-old ones, or by none.
+old ones, or by none. So does another device of the VRF's name: the old socket is bound to one that is no more.
 """
 
 import errno
@@ -47,6 +47,7 @@ class Door:
         self.refusals: dict[str, str] = {}
         self._keys = _keys_of(peers)
         self._guarded = _guarded(peers)
+        self._device = _index(place)
         self._unchecked: dict[Address, str] = {}  # what the kernel cannot check, and why
         self._expected: dict[Caller, PeerParameters] = {}
         self._socket = _bound(*place)
@@ -68,7 +69,8 @@ class Door:
 
     def checks(self, peers: tuple[PeerParameters, ...]) -> bool:
         """Whether the kernel has been told what is right for these; if not, they need another door."""
-        return (_keys_of(peers), _guarded(peers)) == (self._keys, self._guarded)
+        is_told = (_keys_of(peers), _guarded(peers)) == (self._keys, self._guarded)
+        return is_told and _index(self.place) == self._device
 
     def admit(self, peers: tuple[PeerParameters, ...]) -> None:
         """These, which are checked, may come in from now on, and nobody else."""
@@ -167,6 +169,14 @@ def _keys_of(peers: tuple[PeerParameters, ...]) -> dict[Address, Password | Mast
 
 def _guarded(peers: tuple[PeerParameters, ...]) -> frozenset[Address]:
     return frozenset(caller_of(peer)[0] for peer in peers if peer.ttl_security)
+
+
+def _index(place: Place) -> int | None:
+    """Of the device of the VRF, None if there is none."""
+    try:
+        return None if place[1] is None else socket.if_nametoindex(place[1])
+    except OSError:
+        return None
 
 
 def _bound(where: ListenAddress, vrf: str | None) -> socket.socket:

@@ -77,6 +77,10 @@ class Listener:
         if self._peers.pop(name, None) is not None:
             self._settle()
 
+    def look_again(self) -> None:
+        """Devices or addresses of this host are others now."""
+        self._settle()
+
     def refusal(self, name: str) -> str | None:
         """Why no connection of this peer would be taken, or None if one would be."""
         if not self._places:

@@ -153,6 +153,7 @@ class Peers:
         if isinstance(news, ParametersChanged):
             self._update(news.parameters)
         else:
+            self.listener.look_again()
             self._peers[name].peering.tell(news)
 
     def _bfd_says(self, name: str, news: News) -> None:
