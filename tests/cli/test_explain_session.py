@@ -21,7 +21,7 @@ from herald.bgp.route import Route
 from herald.bgp.session import Closed, Connected, ConnectFailed, Event, Received, RoutesChanged, Session, Start
 from herald.cli.explain_session import explain_session
 from herald.cli.main import main
-from herald.engine import show
+from herald.engine import bgp_document
 from herald.engine.show import ShowSocket, bind
 from herald.report.explain import Explanation, State
 
@@ -47,7 +47,7 @@ def explained(*events: Event, peer: PeerParameters = PEER, name: str = "tor") ->
         session.handle(event, 100.0)
         for _ in range(4):
             session.wake(100.0)
-    return explain_session("node-1", show.bgp_summary((session.snapshot(),), 103.0, {}), name)
+    return explain_session("node-1", bgp_document.summary((session.snapshot(),), 103.0, {}), name)
 
 
 def section(found: Explanation, title: str) -> tuple[str, ...] | None:
@@ -108,7 +108,7 @@ async def test_the_speaker_is_asked_unless_manifests_or_a_cluster_are_named(tmp_
     for event in (Start(), REFUSED):
         session.handle(event, 100.0)
     path = tmp_path / "show.sock"
-    answers = {"bgp summary": lambda: show.bgp_summary((session.snapshot(),), 103.0, {})}
+    answers = {"bgp summary": lambda: bgp_document.summary((session.snapshot(),), 103.0, {})}
     async with await ShowSocket("node-1", answers).start(bind(path)):
         code, out, _ = await herald("explain", "peer", "tor", "--socket", str(path))
         assert (code, "nobody listens" in out) == (1, True)

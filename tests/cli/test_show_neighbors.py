@@ -17,7 +17,8 @@ from herald.bgp.message import Keepalive, Open
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.session import Closed, Connected, Incoming, PeerParameters, Received, Session, Start
 from herald.cli.show_neighbors import neighbors
-from herald.engine.show import ShowSocket, bgp_summary, bind
+from herald.engine.bgp_document import summary
+from herald.engine.show import ShowSocket, bind
 from herald.report.table import plain
 
 FOUR = Family.IPV4_UNICAST
@@ -38,7 +39,7 @@ def session(parameters: PeerParameters = PEER, *capabilities: Any) -> Session:
 
 
 def documents(*sessions: Session, now: float = 103.0) -> list[Any]:
-    made: list[Any] = bgp_summary(tuple(one.snapshot() for one in sessions), now, {})
+    made: list[Any] = summary(tuple(one.snapshot() for one in sessions), now, {})
     return made
 
 
@@ -87,7 +88,7 @@ def test_what_a_session_waits_for_is_said_and_who_dialled() -> None:
     passive.handle(Start(), 100.0)
     assert "router-1: waiting for the peer to dial (passive)" in plain(neighbors(documents(passive)))
     refusal = "cannot listen at 0.0.0.0:179: another program takes connections there"
-    (one,) = bgp_summary((passive.snapshot(),), 103.0, {}, lambda _: refusal)
+    (one,) = summary((passive.snapshot(),), 103.0, {}, lambda _: refusal)
     assert f"waiting for the peer to dial (passive): {refusal}" in plain(neighbors([one]))
     passive.handle(Incoming(LOCAL), 101.0)
     assert "router-1: the peer has dialled this connection" in plain(neighbors(documents(passive)))

@@ -1,6 +1,6 @@
 """Why the BGP session of this node with a peer stands, or does not: out of what the running speaker says of it.
 
-The document is that of `bgp summary`, see `herald.engine.show`.
+The document is that of `bgp summary`, see `herald.engine.bgp_document`.
 """
 
 from collections.abc import Iterable, Iterator

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from herald.bgp.event import Leaving
-from herald.engine import bfd_document, counters, host, past, show
+from herald.engine import bfd_document, bgp_document, counters, host, past, show
 from herald.engine.bfd_sessions import BfdSessions
 from herald.engine.bfd_socket import BfdNetwork
 from herald.engine.control_link import ControlLink
@@ -289,7 +289,7 @@ class _Engine:
 
     def _bgp_summary(self, now: float) -> show.Document:
         peers = self._peers
-        return show.bgp_summary(peers.snapshots(), now, peers.ways.links(), peers.listener.refusal)
+        return bgp_document.summary(peers.snapshots(), now, peers.ways.links(), peers.listener.refusal)
 
     def _show(self) -> show.ShowSocket:
         now = asyncio.get_running_loop().time
@@ -306,7 +306,7 @@ class _Engine:
                 "bgp listen": self._peers.listener.document,
             },
             {
-                "bgp routes": lambda: show.bgp_routes(self._wish.routes, self._peers.snapshots()),
+                "bgp routes": lambda: bgp_document.routes(self._wish.routes, self._peers.snapshots()),
                 "counters": lambda: counters.pieces(
                     self._peers.snapshots(), self._peers.bfd, self._layer2, self._closed_ways()
                 ),

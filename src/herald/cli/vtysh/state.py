@@ -18,7 +18,7 @@ _NAMES = {4: "ipv4-unicast", 6: "ipv6-unicast"}
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """One session; `document` is its entry of `bgp summary`, see `herald.engine.show`."""
+    """One session; `document` is its entry of `bgp summary`, see `herald.engine.bgp_document`."""
 
     document: Document
 
