@@ -21,6 +21,7 @@ from unnumbered_routers import Daemons, daemons, until
 from herald.bgp.parameters import Password, PeerParameters
 from herald.bgp.route import Route
 from herald.engine.link import Apply, PeerRoutes, SessionFact
+from herald.observe import engine_counts
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop]
 
@@ -334,6 +335,10 @@ async def test_who_is_no_peer_is_reset_at_once_and_told_of_now_and_then(place: F
         listening = json.loads(await started.show("bgp listen"))["data"]
         assert (listening["at"], listening["accepted"]) == (["0.0.0.0:179"], 0)
         assert listening["refused"] == {"not a peer": 50}
+        counts = await engine_counts.ask(started.show_socket)
+        assert counts is not None
+        assert counts.bgp_listen is not None
+        assert (counts.bgp_listen.refused["not a peer"], sum(counts.bgp_listen.refused.values())) == (50, 50)
 
 
 def be_reset_fifty_times() -> None:

@@ -4,6 +4,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,7 +19,7 @@ from herald.config.problem import Problem, Severity
 from herald.net.address_range import parse
 from herald.observe import controller_metrics, speaker_metrics, store_metrics
 from herald.observe.controller_metrics import ControllerMetrics
-from herald.observe.engine_counts import BfdCounts, EngineCounts, SessionCounts
+from herald.observe.engine_counts import BfdCounts, EngineCounts, ListenCounts, SessionCounts
 from herald.observe.exposition import Family, Format
 from herald.observe.speaker_metrics import SpeakerMetrics
 from herald.observe.store_metrics import StoreCounts
@@ -190,6 +191,21 @@ async def test_two_peers_of_one_endpoint_are_one_series_that_is_up_only_if_both_
     page = await speaker.page()
     assert values(page, "metallb_bgp_session_up") == {("10.0.0.1:179",): 0}
     assert values(page, "metallb_bgp_updates_total") == {("10.0.0.1:179",): 8}
+
+
+async def test_connections_that_peers_dial_are_counted_by_reason_and_only_where_they_are_to_be_taken() -> None:
+    speaker = Speaker()
+    names = ("accepted_total", "refused_total")
+    page = await speaker.page()
+    assert not any(f"herald_bgp_connections_{name}" in families(page) for name in names)
+    counts = ListenCounts(3, {"not a peer": 50, "could not be prepared": 0}, 1)
+    speaker.engine = msgspec.structs.replace(ENGINE, bgp_listen=counts)
+    page = await speaker.page()
+    assert [values(page, f"herald_bgp_connections_{name}") for name in names] == [
+        {(): 3},
+        {("not a peer",): 50, ("could not be prepared",): 0},
+    ]
+    assert values(page, "herald_bgp_listen_shut") == {(): 1}
 
 
 async def test_bfd_is_counted_under_the_address_of_the_peer() -> None:

@@ -3,6 +3,7 @@
     {"bgp": [{peer, endpoint, established, wanted, advertised, ups, flaps, messagesIn, messagesOut}],
      "bfd": [{address, up, packetsIn, packetsOut, echoesIn, echoesOut, ups, downs}], "bfdDropped": {reason: packets},
      "unreachable": [[from, to, protocol]],
+     "bgpListen": {accepted, refused: {reason: connections}, shut} or null,
      "conflicts": n, "mute": n, "inUse": n, "dropped": {reason: frames}, "sendFailures": n,
      "process": {rss, fds, cpuSeconds, startedAt},
      "layer2": {ip: [requests, answers, gratuitous]}}
@@ -21,6 +22,7 @@ from herald.bgp.snapshot import SessionSnapshot
 from herald.engine import bfd_document
 from herald.engine.bfd import PeerWatch
 from herald.engine.link import ClosedWay
+from herald.engine.listener import Listener
 from herald.layer2.driver import AddressCounts, Layer2Driver
 from herald.observe import process_stats
 
@@ -33,6 +35,7 @@ def pieces(
     bfd: PeerWatch,
     layer2: Layer2Driver,
     closed: Iterable[ClosedWay] = (),
+    listener: Listener | None = None,
 ) -> Iterator[str]:
     """The document as text; the loop may do other work between two pieces."""
     head = {
@@ -44,6 +47,7 @@ def pieces(
         "dropped": {reason.value: count for reason, count in layer2.dropped().items()},
         "sendFailures": layer2.send_failures,
         "unreachable": [[one.source, one.target, one.protocol] for one in closed],
+        "bgpListen": None if listener is None else listener.counts(),
         "process": process_stats.read().document,
     }
     yield f'{json.dumps(head)[:-1]}, "layer2": {{'

@@ -107,6 +107,13 @@ class Listener:
             "refused": {reason.value: count for reason, count in self.refused.items()},
         }
 
+    def counts(self) -> Any:
+        """What metrics are made of: every reason, also one that was never needed; None without places."""
+        if not self._places:
+            return None
+        refused = {reason.value: self.refused[reason] for reason in Refused}
+        return {"accepted": self.accepted, "refused": refused, "shut": len(self._shut)}
+
     def close(self) -> None:
         """Take nothing any more."""
         self._peers = {}

@@ -308,7 +308,11 @@ class _Engine:
             {
                 "bgp routes": lambda: bgp_document.routes(self._wish.routes, self._peers.snapshots()),
                 "counters": lambda: counters.pieces(
-                    self._peers.snapshots(), self._peers.bfd, self._layer2, self._closed_ways()
+                    self._peers.snapshots(),
+                    self._peers.bfd,
+                    self._layer2,
+                    self._closed_ways(),
+                    self._peers.listener,
                 ),
             },
         )

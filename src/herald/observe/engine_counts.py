@@ -43,10 +43,19 @@ class BfdCounts(msgspec.Struct, frozen=True, rename="camel"):
     downs: int
 
 
+class ListenCounts(msgspec.Struct, frozen=True):
+    """Connections that BGP peers have dialled. `shut`: places to listen at, that cannot be had."""
+
+    accepted: int
+    refused: dict[str, int]
+    shut: int
+
+
 class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     """The document. `layer2`: requests, answers and gratuitous frames of each held address.
 
     `mute` counts interfaces, `in_use` addresses. `unreachable`: from, to, protocol.
+    `bgp_listen` is None where nothing is to be taken.
     """
 
     bgp: tuple[SessionCounts, ...]
@@ -60,6 +69,7 @@ class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     mute: int = 0
     in_use: int = 0
     unreachable: tuple[tuple[str, str, str], ...] = ()
+    bgp_listen: ListenCounts | None = None
 
     @property
     def stats(self) -> ProcessStats:

@@ -14,7 +14,7 @@ from herald.announcement.ledger import Contribution
 from herald.announcement.reason import Protocol, Reason
 from herald.cluster.meta import NamespacedName
 from herald.net.ip_family import IPAddress
-from herald.observe.engine_counts import BfdCounts, EngineCounts, SessionCounts
+from herald.observe.engine_counts import BfdCounts, EngineCounts, ListenCounts, SessionCounts
 from herald.observe.exposition import Family, Format, Kind, Page, Sample, Samples, single, write
 from herald.observe.store_metrics import StoreCounts, processes
 
@@ -42,6 +42,21 @@ ADVERTISED: Final = Family(
 )
 FLAPS: Final = Family("herald_bgp_session_flaps_total", Kind.COUNTER, "How often the session went down.", _PEER)
 UPS: Final = Family("herald_bgp_session_ups_total", Kind.COUNTER, "How often the session came up.", _PEER)
+
+ACCEPTED: Final = Family(
+    "herald_bgp_connections_accepted_total",
+    Kind.COUNTER,
+    "Connections dialled by peers that were taken (--bgp-listen).",
+)
+TURNED_AWAY: Final = Family(
+    "herald_bgp_connections_refused_total",
+    Kind.COUNTER,
+    "Connections dialled to this node that were reset before an octet was read, by reason.",
+    ("reason",),
+)
+SHUT: Final = Family(
+    "herald_bgp_listen_shut", Kind.GAUGE, "Places of --bgp-listen at which this node cannot listen at the moment."
+)
 
 _Read = Callable[[SessionCounts], float]
 
@@ -188,6 +203,7 @@ class SpeakerMetrics:
             yield from _layer2(engine)
             yield UNREACHABLE, [Sample(way, 1) for way in sorted(set(engine.unreachable))]
             yield from _bgp(engine.bgp)
+            yield from _bgp_listen(engine.bgp_listen)
             yield from _bfd(engine.bfd)
             yield BFD_DROPPED, [Sample((reason,), count) for reason, count in engine.bfd_dropped.items()]
         yield from self._store.page()
@@ -230,6 +246,14 @@ def _bgp(sessions: tuple[SessionCounts, ...]) -> Iterator[tuple[Family, Samples]
             else:
                 values[one.endpoint] = now + values.get(one.endpoint, 0)
         yield family, [Sample((endpoint,), value) for endpoint, value in values.items()]
+
+
+def _bgp_listen(counts: ListenCounts | None) -> Iterator[tuple[Family, Samples]]:
+    """Nothing where nothing is to be taken."""
+    if counts is not None:
+        yield ACCEPTED, single(counts.accepted)
+        yield TURNED_AWAY, [Sample((reason,), count) for reason, count in counts.refused.items()]
+        yield SHUT, single(counts.shut)
 
 
 def _bfd(sessions: tuple[BfdCounts, ...]) -> Iterator[tuple[Family, Samples]]:
