@@ -1,6 +1,6 @@
 """What is told of ways between speakers that are closed: events once, the status whole, nodes by their names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -8,10 +8,11 @@ from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName, NodeName, ObjectMeta
 from herald.cluster.node import Node, NodeAddress, NodeStatus
 from herald.engine.link import ClosedWay, SessionFact
+from herald.net.ip_family import IPAddress
 from herald.speaker.decider import Decider, Options, Step
 from herald.speaker.reachability import Reachability, named
 from herald.speaker.status_book import Slot, StatusBook
-from herald.speaker.status_object import Judgement, StatusKind
+from herald.speaker.status_object import Judgement, StatusKind, Trouble
 from herald.speaker.status_wish import StatusWish
 from herald.store.store import Changes, Event
 
@@ -34,6 +35,8 @@ class Written:
     def settle(self) -> None: ...
 
     def see(self, sessions: Iterable[SessionFact]) -> None: ...
+
+    def answer(self, troubles: Mapping[IPAddress, Trouble]) -> None: ...
 
     def silent(self, service: NamespacedName, reason: Reason | None) -> None: ...
 

@@ -18,12 +18,12 @@ from herald.speaker.status_book import (
     StatusBook,
     Write,
 )
-from herald.speaker.status_object import Essence, Found, StatusKind
+from herald.speaker.status_object import Answering, Essence, Found, StatusKind
 
 WEB = Slot(StatusKind.LAYER2, "default/web")
 API = Slot(StatusKind.LAYER2, "default/api")
 KIND = StatusKind.LAYER2
-ETH0, ETH1, ALL = ("eth0",), ("eth1",), ()
+ETH0, ETH1, ALL = Answering(("eth0",)), Answering(("eth1",)), Answering()
 
 
 class Cluster:

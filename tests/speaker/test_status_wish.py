@@ -23,6 +23,8 @@ from herald.net.ip_family import parse_address
 from herald.speaker import own_objects, status_document
 from herald.speaker.happening import bfd_event, session_event
 from herald.speaker.status_object import (
+    Answering,
+    Claim,
     Essence,
     Found,
     Judgement,
@@ -43,6 +45,8 @@ TYPES = {
     StatusKind.LAYER2: ServiceL2Status,
     StatusKind.BGP: ServiceBGPStatus,
 }
+CLAIM = Claim("192.0.2.7", "eth0", "02:00:00:00:c0:de")
+OTHER = Claim("2001:db8::7", "eth1", "02:00:00:00:c0:de", "node-2", NOW)
 OBJECTS: list[tuple[StatusKind, str, Essence]] = [
     (StatusKind.CONFIGURATION, "", Judgement()),
     (StatusKind.CONFIGURATION, "", Judgement("configuration error: one\ntwo")),
@@ -50,8 +54,9 @@ OBJECTS: list[tuple[StatusKind, str, Essence]] = [
     (StatusKind.CONFIGURATION, "", Judgement("configuration error: one", "a → b udp/7946 unreachable: silence")),
     (StatusKind.SESSION, "tor", UP),
     (StatusKind.SESSION, "tor", SessionReport("tor", "", "NotPossible", last_error="spec.vrf red")),
-    (StatusKind.LAYER2, "default/web", ()),
-    (StatusKind.LAYER2, "default/web", ("eth0", "eth1")),
+    (StatusKind.LAYER2, "default/web", Answering()),
+    (StatusKind.LAYER2, "default/web", Answering(("eth0", "eth1"))),
+    (StatusKind.LAYER2, "default/web", Answering((), (("192.0.2.7", "what is sent does not leave"),), (CLAIM, OTHER))),
     (StatusKind.BGP, "default/web", ("tor-a", "tor-b")),
 ]
 
@@ -60,7 +65,7 @@ OBJECTS: list[tuple[StatusKind, str, Essence]] = [
 def test_what_is_written_is_what_the_api_knows_and_reads_back_as_the_same(
     kind: StatusKind, subject: str, essence: Essence
 ) -> None:
-    status = status_document.write(kind, NODE, subject, essence, NOW)
+    status = status_document.write(NODE, subject, essence, NOW)
     assert status_document.read(kind, status) == essence
     assert status_document.names_subject(kind, NODE, subject, status)
     api_version = own_objects.kind_of(kind).api_version
@@ -79,6 +84,7 @@ def test_what_is_written_is_what_the_api_knows_and_reads_back_as_the_same(
         pytest.param(StatusKind.CONFIGURATION, {"conditions": [7]}, id="a number for a condition"),
         pytest.param(StatusKind.SESSION, {}, id="no session"),
         pytest.param(StatusKind.LAYER2, {"interfaces": [{}]}, id="an interface without a name"),
+        pytest.param(StatusKind.LAYER2, {"conflicts": [{"ip": "192.0.2.7"}]}, id="a claim of nobody"),
     ],
 )
 def test_a_status_that_no_speaker_writes_has_no_essence(kind: StatusKind, status: dict[str, object]) -> None:
@@ -94,7 +100,7 @@ def test_metallbs_own_verdict_is_taken_for_ours_where_it_says_the_same() -> None
 def raw(**metadata: object) -> bytes:
     """A ServiceBGPStatus of this node, as the API server sends it, with other metadata."""
     kept = {"name": "bgp-x", "labels": labels(StatusKind.BGP, NODE, "default/web"), "ownerReferences": [{"uid": "u1"}]}
-    status = status_document.write(StatusKind.BGP, NODE, "default/web", ("tor",), NOW)
+    status = status_document.write(NODE, "default/web", ("tor",), NOW)
     return msgspec.json.encode({"metadata": {**kept, **metadata}, "status": status})
 
 

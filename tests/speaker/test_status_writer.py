@@ -11,7 +11,7 @@ import pytest
 from herald.cluster.meta import NodeName
 from herald.speaker import status_writer
 from herald.speaker.status_book import Slot, StatusBook
-from herald.speaker.status_object import Found, StatusKind
+from herald.speaker.status_object import Answering, Found, StatusKind
 from herald.speaker.status_writer import StatusWriter
 from herald.speaker.superseded import Superseded
 from herald.store.kubernetes.client import ApiClient
@@ -60,8 +60,9 @@ def book_of(count: int, *, found: bool = False) -> StatusBook:
     book = StatusBook()
     slots = [Slot(KIND, f"default/s{number}") for number in range(count)]
     for slot in slots:
-        book.want(slot, ("eth0",))
-    book.list(KIND, [(slot.subject, Found(f"l2-{slot.subject[8:]}", ("eth0",))) for slot in slots] if found else ())
+        book.want(slot, Answering(("eth0",)))
+    there = [(slot.subject, Found(f"l2-{slot.subject[8:]}", Answering(("eth0",)))) for slot in slots]
+    book.list(KIND, there if found else ())
     return book
 
 

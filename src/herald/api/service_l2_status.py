@@ -17,6 +17,23 @@ class InterfaceInfo(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name)
     name: Annotated[str, described("Name of the interface.")] = ""
 
 
+class Unanswered(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """An address that the node is to answer for and cannot. Herald's own, and MetalLB's CRD leaves it out."""
+
+    ip: Annotated[str, described("The address.")] = ""
+    reason: Annotated[str, described("Why it is not answered.")] = ""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
+    """Somebody else answers for an address too. Herald's own, and MetalLB's CRD leaves it out."""
+
+    ip: Annotated[str, described("The address.")] = ""
+    interface: Annotated[str, described("Interface of the node on which the claim was heard.")] = ""
+    mac: Annotated[str, described("Who claims it.")] = ""
+    node: Annotated[str, described("The node that has this MAC, where that is known.")] = ""
+    since: Annotated[str, described("When it was first heard, RFC 3339.")] = ""
+
+
 class ServiceL2StatusSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     """Nothing is configured here."""
 
@@ -30,6 +47,10 @@ class ServiceL2StatusStatus(msgspec.Struct, frozen=True, kw_only=True, rename=wi
     interfaces: Annotated[
         tuple[InterfaceInfo, ...], described("Interfaces on which the node answers; empty means all.")
     ] = ()
+    unanswered: Annotated[
+        tuple[Unanswered, ...], described("Addresses that are not answered: kept back, or nothing leaves the node.")
+    ] = ()
+    conflicts: Annotated[tuple[Claim, ...], described("Who else claims addresses of the service.")] = ()
 
 
 class ServiceL2Status(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):

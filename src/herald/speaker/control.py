@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import TypeAlias
 
 from herald.cluster.meta import NodeName
@@ -35,6 +35,7 @@ from herald.engine.link import (
 )
 from herald.observe import collector
 from herald.observe.problems import ProblemLog
+from herald.speaker.contest import Contest
 from herald.speaker.decider import Decider, Options
 from herald.speaker.departure import Pod, departing
 from herald.speaker.draft import Draft, whole
@@ -109,6 +110,7 @@ class Control:
         self._decider = Decider(options)
         self._publisher = publish(self._decider)
         self._narrator = Narrator(self._decider, _log, self._publisher)
+        self._contest = Contest(self._decider, self._narrator, self._publisher)
         self._reachability = Reachability(self._decider, self._publisher)
         self._sentries = SentryDuty(self._decider)
         self._telling = Telling(self._decider, self._publisher)
@@ -213,7 +215,12 @@ class Control:
 
     async def _wait(self) -> None:
         now = monotonic()
-        instants = (self._roll_call.deadline(), self._drain.deadline(now), self._telling.deadline(now))
+        instants = (
+            self._roll_call.deadline(),
+            self._drain.deadline(now),
+            self._telling.deadline(now),
+            self._contest.deadline(),
+        )
         deadlines = [at for at in instants if at is not None]
         timeout_s = max(0.0, min(deadlines) - now) if deadlines else None
         try:
@@ -222,6 +229,7 @@ class Control:
         except TimeoutError:
             self._see()
             self._telling.look_again(monotonic())
+            self._contest.look_again(monotonic())
             self._depart()
         else:
             await self._take(item)
@@ -245,7 +253,7 @@ class Control:
                     {member.node: member.note for member in item.members},
                 )
                 self._narrator.note_unanswered(item.holdings)
-                self._narrator.note_conflicts(item.conflicts)
+                self._contest.see(item.conflicts, item.holdings, monotonic(), time())
                 self._narrator.note_sessions(item.sessions)
                 self._publisher.see(item.sessions)
                 self._reachability.see(item.closed)

@@ -8,7 +8,7 @@ decider, engine ──▶ ClusterPublisher ─┬─ StatusWish ─▶ StatusBoo
 import argparse
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ import msgspec
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
 from herald.engine.link import ClosedWay, SessionFact
+from herald.net.ip_family import IPAddress
 from herald.observe import engine_counts, serving
 from herald.observe.serving import ServingOptions
 from herald.observe.speaker_metrics import SpeakerMetrics
@@ -27,7 +28,7 @@ from herald.speaker.decider import Decider, Options, Step
 from herald.speaker.event_desk import EventDesk
 from herald.speaker.own_objects import OwnObjects
 from herald.speaker.status_book import Slot, StatusBook
-from herald.speaker.status_object import StatusKind
+from herald.speaker.status_object import StatusKind, Trouble
 from herald.speaker.status_wish import StatusWish
 from herald.speaker.status_writer import StatusWriter
 from herald.speaker.superseded import Superseded
@@ -121,6 +122,11 @@ class ClusterPublisher:
     def reach(self, ways: tuple[ClosedWay, ...]) -> None:
         """See `Publisher.reach`."""
         self._wish.reach(ways)
+        self._stir()
+
+    def answer(self, troubles: Mapping[IPAddress, Trouble]) -> None:
+        """See `Publisher.answer`."""
+        self._wish.answer(troubles)
         self._stir()
 
     def tell(self, event: Event) -> None:

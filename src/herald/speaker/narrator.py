@@ -20,7 +20,7 @@ from herald.cluster.service import Service
 from herald.engine.link import Moved, SessionFact, UnansweredHolding
 from herald.layer2.conflict import Conflict
 from herald.net.ip_family import IPAddress
-from herald.speaker import acceptance, happening, whose_mac
+from herald.speaker import acceptance, happening
 from herald.speaker.decider import Decider, Step
 from herald.speaker.publisher import Publisher
 from herald.store.problem_event import ABOUT_SECRETS, ProblemEvents
@@ -53,7 +53,6 @@ class Narrator:
         self._to_check: dict[NamespacedName, None] = {}
         self._silent: dict[NamespacedName, tuple[Reason, bool]] = {}
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
-        self._conflicts: frozenset[Conflict] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
         self._up: frozenset[str] = frozenset()
         self._about_secrets = ProblemEvents()
@@ -84,20 +83,10 @@ class Narrator:
             self._tell_failed(one)
         self._unanswered = present
 
-    def note_conflicts(self, conflicts: Iterable[Conflict]) -> None:
-        """The engine hears these stations claim what it answers for; it has logged them itself.
-
-        At a planned move the successor speaks up before this node lets go, which is no conflict: what this node does
-        not mean to answer for any more is left out.
-        """
-        present = frozenset(conflicts)
-        view = self._decider.view
-        nodes = tuple(view.landscape.nodes.values()) if view else ()
-        for one in sorted(present - self._conflicts, key=lambda one: (str(one.address), one.mac)):
-            for service in self._decider.upkeep.holders(one.address):
-                owner = whose_mac.node_at(one.mac, nodes)
-                self._publisher.tell(happening.address_conflict(service, one, self._node, owner))
-        self._conflicts = present
+    def tell_conflict(self, conflict: Conflict, owner: str | None) -> None:
+        """A station, maybe the node `owner`, claims what the engine answers for; the engine has logged it itself."""
+        for service in self._decider.upkeep.holders(conflict.address):
+            self._publisher.tell(happening.address_conflict(service, conflict, self._node, owner))
 
     def note_sessions(self, sessions: Iterable[SessionFact]) -> None:
         """The engine sees these."""

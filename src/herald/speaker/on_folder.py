@@ -8,6 +8,7 @@ from pathlib import Path
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
 from herald.engine.link import ClosedWay, SessionFact
+from herald.net.ip_family import IPAddress
 from herald.observe import engine_counts, serving
 from herald.observe.serving import ServingOptions
 from herald.observe.speaker_metrics import SpeakerMetrics
@@ -16,6 +17,7 @@ from herald.speaker import places
 from herald.speaker.control import Control
 from herald.speaker.decider import Decider, Options, Step
 from herald.speaker.silences import counted
+from herald.speaker.status_object import Trouble
 from herald.store.directory import Access, DirectoryStore
 from herald.store.store import Changes, Event
 
@@ -53,6 +55,9 @@ class FolderPublisher:
 
     def reach(self, ways: tuple[ClosedWay, ...]) -> None:
         """See `Publisher.reach`."""
+
+    def answer(self, troubles: Mapping[IPAddress, Trouble]) -> None:
+        """See `Publisher.answer`."""
 
     def tell(self, event: Event) -> None:
         """See `Publisher.tell`."""

@@ -1,12 +1,14 @@
 """Who else is told what control comes to: in a cluster statuses, events and metrics; on a folder of manifests none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from herald.announcement.reason import Reason
 from herald.cluster.meta import NamespacedName
 from herald.engine.link import ClosedWay, SessionFact
+from herald.net.ip_family import IPAddress
 from herald.speaker.decider import Step
+from herald.speaker.status_object import Trouble
 from herald.store.store import Changes, Event
 
 
@@ -31,6 +33,10 @@ class Publisher(Protocol):
 
     def reach(self, ways: tuple[ClosedWay, ...]) -> None:
         """Gossip does not arrive on these ways, sorted."""
+        ...
+
+    def answer(self, troubles: Mapping[IPAddress, Trouble]) -> None:
+        """Something is wrong with the answers for these addresses, and for no others."""
         ...
 
     def tell(self, event: Event) -> None:
@@ -62,6 +68,9 @@ class Nobody:
         """See `Publisher`."""
 
     def reach(self, ways: tuple[ClosedWay, ...]) -> None:
+        """See `Publisher`."""
+
+    def answer(self, troubles: Mapping[IPAddress, Trouble]) -> None:
         """See `Publisher`."""
 
     def tell(self, event: Event) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, assert_never
 
 from herald.cluster.meta import NodeName
-from herald.speaker.status_object import Essence, Judgement, Names, SessionReport, StatusKind
+from herald.speaker.status_object import Answering, Claim, Essence, Judgement, SessionReport, StatusKind
 
 CONDITION: Final = "configReconcilerValid"
 REACHABLE: Final = "speakersReachable"
@@ -13,15 +13,17 @@ REACHABLE: Final = "speakersReachable"
 Document: TypeAlias = Mapping[str, Any]
 
 
-def write(kind: StatusKind, node: NodeName, subject: str, essence: Essence, time: str) -> dict[str, Any]:
+def write(node: NodeName, subject: str, essence: Essence, time: str) -> dict[str, Any]:
     """The `status` of the object. `time` is the present moment, RFC 3339."""
     match essence:
         case Judgement():
             return _configuration(essence, time)
         case SessionReport():
             return _session(node, essence)
+        case Answering():
+            return {**_service(node, subject), **_answering(essence)}
         case tuple():
-            return _service(kind, node, subject, essence)
+            return {**_service(node, subject), "peers": list(essence)}
         case _ as never:
             assert_never(never)
 
@@ -35,7 +37,7 @@ def read(kind: StatusKind, status: Document) -> Essence | None:
             case StatusKind.SESSION:
                 return _report(status)
             case StatusKind.LAYER2:
-                return tuple(entry["name"] for entry in status.get("interfaces") or ())
+                return _read_answering(status)
             case StatusKind.BGP:
                 return tuple(status.get("peers") or ())
             case _ as never:
@@ -48,8 +50,7 @@ def names_subject(kind: StatusKind, node: NodeName, subject: str, status: Docume
     """Whether the status says the same node and service as the labels."""
     if kind not in (StatusKind.LAYER2, StatusKind.BGP):
         return True
-    fixed = _service(kind, node, subject, ())
-    return all(status.get(field) == fixed[field] for field in ("node", "serviceName", "serviceNamespace"))
+    return all(status.get(field) == text for field, text in _service(node, subject).items())
 
 
 def _configuration(judgement: Judgement, time: str) -> dict[str, Any]:
@@ -106,9 +107,31 @@ def _report(status: Document) -> SessionReport:
     )
 
 
-def _service(kind: StatusKind, node: NodeName, subject: str, names: Names) -> dict[str, Any]:
+def _service(node: NodeName, subject: str) -> dict[str, Any]:
     namespace, _, service = subject.partition("/")
-    fixed: dict[str, Any] = {"node": node, "serviceName": service, "serviceNamespace": namespace}
-    if kind is StatusKind.BGP:
-        return {**fixed, "peers": list(names)}
-    return {**fixed, "interfaces": [{"name": name} for name in names]} if names else fixed
+    return {"node": node, "serviceName": service, "serviceNamespace": namespace}
+
+
+def _answering(answering: Answering) -> dict[str, Any]:
+    whole = {
+        "interfaces": [{"name": name} for name in answering.interfaces],
+        "unanswered": [{"ip": ip, "reason": reason} for ip, reason in answering.unanswered],
+        "conflicts": [_claim(one) for one in answering.conflicts],
+    }
+    return {key: entries for key, entries in whole.items() if entries}
+
+
+def _claim(claim: Claim) -> dict[str, str]:
+    fields = {"interface": claim.interface, "mac": claim.mac, "node": claim.node, "since": claim.since}
+    return {"ip": claim.ip, **{key: text for key, text in fields.items() if text}}
+
+
+def _read_answering(status: Document) -> Answering:
+    return Answering(
+        tuple(entry["name"] for entry in status.get("interfaces") or ()),
+        tuple((entry["ip"], entry["reason"]) for entry in status.get("unanswered") or ()),
+        tuple(
+            Claim(one["ip"], one["interface"], one["mac"], one.get("node", ""), one.get("since", ""))
+            for one in status.get("conflicts") or ()
+        ),
+    )

@@ -3,7 +3,7 @@
     kind                  subject      essence                                      object
     ConfigurationState                 Judgement                                    speaker-NODE
     BGPSessionStatus      peer         SessionReport                                NODE-PEER-DIGEST
-    ServiceL2Status       ns/name      names of interfaces, none meaning all        l2-DIGEST
+    ServiceL2Status       ns/name      Answering                                    l2-DIGEST
     ServiceBGPStatus      ns/name      names of peers, at least one                 bgp-DIGEST
 
 An *essence* is what may differ between two moments; the rest follows from the node and the subject. MetalLB lets the
@@ -12,7 +12,7 @@ that a write which is repeated cannot make a second object, and objects under ot
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
@@ -72,7 +72,40 @@ class SessionReport:
 
 
 Names: TypeAlias = tuple[str, ...]
-Essence: TypeAlias = Names | SessionReport | Judgement
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claim:
+    """A station beside this node claims `ip`. `node`: who has that MAC, empty if it is not known.
+
+    `since` is RFC 3339. It makes no difference: what stands in the cluster knows better than a speaker that restarted.
+    """
+
+    ip: str
+    interface: str
+    mac: str
+    node: str = ""
+    since: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """This node answers for a service, on all interfaces where none is named; `unanswered` are (address, why not)."""
+
+    interfaces: Names = ()
+    unanswered: tuple[tuple[str, str], ...] = ()
+    conflicts: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with one address that this node is to answer for: `unanswered` says why it is, if so, in words."""
+
+    unanswered: str = ""
+    claims: tuple[Claim, ...] = ()
+
+
+Essence: TypeAlias = Names | Answering | SessionReport | Judgement
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from herald.announcement.ledger import Contribution
 from herald.announcement.reason import Reason
 from herald.announcement.sessions import Session
 from herald.api.bgp_session_status import SessionState
 from herald.bgp.parameters import PeerParameters
+from herald.cluster.meta import NamespacedName
 from herald.config.problem import Problem, Severity
 from herald.engine.link import ClosedWay, SessionFact
+from herald.net.ip_family import IPAddress
 from herald.speaker.decider import Decider, Step
 from herald.speaker.status_book import Slot, StatusBook
-from herald.speaker.status_object import Judgement, Names, SessionReport, StatusKind, label_value
+from herald.speaker.status_object import Answering, Judgement, Names, SessionReport, StatusKind, Trouble, label_value
 
 LONGEST_MESSAGE: Final = 32768
 """Characters that the message of a condition may have."""
@@ -29,6 +32,8 @@ class StatusWish:
         self._decider = decider
         self._book = book
         self._shared: dict[Names, Names] = {}
+        self._untroubled: dict[Names, Answering] = {}
+        self._troubles: Mapping[IPAddress, Trouble] = {}
         self._facts: Mapping[str, SessionFact] | None = None
         self._judged: Judgement | None = None
         self._unreachable = ""
@@ -36,11 +41,9 @@ class StatusWish:
     def note(self, step: Step) -> None:
         """The decider came to this."""
         for key, contribution in step.change.contributions:
-            subject = str(key)
-            interfaces = self._share(tuple(sorted(contribution.interfaces or ())))
             peers = self._share(tuple(sorted(name for name, routes in contribution.routes if routes)))
-            self._book.want(Slot(StatusKind.LAYER2, subject), interfaces if contribution.answers else None)
-            self._book.want(Slot(StatusKind.BGP, subject), peers or None)
+            self._want_answering(key, contribution)
+            self._book.want(Slot(StatusKind.BGP, str(key)), peers or None)
         if step.change.peers or step.change.peers_dropped:
             self._look_at_sessions()
 
@@ -64,6 +67,14 @@ class StatusWish:
         self._facts = {fact.peer: fact for fact in facts}
         self._look_at_sessions()
 
+    def answer(self, troubles: Mapping[IPAddress, Trouble]) -> None:
+        """Something is wrong with the answers for these addresses, and for no others."""
+        before, self._troubles = self._troubles, troubles
+        changed = {one for one in before.keys() | troubles.keys() if before.get(one) != troubles.get(one)}
+        for key, contribution in self._decider.upkeep.contributions().items():
+            if not changed.isdisjoint(contribution.held):
+                self._want_answering(key, contribution)
+
     def settle(self) -> None:
         """The decider has no work at hand. What nobody wants by now may go, once everything is known."""
         if self._decider.is_ready and self._decider.is_complete:
@@ -86,6 +97,18 @@ class StatusWish:
                 self._book.want(slot, None)
         for slot, report in wanted.items():
             self._book.want(slot, report, hurried=is_news(self._book.wanted(slot), report))
+
+    def _want_answering(self, key: NamespacedName, contribution: Contribution) -> None:
+        names = self._share(tuple(sorted(contribution.interfaces or ())))
+        slot = Slot(StatusKind.LAYER2, str(key))
+        self._book.want(slot, self._answering(names, contribution.held) if contribution.answers else None)
+
+    def _answering(self, names: Names, addresses: Iterable[IPAddress]) -> Answering:
+        found = [(str(one), self._troubles[one]) for one in addresses if one in self._troubles]
+        if not found:
+            return self._untroubled.setdefault(names, Answering(names))
+        unanswered = tuple((ip, trouble.unanswered) for ip, trouble in found if trouble.unanswered)
+        return Answering(names, unanswered, tuple(claim for _, trouble in found for claim in trouble.claims))
 
     def _share(self, names: Names) -> Names:
         """The same tuple for all services alike: there are few different ones."""

@@ -146,7 +146,7 @@ class StatusWriter:
             labels=labels(slot.kind, self._node, slot.subject),
             owner=owner,
             spec=None,
-            status=status_document.write(slot.kind, self._node, slot.subject, action.essence, time),
+            status=status_document.write(self._node, slot.subject, action.essence, time),
         )
 
     async def _make_room(self, action: Action, error: StoreError) -> None:
