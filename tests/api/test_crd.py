@@ -31,6 +31,10 @@ ADDITIONS = {
         f"l2advertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.{field}"
         for field in ("fastFailover", "failback", "failbackDelay", "flapDamping", "spread")
     ),
+    *(
+        f"servicel2statuses.metallb.io: spec.versions[v1beta1].{STATUS}.properties.{field}"
+        for field in ("unanswered", "conflicts")
+    ),
     *(f"bgppeers.metallb.io: spec.versions[{version}].{STATUS}.properties" for version in ("v1beta1", "v1beta2")),
     *(f"bgppeers.metallb.io: spec.versions[{version}].additionalPrinterColumns" for version in ("v1beta1", "v1beta2")),
 }
