@@ -60,7 +60,7 @@ def test_more_interfaces_than_fit_are_not_known() -> None:
 
 
 @given(st.binary(max_size=LARGEST_META))
-def test_any_metadata_is_names_or_not_known(meta: bytes) -> None:
+def test_fuzz_any_metadata_is_names_or_not_known(meta: bytes) -> None:
     names = metadata.decode(meta).interfaces
     assert names is None or all(0 < len(name) <= 15 for name in names)
 
