@@ -437,6 +437,40 @@ def next_attempt(walk):
     assert walk.state is State.CONNECT
 
 
+@pytest.mark.parametrize(
+    ("parameters", "cause", "words"),
+    [
+        (PEER, Cause.GTSM, "a peer with GTSM drops what we send without ttlSecurity; set ttlSecurity: true"),
+        (
+            replace(PEER, ttl_security=True),
+            Cause.GTSM,
+            "give the router GTSM too (ttl-security), or take ttlSecurity off",
+        ),
+        (replace(PEER, multihop=True), Cause.FILTERED, "look for what drops packets to TCP port 179 on the way"),
+    ],
+    ids=["TTL 1", "ttlSecurity", "multihop"],
+)
+@pytest.mark.parametrize(
+    "heard",
+    [(), (THEIR_OPEN,), (THEIR_OPEN, Keepalive())],
+    ids=["nothing heard", "its OPEN was heard", "the session came up"],
+)
+def test_what_is_never_acknowledged_is_explained(parameters, cause, words, heard):
+    walk = connecting(parameters)
+    walk.give(LOCAL)
+    walk.hear(*heard)
+    walk.give(Closed("the peer acknowledges nothing that we send", unacknowledged=True))
+    assert walk.snapshot.telling_error.finding.cause is cause
+    assert words in walk.snapshot.telling_error.text
+
+
+def test_a_session_that_stood_and_breaks_says_no_more_than_is_known():
+    walk = established()
+    walk.wait(31)
+    walk.give(Closed("the peer acknowledges nothing that we send", unacknowledged=True))
+    assert walk.snapshot.last_error.text == "the peer acknowledges nothing that we send"
+
+
 def test_a_connection_closed_before_the_open_says_what_that_means():
     walk = open_sent()
     assert walk.give(Closed("the peer closed the connection")) == []

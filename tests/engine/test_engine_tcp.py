@@ -58,11 +58,15 @@ async def test_with_gtsm_a_peer_that_sends_with_a_smaller_ttl_is_never_heard(lis
         assert sock.getpeername() == listener.getsockname()
 
 
-async def test_the_socket_has_the_options_of_its_peer(listener):
-    with await dial(parameters(listener.getsockname()[1], hold_time=9, source_address=ip_address("127.0.0.9"))) as sock:
+@pytest.mark.parametrize(
+    ("hold_time", "milliseconds"), [(90, 7000), (3, 3000), (0, 7000)], ids=["usual", "short", "none"]
+)
+async def test_the_socket_has_the_options_of_its_peer(listener, hold_time, milliseconds):
+    port = listener.getsockname()[1]
+    with await dial(parameters(port, hold_time=hold_time, source_address=ip_address("127.0.0.9"))) as sock:
         assert sock.getblocking() is False
         assert sock.getsockname()[0] == "127.0.0.9"
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 9000
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 

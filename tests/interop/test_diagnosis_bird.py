@@ -59,6 +59,11 @@ FAULTS = {
         replace(PEER, password=Password("secret")),
         ("md5-unexpected", "no answer", "without a TCP MD5 password", "set the same password on the router"),
     ),
+    "it has GTSM": (
+        f"{US} ttl security on;",
+        PEER,
+        ("gtsm", "the peer acknowledges nothing that we send", "a peer with GTSM drops what", "set ttlSecurity: true"),
+    ),
     "it does not know us": (
         "neighbor 10.50.0.99 as 64500;",
         PEER,

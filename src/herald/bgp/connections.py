@@ -11,7 +11,7 @@ from herald.bgp import failure, fsm
 from herald.bgp.approach import COLLISION, Approach
 from herald.bgp.collision import Verdict
 from herald.bgp.conversation import Conversation
-from herald.bgp.event import Close, Connected, Down, Effect, Initiator, Leaving, Up
+from herald.bgp.event import Close, Closed, Connected, Down, Effect, Initiator, Leaving, Up
 from herald.bgp.family import family_by_number
 from herald.bgp.fsm import Input, State
 from herald.bgp.graceful_restart import Past, Standing
@@ -160,13 +160,15 @@ class Connections:
         elif conversation.state is State.ESTABLISHED:
             self._timers.clear(Timer.HOLD)
 
-    def closed(self, reason: str, on: Initiator, now: float) -> list[Effect]:
+    def closed(self, event: Closed, now: float) -> list[Effect]:
         """Without our doing. Before its OPEN the peer may do that for the sake of the other connection."""
-        conversation = self.pair.on(on)
+        conversation = self.pair.on(event.on)
         if conversation is None:
             return []
         is_loser = conversation.state is State.OPEN_SENT
-        error = failure.closed(conversation, reason, now)
+        up_at = self._record.established_at
+        is_young = up_at is None or now - up_at < STABLE_SECONDS
+        error = failure.closed(conversation, event, now, is_young=is_young)
         return self._end(conversation, Input.TCP_FAILS, error, now, is_loser=is_loser)
 
     # Ending

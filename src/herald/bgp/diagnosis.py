@@ -14,6 +14,7 @@ apart, the finding says so and names both: a guess that is wrong costs an operat
     MD5 missing or wrong     silence                        an attempt without the password; the peer's own SYN,
     TCP-AO likewise          silence                        signed or not, and how
     filtered                 silence                        the same; ping
+    GTSM of one end          nothing acknowledged           TCP came up before
     no TCP-AO                this kernel refuses the key
     collision                NOTIFICATION 6/7               another program of this node has the connection
 """
@@ -39,6 +40,7 @@ class Cause(Enum):
     AO_UNKNOWN_HERE = "ao-unknown-here"  # the kernel of this node has none
     REFUSED = "refused"
     FILTERED = "filtered"
+    GTSM = "gtsm"  # one end has it, the other not
     SILENT = "silent"  # a password or a filter, and no telling which
     UNREACHABLE = "unreachable"
     ROUTER_ID = "router-id"

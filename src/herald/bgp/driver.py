@@ -30,6 +30,10 @@ from herald.bgp.session import Session
 from herald.bgp.snapshot import SessionSnapshot
 
 LINGER_SECONDS = 1.0
+PROVING_SECONDS = 8.0
+"""How long after the session is up it is seen whether the peer takes in what it is sent."""
+_DEAF_AFTER_RESENDING = 5  # in a row, with twice the time between them each time: for 6 s at the least
+_DEAF = "the peer acknowledges nothing that we send"
 WRITE_BUFFER_OCTETS = 256 * 1024
 # One read is about one full message, so that a peer that floods us with small ones holds the loop for a millisecond or
 # two at a time; between reads it is the turn of ARP and of the other peers.
@@ -293,7 +297,7 @@ class _Connection(asyncio.BufferedProtocol):
         return False  # the transport closes once it has written what it holds
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._peering.happened(self, Closed(_lost_text(exc), self.initiator))
+        self._peering.happened(self, Closed(_lost_text(exc), self.initiator, isinstance(exc, TimeoutError)))
         self._peering.gone(self)
         if self._cut_off is not None:
             self._cut_off.cancel()
@@ -319,6 +323,19 @@ class _Connection(asyncio.BufferedProtocol):
         assert self._transport is not None
         sock = self._transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
+        asyncio.get_running_loop().call_later(PROVING_SECONDS, self._give_up_if_deaf)
+
+    def _give_up_if_deaf(self) -> None:
+        """A router that minds TTLs begins with it only when the session may be up already; from then on it is deaf.
+
+        One that reads slowly acknowledges, and is probed instead.
+        """
+        if self._transport is None or self._transport.is_closing():
+            return
+        info = self._transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 3)
+        if info[2] >= _DEAF_AFTER_RESENDING:
+            self._peering.happened(self, Closed(_DEAF, self.initiator, unacknowledged=True))
+            self.abort()
 
     def retire(self) -> None:
         """Send what is written, close our half, and wait a little for the peer to close its own.
@@ -386,6 +403,6 @@ def _lost_text(exc: Exception | None) -> str:
         case ConnectionResetError():
             return "the peer reset the connection"
         case TimeoutError():
-            return "the peer has not acknowledged anything for the hold time"
+            return _DEAF
         case _:
             return f"the connection failed: {exc}"

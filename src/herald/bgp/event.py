@@ -92,10 +92,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The connection is gone without our doing."""
+    """The connection is gone without our doing; `unacknowledged`: the peer takes in nothing that we send."""
 
     reason: str
     on: Initiator = Initiator.US
+    unacknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,24 @@ def why_closed_before_open(parameters: PeerParameters, local_address: Address) -
     )
 
 
+def why_unacknowledged(parameters: PeerParameters) -> Finding:
+    """TCP comes up, and nothing that we send over it is acknowledged: what that means."""
+    if parameters.ttl_security:
+        why = f"TCP comes up with it, and then nothing of it is heard: {_OUR_GTSM}"
+        return Finding(Cause.GTSM, why, "give the router GTSM too (ttl-security), or take ttlSecurity off the BGPPeer")
+    if lives_for_one_hop(parameters):
+        return Finding(
+            Cause.GTSM,
+            f"TCP comes up with it, and then it takes nothing in, most often for GTSM: {_THEIR_GTSM}",
+            "set ttlSecurity: true on the BGPPeer if the router has ttl-security; if not, look for a filter in between",
+        )
+    return Finding(
+        Cause.FILTERED,
+        "TCP comes up with it, and then what we send is dropped",
+        f"look for what drops packets to TCP port {parameters.peer_port} on the way, or for GTSM on the router",
+    )
+
+
 def no_open(parameters: PeerParameters, seconds: float) -> str:
     """The connection stands and the peer says nothing."""
     text = f"no OPEN from the peer within {seconds:g} s"

@@ -3,6 +3,7 @@
 from herald.bgp import explanation
 from herald.bgp.conversation import Conversation
 from herald.bgp.diagnosis import Evidence, Finding, Obstacle, diagnose
+from herald.bgp.event import Closed
 from herald.bgp.fsm import State
 from herald.bgp.notification import CeaseSubcode, Code, Notification, cause_of
 from herald.bgp.parameters import PeerParameters
@@ -23,8 +24,11 @@ def no_answer(parameters: PeerParameters, now: float) -> SessionError:
     return of_connection(explanation.no_answer(parameters, ATTEMPT_SECONDS), now, finding)
 
 
-def closed(conversation: Conversation, reason: str, now: float) -> SessionError:
-    """The peer has closed the connection, or it broke."""
+def closed(conversation: Conversation, event: Closed, now: float, *, is_young: bool) -> SessionError:
+    """The peer has closed the connection, or it broke; `is_young`: the session has not stood for long."""
+    reason = event.reason
+    if event.unacknowledged and is_young:
+        return of_connection(reason, now, explanation.why_unacknowledged(conversation.parameters))
     if conversation.state is not State.OPEN_SENT:
         return of_connection(reason, now)
     finding = explanation.why_closed_before_open(conversation.parameters, conversation.local_address)

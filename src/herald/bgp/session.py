@@ -104,8 +104,8 @@ class Session:
                 self._attempt_failed(failure.of_connection(reason, now, finding), now)
             case Received(data, on):
                 return self._connections.received(data, on, now)
-            case Closed(reason, on):
-                return self._connections.closed(reason, on, now)
+            case Closed():
+                return self._connections.closed(event, now)
             case WritingPaused() | WritingResumed():
                 self._writing(event, now)
             case RoutesChanged(upserts, withdrawn):

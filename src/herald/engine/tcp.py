@@ -21,6 +21,8 @@ from herald.bgp.family import Address
 from herald.bgp.parameters import MasterKey, PeerParameters
 from herald.engine import icmp, tcp_ao
 
+ACKNOWLEDGED_WITHIN_SECONDS = 7
+"""How long an OPEN may go unacknowledged: longer than a SYN (see `dialler`), and shorter than an attempt."""
 _TCP_MD5SIG = 14
 _LONGEST_MD5_KEY = 80
 _IP_MINTTL, _IPV6_MINHOPCOUNT = 21, 73
@@ -66,8 +68,9 @@ async def dial(parameters: PeerParameters) -> socket.socket:
 def prepare(sock: socket.socket, parameters: PeerParameters) -> None:
     """Set what is the same for both ends of a connection. Raises `DialError`."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if parameters.hold_time:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, parameters.hold_time * 1000)
+    # The session sets its own once it is up.
+    patience = min(parameters.hold_time or ACKNOWLEDGED_WITHIN_SECONDS, ACKNOWLEDGED_WITHIN_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience * 1000)
     ttl = _TTL_SINGLE_HOP if lives_for_one_hop(parameters) else _TTL_MOST
     if sock.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
