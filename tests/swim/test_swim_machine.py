@@ -25,6 +25,7 @@ from herald.swim.event import (
     SendPacket,
     SetMeta,
     StreamAsked,
+    ThoughtDead,
     Unanswered,
 )
 from herald.swim.gossip import Gossip
@@ -164,7 +165,7 @@ def test_what_is_said_against_us_is_contradicted_above_it(said: Suspect | Dead) 
     node.hear(alive("n2"))
     before = node.member("n1")
     assert before is not None
-    node.hear(said)
+    effects = node.hear(said)
     after = node.member("n1")
     assert after is not None
     heard = [message for _, message in node.sent(node.sleep(1.0)) if isinstance(message, Alive)]
@@ -173,6 +174,7 @@ def test_what_is_said_against_us_is_contradicted_above_it(said: Suspect | Dead) 
         assert Alive(1, "n1", at(1), b"", METALLB_VERSIONS) in heard, "the accuser missed it, so it is said once more"
     else:
         assert after.incarnation == 10
+        assert (ThoughtDead() in effects) is isinstance(said, Dead)
         assert Alive(10, "n1", at(1), b"", METALLB_VERSIONS) in heard
     assert after.state is State.ALIVE
 

@@ -53,12 +53,17 @@ class GossipMembership:
         options: GossipOptions,
         on_change: Callable[[], None],
         on_reached: Callable[[str], None] = lambda _: None,
+        on_thought_dead: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begins at once, or as soon as it can. `on_reached` is told who answers to `ask`."""
+        """Begins at once, or as soon as it can. `on_reached` is told who answers to `ask`.
+
+        `on_thought_dead`: the others had declared this node dead, and know better now.
+        """
         self._node = node
         self._options = options
         self._on_change = on_change
         self._on_reached = on_reached
+        self._on_thought_dead = on_thought_dead
         self._loop = asyncio.get_running_loop()
         self._offered: UsableNames = None
         self._note = b""
@@ -229,6 +234,7 @@ class GossipMembership:
             stream_patience=profile.tcp_timeout,
             on_change=self._changed,
             on_reached=self._on_reached,
+            on_thought_dead=self._on_thought_dead,
         )
         self._starting = self._loop.create_task(self._driver.start())
         self._driver.tell(SetMeta(self._metadata))

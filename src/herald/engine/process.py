@@ -194,6 +194,8 @@ class _Engine:
                 self._options.gossip,
                 self._members_changed,
                 on_reached=lambda node: self._failover.answered(node),
+                # Whoever stood in for this node was believed: what it holds is announced again.
+                on_thought_dead=lambda: self._layer2.announce_again(LET_GO_S),
             )
             self._membership_document, self._show_gossip = gossip.document, gossip.own_document
             self._closed_ways = gossip.closed

@@ -27,6 +27,7 @@ from herald.swim.event import (
     SendPacket,
     StreamAsked,
     StreamRefused,
+    ThoughtDead,
     Unanswered,
 )
 from herald.swim.gossip import Gossip
@@ -62,10 +63,11 @@ class GossipDriver:
         stream_patience: float,
         on_change: Callable[[], None],
         on_reached: Callable[[str], None] = lambda _: None,
+        on_thought_dead: Callable[[], None] = lambda: None,
     ) -> None:
         """The sockets are bound to the machine's endpoint, `tcp` listens; they are closed with the driver.
 
-        `on_reached` is told the name of a member that has answered an `AskNow`.
+        `on_reached` is told the name of a member that has answered an `AskNow`; `on_thought_dead` see `ThoughtDead`.
         """
         self._machine = machine
         self._wrapping = wrapping
@@ -74,6 +76,7 @@ class GossipDriver:
         self._patience = stream_patience
         self._on_change = on_change
         self._on_reached = on_reached
+        self._on_thought_dead = on_thought_dead
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -161,6 +164,8 @@ class GossipDriver:
                     self._write(effect)
                 case Reached(member):
                     self._on_reached(member)
+                case ThoughtDead():
+                    self._on_thought_dead()
                 case _:
                     assert_never(effect)
         self._arm()

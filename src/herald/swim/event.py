@@ -180,4 +180,9 @@ class Reached:
     member: str
 
 
-Effect: TypeAlias = SendPacket | Ask | Answer | Changed | Departed | Note | Reached
+@dataclass(frozen=True, slots=True)
+class ThoughtDead:
+    """Others had declared this node dead and may have stood in for it meanwhile; they are being told that it lives."""
+
+
+Effect: TypeAlias = SendPacket | Ask | Answer | Changed | Departed | Note | Reached | ThoughtDead

@@ -113,6 +113,8 @@ class Exchange:
                 self._standing.dead(Dead(entry.incarnation, entry.node, entry.node))
             case State.SUSPECT | State.DEAD:
                 self._standing.suspect(Suspect(entry.incarnation, entry.node, self._local.name))
+                if entry.state is State.DEAD and entry.node == self._local.name:
+                    self._local.thought_dead()
 
     # Joining.
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from herald.swim import packet, stream
 from herald.swim.broadcast import BroadcastQueue
-from herald.swim.event import Ask, Effect, Kind, Note, SendPacket
+from herald.swim.event import Ask, Effect, Kind, Note, SendPacket, ThoughtDead
 from herald.swim.member import METALLB_VERSIONS, Endpoint, Member, State, Versions
 from herald.swim.message import Alive, Message, encode
 from herald.swim.packet import MOST_IN_COMPOUND, Drop, Wrapping
@@ -231,6 +231,11 @@ class Local:
     def changed(self) -> None:
         """Who is present, or what they say of themselves, is different."""
         self.is_changed = True
+
+    def thought_dead(self) -> None:
+        """Others have declared this node dead."""
+        if not self.leaving:
+            self.effects.append(ThoughtDead())
 
     def worse(self, by: int) -> None:
         """A sign that this node itself is not well; negative: that it is."""

@@ -131,6 +131,7 @@ class Standing:
             return
         if said.node == local.name:
             self._contradict(said.incarnation, f"{said.accuser} has declared this node dead")
+            local.thought_dead()
             return
         self._acquit(said.node)
         local.broadcast(said.node, said)
