@@ -64,8 +64,9 @@ class Speaker:
         self._process = process
 
     async def session(self) -> dict[str, Any]:
-        (one,) = json.loads(await self._process.show("bgp summary"))["data"]
-        return dict(one)
+        while not (sessions := json.loads(await self._process.show("bgp summary"))["data"]):
+            await asyncio.sleep(0.02)  # the engine has not heard of the peer yet
+        return dict(sessions[0])
 
     async def diagnosis(self, cause: str) -> Diagnosis:
         """Once the cause is found, within the time that an operator has."""
