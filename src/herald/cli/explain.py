@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from herald.cli.inputs import PLUGIN, Source, file_help, read_plan, settings, settings_options, source_options
+from herald.cli.inputs import PLUGIN, Settings, Source, file_help, read_plan, settings, settings_options, source_options
 from herald.cli.output import Format, output_option, show
 from herald.cli.show import ask, speaker_options
 
@@ -60,7 +60,8 @@ def explain(subject: str, name: str, path: Path | None, node_name: str | None, o
     part or not as wished; 3 if the question or the input cannot be read.
 
     Without -f and --live, `explain peer` asks the speaker of this host how the session stands at this moment, why it is
-    not up, and what to do.
+    not up, and what to do. With --live and no -f it says how the sessions of all nodes stand, as their speakers have
+    told the API server.
 
     \b
     Examples:
@@ -68,6 +69,7 @@ def explain(subject: str, name: str, path: Path | None, node_name: str | None, o
       herald explain svc shop/web -f manifests/
       herald explain ip 192.168.1.200 -f manifests/
       herald explain peer router-1 -f manifests/ -o json
+      herald explain peer router-1 --live
       kubectl herald explain svc shop/web
     """
     from herald.report.hints import hints
@@ -76,8 +78,12 @@ def explain(subject: str, name: str, path: Path | None, node_name: str | None, o
         _conclude(_ask_speaker(name, path, node_name), output)
     if path is not None:
         raise click.UsageError("--socket is for `explain peer` without -f and --live")
-    plan = read_plan(Source.of(options), settings(**options))
+    source = Source.of(options)
+    wanted = settings(**options)
+    plan = read_plan(source, wanted)
     found = _explain(plan, subject, name)
+    if subject == "peer" and source.live and not source.paths:
+        found = _with_statuses(found, source, wanted)
     _conclude(found, output, hints(plan))
 
 
@@ -96,6 +102,16 @@ def _ask_speaker(name: str, path: Path | None, node_name: str | None) -> "Explan
 
     answer = ask("bgp summary", path, node_name)
     return explain_session(answer["node"], answer["data"], name)
+
+
+def _with_statuses(found: "Explanation", source: Source, wanted: Settings) -> "Explanation":
+    from datetime import UTC, datetime
+
+    from herald.cli import live
+    from herald.cli.explain_statuses import with_statuses
+
+    told = live.sessions(source.kubeconfig, source.context, wanted.namespace, found.name)
+    return found if told is None else with_statuses(found, told, datetime.now(UTC))
 
 
 def _explain(plan: "Plan", subject: str, name: str) -> "Explanation":
