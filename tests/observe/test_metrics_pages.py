@@ -19,7 +19,14 @@ from herald.config.problem import Problem, Severity
 from herald.net.address_range import parse
 from herald.observe import controller_metrics, speaker_metrics, store_metrics
 from herald.observe.controller_metrics import ControllerMetrics
-from herald.observe.engine_counts import BfdCounts, EngineCounts, ListenCounts, SessionCounts
+from herald.observe.engine_counts import (
+    BfdCounts,
+    EngineCounts,
+    FailoverCounts,
+    ListenCounts,
+    SessionCounts,
+    WatchedCounts,
+)
 from herald.observe.exposition import Family, Format
 from herald.observe.speaker_metrics import SpeakerMetrics
 from herald.observe.store_metrics import StoreCounts
@@ -191,6 +198,22 @@ async def test_two_peers_of_one_endpoint_are_one_series_that_is_up_only_if_both_
     page = await speaker.page()
     assert values(page, "metallb_bgp_session_up") == {("10.0.0.1:179",): 0}
     assert values(page, "metallb_bgp_updates_total") == {("10.0.0.1:179",): 8}
+
+
+async def test_nodes_that_are_watched_are_counted_by_name_and_only_where_fast_failover_can_be() -> None:
+    speaker = Speaker()
+    names = ("session_up", "false_alarms_total", "deaths_total")
+    page = await speaker.page()
+    assert not any(f"herald_fast_failover_{name}" in families(page) for name in names)
+    watched = (WatchedCounts("node-2", True, 3, 0), WatchedCounts("node-3", False, 0, 1))
+    speaker.engine = msgspec.structs.replace(ENGINE, failover=FailoverCounts(watched, 4))
+    page = await speaker.page()
+    assert [values(page, f"herald_fast_failover_{name}") for name in names] == [
+        {("node-2",): 1, ("node-3",): 0},
+        {("node-2",): 3, ("node-3",): 0},
+        {("node-2",): 0, ("node-3",): 1},
+    ]
+    assert values(page, "herald_fast_failover_pauses_total") == {(): 4}
 
 
 async def test_connections_that_peers_dial_are_counted_by_reason_and_only_where_they_are_to_be_taken() -> None:

@@ -3,6 +3,7 @@
     {"bgp": [{peer, endpoint, established, wanted, advertised, ups, flaps, messagesIn, messagesOut}],
      "bfd": [{address, up, packetsIn, packetsOut, echoesIn, echoesOut, ups, downs}], "bfdDropped": {reason: packets},
      "unreachable": [[from, to, protocol]],
+     "failover": {"watched": [{node, up, falseAlarms, deaths}], "pauses": n} or null,
      "bgpListen": {accepted, refused: {reason: connections}, shut} or null,
      "conflicts": n, "mute": n, "inUse": n, "dropped": {reason: frames}, "sendFailures": n,
      "process": {rss, fds, cpuSeconds, startedAt},
@@ -21,6 +22,7 @@ from herald.bgp.message import MessageType
 from herald.bgp.snapshot import SessionSnapshot
 from herald.engine import bfd_document
 from herald.engine.bfd import PeerWatch
+from herald.engine.fast_failover import FastFailover
 from herald.engine.link import ClosedWay
 from herald.engine.listener import Listener
 from herald.layer2.driver import AddressCounts, Layer2Driver
@@ -36,6 +38,7 @@ def pieces(
     layer2: Layer2Driver,
     closed: Iterable[ClosedWay] = (),
     listener: Listener | None = None,
+    failover: FastFailover | None = None,
 ) -> Iterator[str]:
     """The document as text; the loop may do other work between two pieces."""
     head = {
@@ -47,6 +50,7 @@ def pieces(
         "dropped": {reason.value: count for reason, count in layer2.dropped().items()},
         "sendFailures": layer2.send_failures,
         "unreachable": [[one.source, one.target, one.protocol] for one in closed],
+        "failover": None if failover is None else failover.counted(),
         "bgpListen": None if listener is None else listener.counts(),
         "process": process_stats.read().document,
     }

@@ -154,6 +154,20 @@ class FastFailover:
             }
         return found
 
+    def counted(self) -> dict[str, Any]:
+        """For metrics, see `herald.engine.counters`."""
+        sessions = self.sessions()
+        watched = [
+            {
+                "node": one.node,
+                "up": one.node in sessions and sessions[one.node].session.state is State.UP,
+                "falseAlarms": one.spared,
+                "deaths": one.deaths,
+            }
+            for one in self._vigil.snapshot(self._loop.time())
+        ]
+        return {"watched": watched, "pauses": self._fence.pauses}
+
     def own_document(self) -> dict[str, Any]:
         """What of this node itself: whether it may answer, and how often it did not run for a while."""
         return {"fenced": not self.may_answer(), "pauses": self._fence.pauses}

@@ -315,6 +315,7 @@ class _Engine:
                     self._layer2,
                     self._closed_ways(),
                     self._peers.listener,
+                    self._failover,
                 ),
             },
         )

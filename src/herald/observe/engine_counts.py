@@ -51,6 +51,22 @@ class ListenCounts(msgspec.Struct, frozen=True):
     shut: int
 
 
+class WatchedCounts(msgspec.Struct, frozen=True, rename="camel"):
+    """A node that is watched for fast failover."""
+
+    node: str
+    up: bool
+    false_alarms: int
+    deaths: int
+
+
+class FailoverCounts(msgspec.Struct, frozen=True):
+    """`pauses`: how often this node itself did not run for a while."""
+
+    watched: tuple[WatchedCounts, ...] = ()
+    pauses: int = 0
+
+
 class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     """The document. `layer2`: requests, answers and gratuitous frames of each held address.
 
@@ -70,6 +86,7 @@ class EngineCounts(msgspec.Struct, frozen=True, rename="camel"):
     in_use: int = 0
     unreachable: tuple[tuple[str, str, str], ...] = ()
     bgp_listen: ListenCounts | None = None
+    failover: FailoverCounts | None = None
 
     @property
     def stats(self) -> ProcessStats:

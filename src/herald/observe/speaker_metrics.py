@@ -14,7 +14,7 @@ from herald.announcement.ledger import Contribution
 from herald.announcement.reason import Protocol, Reason
 from herald.cluster.meta import NamespacedName
 from herald.net.ip_family import IPAddress
-from herald.observe.engine_counts import BfdCounts, EngineCounts, ListenCounts, SessionCounts
+from herald.observe.engine_counts import BfdCounts, EngineCounts, FailoverCounts, ListenCounts, SessionCounts
 from herald.observe.exposition import Family, Format, Kind, Page, Sample, Samples, single, write
 from herald.observe.store_metrics import StoreCounts, processes
 
@@ -133,6 +133,29 @@ UNREACHABLE: Final = Family(
     "1 for each way between this node and another on which gossip does not arrive; 64 at most.",
     ("from", "to", "protocol"),
 )
+WATCHED_UP: Final = Family(
+    "herald_fast_failover_session_up",
+    Kind.GAUGE,
+    "1 while BFD sees a node that is watched for fastFailover.",
+    ("node",),
+)
+FALSE_ALARMS: Final = Family(
+    "herald_fast_failover_false_alarms_total",
+    Kind.COUNTER,
+    "How often BFD lost a watched node that gossip then found to be there.",
+    ("node",),
+)
+DEATHS: Final = Family(
+    "herald_fast_failover_deaths_total",
+    Kind.COUNTER,
+    "How often a watched node was taken for dead, and its addresses taken over.",
+    ("node",),
+)
+PAUSES: Final = Family(
+    "herald_fast_failover_pauses_total",
+    Kind.COUNTER,
+    "How often this node itself stood still for so long that others may have taken it for dead.",
+)
 INTENDED: Final = Family("herald_layer2_addresses_wanted", Kind.GAUGE, "Addresses that this node means to answer for.")
 STARTED: Final = Family(
     "herald_announcements_started_total",
@@ -202,6 +225,7 @@ class SpeakerMetrics:
         if engine is not None:
             yield from _layer2(engine)
             yield UNREACHABLE, [Sample(way, 1) for way in sorted(set(engine.unreachable))]
+            yield from _failover(engine.failover)
             yield from _bgp(engine.bgp)
             yield from _bgp_listen(engine.bgp_listen)
             yield from _bfd(engine.bfd)
@@ -234,6 +258,14 @@ def _layer2(engine: EngineCounts) -> Iterator[tuple[Family, Samples]]:
     yield IN_USE, single(engine.in_use)
     yield DROPPED, [Sample((reason,), count) for reason, count in engine.dropped.items()]
     yield SEND_FAILURES, single(engine.send_failures)
+
+
+def _failover(counts: FailoverCounts | None) -> Iterator[tuple[Family, Samples]]:
+    if counts is not None:
+        yield WATCHED_UP, [Sample((one.node,), one.up) for one in counts.watched]
+        yield FALSE_ALARMS, [Sample((one.node,), one.false_alarms) for one in counts.watched]
+        yield DEATHS, [Sample((one.node,), one.deaths) for one in counts.watched]
+        yield PAUSES, single(counts.pauses)
 
 
 def _bgp(sessions: tuple[SessionCounts, ...]) -> Iterator[tuple[Family, Samples]]:
