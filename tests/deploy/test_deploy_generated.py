@@ -69,3 +69,15 @@ def test_the_how_to_names_every_right_and_no_other() -> None:
     resources = {resource for _, resource in given}
     documented = {key: verbs for key, verbs in _documented().items() if key[1] in resources and verbs}
     assert documented == given
+
+
+def test_the_component_for_bfd_adds_to_what_the_speaker_has() -> None:
+    component = yaml.safe_load((DEPLOY / "kustomize/realtime-bfd/kustomization.yaml").read_text(encoding="utf-8"))
+    (patch,) = component["patches"]
+    (change,) = yaml.safe_load(patch["patch"])
+    found = yaml.safe_load((DEPLOY / "kustomize/base/speaker.yaml").read_text(encoding="utf-8"))
+    assert (found["kind"], found["metadata"]["name"]) == (patch["target"]["kind"], patch["target"]["name"])
+    *steps, last = change["path"].removeprefix("/").split("/")
+    for step in steps:
+        found = found[int(step) if step.isdigit() else step]
+    assert (found, last, change["op"], change["value"]) == (["NET_RAW"], "-", "add", "SYS_NICE")

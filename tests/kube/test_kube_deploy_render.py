@@ -1,6 +1,8 @@
 """deploy/ as helm and kustomize render it, and what stands in it twice."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,9 +14,11 @@ from deploy_rendering import (
     Document,
     container,
     documents,
+    done,
     kustomized,
     named,
     rules,
+    run,
     templated,
 )
 
@@ -216,3 +220,17 @@ def test_nothing_that_the_controller_fills_stands_in_the_chart() -> None:
     found = templated()
     assert "data" not in named(found, "Secret", "metallb-webhook-cert")
     assert "caBundle" not in yaml.safe_dump(found)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_bfd_may_run_in_real_time_in_any_overlay_if_it_is_asked_for(overlay: str, tmp_path: Path) -> None:
+    base = os.path.relpath(DEPLOY / "kustomize", tmp_path)
+    wanted = {"resources": [f"{base}/{overlay}"], "components": [f"{base}/realtime-bfd"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(wanted), encoding="utf-8")
+    found = documents(done(run("kubectl", "kustomize", tmp_path)))
+    plain = kustomized(overlay)
+    given = container(named(found, "DaemonSet", "speaker"))["securityContext"]["capabilities"]
+    before = container(named(plain, "DaemonSet", "speaker"))["securityContext"]["capabilities"]
+    assert (before["add"], given) == (["NET_RAW"], {"drop": ["ALL"], "add": ["NET_RAW", "SYS_NICE"]})
+    container(named(found, "DaemonSet", "speaker"))["securityContext"]["capabilities"] = before
+    assert _by_name(found) == _by_name(plain), "nothing else is different"
