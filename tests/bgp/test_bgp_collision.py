@@ -15,6 +15,7 @@ from herald.bgp.capability import FourOctetAs, GracefulRestart, Multiprotocol, R
 from herald.bgp.collision import VERDICTS, Verdict
 from herald.bgp.family import Family
 from herald.bgp.fsm import CONNECTED, State
+from herald.bgp.graceful_restart import Past
 from herald.bgp.message import Framer, Keepalive, Open, Update
 from herald.bgp.notification import Notification
 from herald.bgp.parameters import PeerParameters
@@ -361,6 +362,36 @@ def test_a_passive_peer_is_waited_for_and_never_dialled():
     assert (walk.session.state, walk.shown.next_retry) == (State.ACTIVE, None)
     assert not any(isinstance(effect, Connect) for effect in walk.done)
     assert walk.shown.waits_for is not None
+
+
+RETURNING = replace(PARAMETERS, passive=True, restart_time=120)
+
+
+@pytest.mark.parametrize("past", [Past.RESTARTED, Past.REBOOTED])
+def test_a_passive_peer_that_may_keep_our_routes_from_before_is_dialled_as_long_as_it_may(past):
+    """FRR dials nobody whose routes it keeps: both would wait until they are lost."""
+    walk = Walk(parameters=RETURNING)
+    assert walk.give(Start(past)) == [Connect(RETURNING)]
+    walk.give(ConnectFailed("refused"))
+    assert Connect(RETURNING) in walk.wait(2)
+    walk.give(ConnectFailed("refused"))
+    for _ in range(10):
+        walk.wait(30)
+        walk.give(ConnectFailed("refused"))
+    walk.done.clear()
+    assert walk.wait(1000) == []
+    assert (walk.session.state, walk.shown.waits_for) == (State.ACTIVE, "waiting for the peer to dial (passive)")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_passive_peer_is_dialled_after_a_session_only_if_it_keeps_our_routes(keeps):
+    walk = Walk(parameters=RETURNING)
+    assert walk.give(Start()) == [], "it is new"
+    walk.give(Incoming(walk.local))
+    walk.hear(PEER, open_of(LOW, 64501, *((GracefulRestart(120, ()),) if keeps else ())), Keepalive())
+    assert walk.session.state is State.ESTABLISHED
+    walk.give(Closed("the peer reset the connection", PEER))
+    assert (Connect(RETURNING) in walk.wait(2)) is keeps
 
 
 def test_a_peer_that_is_passive_no_longer_is_dialled():

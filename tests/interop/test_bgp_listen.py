@@ -111,6 +111,25 @@ async def test_frr_dials_a_passive_peer_and_learns_its_route(place: FrrRouter, t
         assert (theirs["bgpState"], theirs["hostForeign"], theirs["portForeign"]) == ("Established", HERALD, 179)
 
 
+async def test_frr_that_keeps_the_routes_of_a_passive_peer_is_dialled_and_they_are_never_lost(
+    place: FrrRouter, tmp_path: Path
+) -> None:
+    """It shows `NSF passive` and dials nobody until it forgets them."""
+    place.start(frr_config())
+    returning = replace(PASSIVE, restart_time=120)
+    paths = []
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        async with engine(place.herald_namespace, tmp_path / str(number), "n1", *LISTENS) as started:
+            await started.apply(wish(returning))
+            await up(started)
+            await eventually(lambda: place.show(f"bgp ipv4 unicast {FOUR.prefix}").get("paths"), "FRR has the route")
+            started.process.terminate()
+            await eventually(lambda: not connections(place.namespace), "the session has ended")
+            paths.append(place.show(f"bgp ipv4 unicast {FOUR.prefix}").get("paths"))
+    assert all(paths), "it keeps the route"
+
+
 async def test_a_passive_peer_is_not_dialled_and_says_what_it_waits_for(place: FrrRouter, tmp_path: Path) -> None:
     place.start(frr_config("passive"))
     async with herald(place, tmp_path, PASSIVE) as started:

@@ -22,13 +22,16 @@ COLLISION = cease(CeaseSubcode.CONNECTION_COLLISION_RESOLUTION)
 class Approach:
     """`wanted` is whether there is to be a session, `state` what it is in without a connection.
 
-    `parameters` are those of now, `attempted` those of the present attempt or session.
+    `parameters` are those of now, `attempted` those of the present attempt or session. Until `awaited_until` the peer
+    may keep our routes for our return (RFC 4724), and is dialled even if it is passive: FRR leaves it to us to come
+    back as long as it keeps them, and both would wait until they are lost.
     """
 
     def __init__(self, parameters: PeerParameters, timers: Timers, record: Record) -> None:
         self.parameters = parameters
         self.attempted = parameters
         self.wanted = False
+        self.awaited_until = 0.0
         self.dialling = False
         self.state = State.IDLE
         self.reconnection = Reconnection()
@@ -56,7 +59,7 @@ class Approach:
             return []
         self.attempted = self.parameters
         self.reconnection.begins()
-        if self.parameters.passive:
+        if self.parameters.passive and now >= self.awaited_until:
             self.rest(Input.PASSIVE_START, now)
             return []
         self.rest(happened, now)

@@ -239,6 +239,7 @@ class Connections:
         effects: list[Effect] = []
         if self._record.established_at is not None:
             effects.append(Down(reason))
+            self._approach.awaited_until = now + conversation.keeps_for
             stable = now - self._record.established_at >= STABLE_SECONDS
             if stable:
                 self._approach.reconnection.start_over()

@@ -62,6 +62,12 @@ class Conversation:
         return said is not None and bool(said.families)
 
     @property
+    def keeps_for(self) -> int:
+        """For how many seconds the peer keeps our routes if the connection is lost; 0 if it does not."""
+        kept = self.negotiated is not None and bool(self.negotiated.graceful_restart.kept)
+        return (self.parameters.restart_time or 0) if kept else 0
+
+    @property
     def wins(self) -> bool:
         """Whether, in a collision, it would be the one to keep. The peer's OPEN must be known."""
         assert self.theirs is not None

@@ -167,6 +167,8 @@ class Session:
         self._approach.wanted = True
         self._record.since = now
         self._connections.past = past
+        if past is not Past.NOTHING:
+            self._approach.awaited_until = now + (self._approach.parameters.restart_time or 0)
         self._outflow.rib.complete(now=complete)
         return self._approach.begin(Input.START, now)
 
