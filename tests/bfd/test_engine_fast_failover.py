@@ -100,6 +100,7 @@ async def test_who_falls_silent_and_does_not_answer_is_dead_and_accused_until_it
     assert silent_for is not None
     assert silent_for >= 0.15
     assert (stand.changes, stand.document["phase"], stand.document["deaths"]) == (1, "dead", 1)
+    assert stand.failover.counted()["watched"] == [{"node": "n2", "up": False, "falseAlarms": 0, "deaths": 1}]
     stand.failover.answered("n2")
     assert stand.failover.dead == frozenset()
     assert stand.changes == 2
