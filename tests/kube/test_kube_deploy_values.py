@@ -44,6 +44,7 @@ CONTRADICTIONS = {
     "controller.image.repository=registry.local/metallb/controller": "that is MetalLB's image",
     "speaker.command=/speaker": "that is MetalLB's program",
     "speaker.wanConfig=true,speaker.memberlist.mlProfile=lan": "they say different times",
+    "speaker.bgpListen[0]=:7946": "speaker.bgpListen, port 7946: another port of the speaker is the same",
     "controller.replicas=0": "Set controller.enabled to false",
 }
 OUT_OF_RANGE = {
@@ -57,6 +58,10 @@ OUT_OF_RANGE = {
     "speaker.gratuitousARPInterval=often": "/speaker/gratuitousARPInterval",
     "speaker.selfProbeInterval=-1": "/speaker/selfProbeInterval",
     "speaker.bgpListen[0]=router": "/speaker/bgpListen/0",
+    "speaker.bgpListen[0]=router:179": "/speaker/bgpListen/0",
+    "speaker.bgpListen[0]=:0": "/speaker/bgpListen/0",
+    "speaker.bgpListen[0]=:65536": "/speaker/bgpListen/0",
+    "speaker.bgpListen[0]=fd00::2:179": "/speaker/bgpListen/0",
     "speaker.realtimeBFD=fast": "/speaker/realtimeBFD",
     "tls.minVersion=1.2": "/tls/minVersion",
     "controller.image.tag=9": "/controller/image/tag",
@@ -75,6 +80,8 @@ RENDERED = {
     "speaker.probeBeforeAnnouncing=true": "--probe-before-announcing",
     "speaker.bgpListen[0]=10.0.0.2:179,speaker.bgpListen[1]=[fd00::2]:179": '- "--bgp-listen=[fd00::2]:179"',
     "speaker.bgpListen[0]=:179": "add: [NET_RAW, NET_BIND_SERVICE]",
+    "speaker.bgpListen[0]=:1024,speaker.bgpListen[1]=:65535": "add: [NET_RAW]",
+    "speaker.bgpListen[0]=:1179,speaker.bgpListen[1]=:1023": "add: [NET_RAW, NET_BIND_SERVICE]",
     "speaker.realtimeBFD=true": "add: [NET_RAW, SYS_NICE]",
     "speaker.realtimeBFD=true,speaker.bgpListen[0]=:179": "add: [NET_RAW, NET_BIND_SERVICE, SYS_NICE]",
     "speaker.livenessProbe.port=1111,speaker.readinessProbe.port=1111": "--health-probe-port=1111",
@@ -125,6 +132,15 @@ def test_the_schema_refuses_what_is_out_of_range(values: str, words: str) -> Non
 @_said(RENDERED)
 def test_a_value_does_what_it_says(values: str, words: str) -> None:
     assert words in done(template("--set", values))
+
+
+def test_each_port_that_routers_dial_is_a_port_of_the_container_once() -> None:
+    """On the host's network it is a port of the node, which the scheduler gives to one pod."""
+    text = done(template("--set", "speaker.bgpListen={10.0.0.2:179,[fd00::2]:179,:1179}"))
+    found = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(text) if each}
+    (container,) = found["DaemonSet", "speaker"]["spec"]["template"]["spec"]["containers"]
+    named = [port for port in container["ports"] if port["name"].startswith("bgp")]
+    assert named == [{"name": "bgp-179", "containerPort": 179}, {"name": "bgp-1179", "containerPort": 1179}]
 
 
 def test_a_cluster_that_does_not_check_the_rules_of_the_custom_resources_is_refused() -> None:

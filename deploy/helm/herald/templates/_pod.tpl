@@ -122,3 +122,19 @@ resources:
     medium: Memory
     sizeLimit: 16Mi
 {{- end }}
+
+{{/* The TCP ports of speaker.bgpListen, each once, as JSON. */}}
+{{- define "herald.bgpPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.speaker.bgpListen -}}
+{{- $ports = append $ports (regexFind "[0-9]+$" . | int) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end }}
+
+{{/* "true" if one of them takes the capability NET_BIND_SERVICE. */}}
+{{- define "herald.bgpPortIsLow" -}}
+{{- range include "herald.bgpPorts" . | fromJsonArray -}}
+{{- if lt (int .) 1024 }}true{{ end -}}
+{{- end -}}
+{{- end }}

@@ -137,6 +137,15 @@ networkpolicies.defaultDeny=true: it would cut the controller off. Set networkpo
 {{- if and .Values.speaker.memberlist.enabled (has (int .Values.speaker.memberlist.mlBindPort) (list (int $prometheus.metricsPort) (int .Values.speaker.livenessProbe.port))) }}
 speaker.memberlist.mlBindPort={{ .Values.speaker.memberlist.mlBindPort }}: another port of the speaker is the same. Change one of them
 {{- end }}
+{{- $taken := list (int $prometheus.metricsPort) (int .Values.speaker.livenessProbe.port) }}
+{{- if .Values.speaker.memberlist.enabled }}
+{{- $taken = append $taken (int .Values.speaker.memberlist.mlBindPort) }}
+{{- end }}
+{{- range include "herald.bgpPorts" . | fromJsonArray }}
+{{- if has (int .) $taken }}
+speaker.bgpListen, port {{ . }}: another port of the speaker is the same. Change one of them
+{{- end }}
+{{- end }}
 {{- if and .Values.speaker.wanConfig (has .Values.speaker.memberlist.mlProfile (list "herald" "lan")) }}
 speaker.wanConfig=true with speaker.memberlist.mlProfile={{ .Values.speaker.memberlist.mlProfile }}: they say different times. Remove one of them
 {{- end }}
