@@ -49,14 +49,16 @@ def test_only_the_counterpart_is_accepted(ours: Role, said: int, strict: bool) -
     if said == ours.counterpart.value:
         check_roles(ours, frozenset({said}), strict=strict)
         return
-    with pytest.raises(WireError, match=f"to us, a {ours.text}, it must be {ours.counterpart.text}") as raised:
+    with pytest.raises(WireError, match=f"ours is {ours.text}, which goes with {ours.counterpart.text}") as raised:
         check_roles(ours, frozenset({said}), strict=strict)
     assert (raised.value.notification.code, raised.value.notification.subcode) == (2, 11)
 
 
 def test_a_peer_without_a_role_is_refused_in_strict_mode_only() -> None:
     check_roles(Role.PEER, frozenset(), strict=False)
-    with pytest.raises(WireError, match="states no BGP role, and roleStrict wants one: to us, a peer, it must be peer"):
+    with pytest.raises(
+        WireError, match="role is none, which roleStrict does not accept; ours is peer, which goes with peer"
+    ):
         check_roles(Role.PEER, frozenset(), strict=True)
 
 
@@ -65,9 +67,9 @@ def test_a_peer_without_a_role_is_refused_in_strict_mode_only() -> None:
     [
         (Role.CUSTOMER, (0,), None),
         (Role.CUSTOMER, (0, 0), None),
-        (Role.CUSTOMER, (0, 4), "it is provider and peer; to us, a customer, it must be provider"),
-        (Role.CUSTOMER, (3,), "the peer says that it is customer"),
-        (Role.CUSTOMER, (9,), "the peer says that it is 9"),
+        (Role.CUSTOMER, (0, 4), "role is provider and peer; ours is customer, which goes with provider"),
+        (Role.CUSTOMER, (3,), "the peer's BGP role is customer"),
+        (Role.CUSTOMER, (9,), "the peer's BGP role is 9;"),
         (Role.CUSTOMER, (), None),
         (None, (3,), None),
         (None, (3, 4), None),
@@ -87,7 +89,7 @@ def test_a_role_of_a_wrong_length_is_as_if_none_were_stated() -> None:
     peer = replace(PEER, role=Role.CUSTOMER)
     odd = replace(theirs(), capabilities=(*BASE, *capability.decode_all(bytes.fromhex("09020000"))))
     assert negotiate(peer, offer(peer, ROUTER_ID), odd).remote_asn == 64501
-    with pytest.raises(WireError, match="states no BGP role"):
+    with pytest.raises(WireError, match="BGP role is none"):
         negotiate(replace(peer, role_strict=True), offer(peer, ROUTER_ID), odd)
 
 
@@ -123,7 +125,7 @@ def test_routes_are_marked_with_our_as_in_four_octets_whatever_the_peer_reads(fo
         (None, "we state none; set role on the BGPPeer", None),
         (
             Role.CUSTOMER,
-            "we say that we are its customer, so it would have to be provider to us, and is not; set its role for this",
+            "(RFC 9234), and with customer here it is not provider; set its role for this node to provider, or correct",
             "set the router's role for this node to provider, or correct role on the BGPPeer",
         ),
     ],

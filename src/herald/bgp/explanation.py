@@ -170,7 +170,7 @@ def _role_refused(parameters: PeerParameters) -> Finding:
         )
     return Finding(
         Cause.ROLE,
-        f"we say that we are its {ours.text}, so it would have to be {ours.counterpart.text} to us, and is not",
+        f"both ends must state counterparts (RFC 9234), and with {ours.text} here it is not {ours.counterpart.text}",
         f"set its role for this node to {ours.counterpart.text}, or correct role on the BGPPeer",
     )
 
@@ -182,7 +182,7 @@ def _role_wrong(parameters: PeerParameters) -> Finding | None:
     loose = ", or take roleStrict off" if parameters.role_strict else ""
     return Finding(
         Cause.ROLE,
-        f"role: {ours.text} says what this node is to the router, and RFC 9234 knows one counterpart to each role",
+        f"both ends must state counterparts (RFC 9234): {ours.text} here, {ours.counterpart.text} there",
         f"set the router's role for this node to {ours.counterpart.text}, or correct role on the BGPPeer{loose}",
     )
 

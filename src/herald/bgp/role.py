@@ -71,12 +71,8 @@ def check_roles(ours: Role | None, theirs: frozenset[int], *, strict: bool) -> N
     """
     if ours is None or theirs == {ours.counterpart.value}:
         return
-    wanted = f"to us, a {ours.text}, it must be {ours.counterpart.text}"
-    if not theirs:
-        if not strict:
-            return
-        reason = f"the peer states no BGP role, and roleStrict wants one: {wanted}"
-    else:
-        said = " and ".join(role_text(number) for number in sorted(theirs))
-        reason = f"the peer says that it is {said}; {wanted}"
+    if not theirs and not strict:
+        return
+    said = " and ".join(role_text(number) for number in sorted(theirs)) or "none, which roleStrict does not accept"
+    reason = f"the peer's BGP role is {said}; ours is {ours.text}, which goes with {ours.counterpart.text}"
     raise WireError(Code.OPEN_MESSAGE_ERROR, OpenSubcode.ROLE_MISMATCH, reason)

@@ -35,7 +35,8 @@ def explain_session(node: str, sessions: Iterable[Document], name: str) -> Expla
 def _headline(node: str, one: Document) -> str:
     wanted = one["neighbor"]["peerASN"] or one["remoteASN"]
     asn = "any AS" if wanted is None else f"AS {wanted}"
-    return f"BGPPeer {one['peer']}  {one['endpoint']}  {asn}, we are AS {one['localASN']}; as {node} sees it now"
+    role = f", its {one['neighbor']['role']}" if one["neighbor"].get("role") else ""
+    return f"BGPPeer {one['peer']}  {one['endpoint']}  {asn}, we are AS {one['localASN']}{role}; as {node} sees it now"
 
 
 def _standing(one: Document) -> str:

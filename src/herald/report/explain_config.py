@@ -170,7 +170,8 @@ def _peer_headline(peer: Peer) -> str:
     remote = peer.dynamic_asn or f"AS {peer.peer_asn}"
     own = f"AS {peer.local_asn or peer.my_asn}"
     vrf = f"  VRF {peer.vrf}" if peer.vrf else ""
-    return f"BGPPeer {peer.name}  {host} port {peer.peer_port}  {remote}, we are {own}{vrf}"
+    role = f", its {peer.role.text}" if peer.role else ""
+    return f"BGPPeer {peer.name}  {host} port {peer.peer_port}  {remote}, we are {own}{role}{vrf}"
 
 
 def _peer_verdict(
