@@ -5,8 +5,8 @@ identifier is kept, and with equal identifiers, which only speakers of different
 AS number: that speaker is dominant. The other connection is closed with Cease/Connection Collision Resolution.
 
 The RFC judges when an OPEN comes on one connection while the other is in OpenConfirm. That alone lets both ends close a
-different one: either may have come further than the other knows. So, within what the RFC allows, an end commits itself
-to one connection at a time, and the dominant one's decision counts:
+different one: either may have come further than the other knows. So an end commits itself to one connection at a time,
+and the dominant one's decision counts:
 
 * On the second connection the OPEN is held back (DelayOpen, RFC 4271 §8.1.1) until the first is over, or until the
   peer's OPEN on the second decides for it.
@@ -14,7 +14,8 @@ to one connection at a time, and the dominant one's decision counts:
 * The dominant speaker judges at the first OPEN, also while its own connection is in OpenSent (the RFC's MAY): it lets
   no other connection become Established.
 * The other speaker, once it has agreed to its own connection, goes on with that until the dominant one agrees too, or
-  closes it: whoever judges by the letter may have agreed before its own connection came up.
+  closes it: whoever judges by the letter may have agreed before its own connection came up. This is where we depart
+  from the RFC, which closes it at the OPEN on the second one, and with it a session that the peer may believe in.
 
 So at both ends the same connection survives, however the messages of the two overtake each other.
 """
