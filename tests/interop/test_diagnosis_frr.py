@@ -64,9 +64,13 @@ class Speaker:
         self._process = process
 
     async def session(self) -> dict[str, Any]:
-        while not (sessions := json.loads(await self._process.show("bgp summary"))["data"]):
+        sessions: list[dict[str, Any]] = []
+        for _ in range(int(SECONDS / 0.02)):
+            if sessions := json.loads(await self._process.show("bgp summary"))["data"]:
+                break
             await asyncio.sleep(0.02)  # the engine has not heard of the peer yet
-        return dict(sessions[0])
+        (one,) = sessions
+        return one
 
     async def diagnosis(self, cause: str) -> Diagnosis:
         """Once the cause is found, within the time that an operator has."""
