@@ -175,6 +175,7 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
         {**node, "name": "node-1", "state": "alive", "lastSeen": None},
         {**node, "name": "node-2", "state": "suspect"},
         {**node, "name": "node-3", "state": "dead", "interfaces": None},
+        {**node, "name": "node-4", "state": "alive", "interfaces": [], "starting": True},
     ]
     table, note = show_tables.members(known, [])
     assert isinstance(table, Table)
@@ -182,8 +183,9 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
         ["node-1", "alive", "1m 15s", "10.0.0.1:7946", "-", "3", "eth0"],
         ["node-2", "suspect", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "eth0"],
         ["node-3", "dead", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "-"],
+        ["node-4", "alive", "1m 15s", "10.0.0.1:7946", "0.0s ago", "3", "none yet, it is starting"],
     ]
-    assert note == Note("2 alive, as this node sees it.", Tone.FAINT)
+    assert note == Note("3 alive, as this node sees it.", Tone.FAINT)
     way = {"from": "node-1", "to": "node-2", "protocol": "udp", "port": 7946, "reason": "no ping is answered"}
     _, blocked, _ = show_tables.members(known, [way])
     assert isinstance(blocked, Table)

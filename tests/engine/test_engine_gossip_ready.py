@@ -53,6 +53,7 @@ async def test_who_runs_does_not_count_a_newcomer_before_it_is_ready_and_the_new
     second.tell(b"a note")
     await until(lambda: first.notes()["n2"] == b"a note")
     assert first.members() == {"n1": ETH0, "n2": frozenset()}
+    assert [(row["name"], row.get("starting", False)) for row in first.document()] == [("n1", False), ("n2", True)]
     assert second.members() == {"n1": ETH0, "n2": ETH0}
     second.ready()
     await until(lambda: first.members()["n2"] == ETH0)

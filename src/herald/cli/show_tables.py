@@ -226,6 +226,8 @@ def _gossiping(each: Document) -> tuple[Cell, ...]:
 
 def _usable(each: Document) -> str | Cell:
     names = each["interfaces"]
+    if each.get("starting"):
+        return Cell("none yet, it is starting", Tone.FAINT)
     if names is None:
         return "not known"
     return " ".join(names) if names else Cell("none", Tone.BAD)

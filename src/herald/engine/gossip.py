@@ -182,7 +182,9 @@ class GossipMembership:
     def document(self) -> list[Mapping[str, Any]]:
         """What `herald show members` tells."""
         snapshot = None if self._machine is None else self._machine.snapshot()
-        return members_document(self.members(), self.notes(), snapshot)
+        rows = members_document(self.members(), self.notes(), snapshot)
+        starting = self._who_starts()
+        return [{**row, "starting": True} if row["name"] in starting else row for row in rows]
 
     def closed(self) -> tuple[ClosedWay, ...]:
         """The ways to and from this node on which gossip does not arrive."""
@@ -295,13 +297,18 @@ class GossipMembership:
         self._driver.set_wrapping(wrapping)
         self._driver.tell(SetWrapping(wrapping))
 
+    def _who_starts(self) -> frozenset[str]:
+        """The members that answer for nothing yet."""
+        told = {} if self._machine is None else self._told(self._machine)
+        return frozenset(name for name, one in told.items() if one.is_starting)
+
     def _look_who_starts(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        told = {} if self._machine is None else self._told(self._machine)
-        starting, now = frozenset(name for name, one in told.items() if one.is_starting), self._loop.time()
-        self._together.see(starting, is_anyone_ready=starting != told.keys(), now=now)
+        starting, now = self._who_starts(), self._loop.time()
+        present = {} if self._machine is None else self._told(self._machine)
+        self._together.see(starting, is_anyone_ready=starting != present.keys(), now=now)
         until = self._together.deadline()
         if until is not None and now < until:
             self._patience = self._loop.call_at(until, self._changed)
