@@ -13,7 +13,9 @@ class CommunityAlias(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name
     """One name for one community."""
 
     name: Annotated[str, described("The name, unique over all Community objects.")] = ""
-    value: Annotated[str, described("The community: 65000:100, large:65000:1:2, or extended:rt:65000:100 (of Herald's own).")] = ""
+    value: Annotated[
+        str, described("The community: 65000:100, large:65000:1:2, or extended:rt:65000:100 (of Herald's own).")
+    ] = ""
 
 
 class CommunitySpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):

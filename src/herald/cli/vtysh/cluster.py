@@ -127,6 +127,7 @@ def _neighbor(
             "families": [family.text for family in Family if family in session.families],
             "internal": peer.is_ibgp,
             "multihop": peer.ebgp_multi_hop,
+            "role": peer.role.text if peer.role else None,
             "holdTime": int(peer.hold_time_s or DEFAULT_HOLD_TIME_S),
             "keepaliveTime": None,
             "connectTime": None,
