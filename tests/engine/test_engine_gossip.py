@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.engine import metadata
+from herald.engine.codec import Codec
 from herald.engine.gossip import GossipMembership, read_secret
+from herald.engine.link import Facts, Member
 from herald.engine.membership import UsableNames
 from herald.engine.options import GossipOptions, parse
 from herald.swim.driver import open_sockets
@@ -46,6 +48,9 @@ def test_usable_interfaces_and_a_note_travel_as_metadata(names: UsableNames, not
         pytest.param(b"herald/1 ", None, b"", id="an empty name"),
         pytest.param(b"herald/1 a/b", None, b"", id="a slash"),
         pytest.param(b"herald/1 " + b"x" * 16, None, b"", id="too long for the kernel"),
+        pytest.param(b"herald/1 eth\xff", None, b"", id="not UTF-8"),
+        pytest.param(b"herald/1 \xed\xb3\xbf", None, b"", id="half a surrogate pair"),
+        pytest.param(b"herald/1 \x1b[2J", None, b"", id="not printable"),
         pytest.param(b"\xff\x00serf", None, None, id="of another program"),
     ],
 )
@@ -59,10 +64,16 @@ def test_more_interfaces_than_fit_are_not_known() -> None:
     assert metadata.encode(fits | {"interface-99999"}) == b"herald/0"
 
 
-@given(st.binary(max_size=LARGEST_META))
-def test_fuzz_any_metadata_is_names_or_not_known(meta: bytes) -> None:
-    names = metadata.decode(meta).interfaces
-    assert names is None or all(0 < len(name) <= 15 for name in names)
+FACTS: Codec[Facts] = Codec(Facts)
+octets_of_metadata = st.binary(max_size=LARGEST_META)
+
+
+@given(octets_of_metadata | octets_of_metadata.map(lambda octets: b"herald/1 " + octets))
+def test_fuzz_any_metadata_is_names_or_not_known_and_can_be_told_to_control(meta: bytes) -> None:
+    told = metadata.decode(meta)
+    assert told.interfaces is None or all(0 < len(name) <= 15 for name in told.interfaces)
+    facts = Facts((Member("n1", told.interfaces, told.note),))
+    assert FACTS.decode(FACTS.encode(facts)) == facts
 
 
 BASE = ["--node-name", "n1", "--link-fd", "3"]

@@ -255,9 +255,10 @@ def test_a_garbled_beat_is_a_beat() -> None:
     assert directory.liveness.complaints().keys() == {"other"}
 
 
-def test_a_file_without_end_is_read_to_its_bound_and_a_pipe_or_a_link_not_at_all(tmp_path: Path) -> None:
+def test_a_file_without_end_is_read_to_its_bound_and_what_no_node_has_written_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 10 * LARGEST_BEAT)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     (tmp_path / "folder").mkdir()
+    (tmp_path / os.fsdecode(b"n\xff")).write_text("7f3a9c21 1\n")
     assert {name: len(content) for name, content in read_beats(tmp_path).items()} == {"large": LARGEST_BEAT + 1}

@@ -260,12 +260,13 @@ def read_beats(directory: Path) -> dict[str, str]:
     """What every node's file contains now. A directory that cannot be read is as if nobody were there.
 
     Of a file that is too long, one octet more than allowed is given. What is not a plain file is not looked at: a pipe
-    would hold up the reader.
+    would hold up the reader. Nor is what has a name that cannot be printed: no node has one.
     """
     beats = {}
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
-            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+            is_a_name = entry.name.isprintable() and not entry.name.startswith(".")
+            if is_a_name and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
                     beats[entry.name] = file.read(beat.LARGEST_BEAT + 1).decode("utf-8", "replace")
     return beats

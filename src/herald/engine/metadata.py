@@ -54,7 +54,7 @@ def room_beside(interfaces: UsableNames) -> int:
 def _names(interfaces: UsableNames) -> bytes:
     if interfaces is None:
         return _UNKNOWN
-    whole = b" ".join([_KEYWORD, *sorted(name.encode("utf-8", "surrogateescape") for name in interfaces)])
+    whole = b" ".join([_KEYWORD, *sorted(map(str.encode, interfaces))])
     return whole if len(whole) <= LARGEST_META else _UNKNOWN
 
 
@@ -65,11 +65,12 @@ def decode(meta: bytes) -> Metadata:
     is_starting, keyword = keyword in _STARTED, _STARTED.get(keyword, keyword)
     if keyword not in (_KEYWORD, _UNKNOWN):
         return Metadata()
-    if keyword == _UNKNOWN or not all(map(_is_a_name, names)):
-        return Metadata(None, note, is_starting)
-    known = frozenset(name.decode("utf-8", "surrogateescape") for name in names)
-    return Metadata(known, note, is_starting)
+    known = frozenset(map(_name, names))
+    return Metadata(known if keyword == _KEYWORD and "" not in known else None, note, is_starting)
 
 
-def _is_a_name(octets: bytes) -> bool:
-    return 0 < len(octets) <= LONGEST_NAME and octets not in (b".", b"..") and not set(octets) & set(b"/\t\n\r\v\f\0")
+def _name(octets: bytes) -> str:
+    """The name of an interface, or nothing. It goes on to control and to people, so it is text that can be written."""
+    name = octets.decode("utf-8", "replace")
+    is_one = 0 < len(octets) <= LONGEST_NAME and name not in (".", "..") and not set(name) & set("/\ufffd")
+    return name if is_one and name.isprintable() else ""
