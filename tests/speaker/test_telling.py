@@ -11,7 +11,7 @@ from herald.engine.membership import Notes
 from herald.speaker.decider import Decider, Options
 from herald.speaker.keeping import CALM_S, START_S
 from herald.speaker.telling import RETURN_S, Telling
-from herald.store.store import Event, Synced
+from herald.store.store import Changed, Event, Synced
 
 ADDRESS = "10.0.0.1"  # MetalLB's order is node-b, node-a, node-c
 A, B, C = (NodeName(f"node-{letter}") for letter in "abc")
@@ -34,8 +34,15 @@ spec: {SPEC}
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: default}
-spec: {type: LoadBalancer, ports: [{port: 80}]}
+spec: {type: LoadBalancer, externalTrafficPolicy: POLICY, ports: [{port: 80}]}
 status: {loadBalancer: {ingress: [{ip: 10.0.0.1}]}}
+"""
+SLICE = """
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+endpoints: [ENDPOINTS]
 """
 
 
@@ -55,15 +62,21 @@ class Recorder:
 class Node:
     """The deciding half of one speaker, with the others given in."""
 
-    def __init__(self, name: NodeName, spec: str) -> None:
+    def __init__(self, name: NodeName, spec: str, policy: str = "Cluster") -> None:
         self.name = name
         self.decider = Decider(Options(node=name, assume_ready=True))
         self.publisher = Recorder()
         self.telling = Telling(self.decider, self.publisher)  # type: ignore[arg-type]  # only `tell` is used
-        found = collect([("all", MANIFESTS.replace("SPEC", spec))]).resources
+        found = collect([("all", MANIFESTS.replace("SPEC", spec).replace("POLICY", policy))]).resources
         parts = (found.nodes, found.ip_address_pools, found.l2_advertisements, found.services)
         self.decider.take(Synced(tuple(each for part in parts for each in part)))
         self.told = b""
+
+    def endpoints(self, *nodes: NodeName) -> None:
+        """The service has a ready endpoint on each of these."""
+        text = ", ".join(f"{{addresses: [10.1.1.1], conditions: {{ready: true}}, nodeName: {one}}}" for one in nodes)
+        found = collect([("slice", SLICE.replace("ENDPOINTS", text))]).resources
+        self.decider.take(Changed(found.endpoint_slices))
 
     def see(self, others: Notes, now: float) -> bytes:
         """The engine sees these and this node; gives what is told to all after that."""
@@ -137,6 +150,21 @@ def test_a_delay_ends_with_a_claim_that_is_let_go_and_with_answers_a_moment_late
     one.telling.look_again(after)
     assert not list(one.settle(after))
     assert not one.owns
+
+
+def test_a_delay_begins_when_the_other_one_has_an_endpoint_not_when_it_was_there_first() -> None:
+    one = Node(A, "failback: delay, failbackDelay: 10s", policy="Local")
+    one.endpoints(A)
+    one.see({B: b"", C: b""}, 0.0)
+    assert one.owns
+    one.endpoints(A, B)
+    list(one.settle(50.0))
+    assert one.telling.deadline(50.0) == 60.0, "it is B's turn"
+    one.endpoints(A)
+    list(one.settle(55.0))
+    one.endpoints(A, B)
+    list(one.settle(58.0))
+    assert one.telling.deadline(58.0) == 68.0, "a break, so it waits anew"
 
 
 def test_claims_of_one_that_has_just_come_back_yield_until_it_has_had_time_to_say_so_itself() -> None:

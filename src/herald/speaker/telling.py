@@ -89,7 +89,8 @@ class Telling:
             self._say_who_is_damped(told, now)
 
     def note(self, step: Step) -> None:
-        """The decider came to this."""
+        """The decider came to this. Who else would have an address may be new though this node holds it as before."""
+        self._changed.update(step.services)
         self._changed.update(key for key, _ in step.change.contributions)
         if self._decider.view is not self._looked_at:
             self._looked_at = self._decider.view
