@@ -134,6 +134,18 @@ async def test_after_a_pause_that_was_noticed_nothing_is_answered_until_the_sess
     await stand.until(lambda: bool(stand.returns))
 
 
+async def test_when_the_last_watcher_is_gone_nobody_is_waited_for_and_all_is_announced_again(stand: Stand) -> None:
+    await stand.come_up()
+    stand.hear(State.DOWN, diagnostic=Diagnostic.DETECTION_TIME_EXPIRED)
+    time.sleep(AWAY + 2 * TICK)  # noqa: ASYNC251  # the whole process stands still
+    assert not stand.failover.may_answer()
+    stand.group.address_of = lambda node: None  # type: ignore[method-assign]  # the fake
+    stand.failover.see(frozenset({"n1"}))
+    await asyncio.sleep(0)
+    assert stand.failover.may_answer()
+    assert len(stand.returns) == 1, "n2 may have taken all addresses before it went"
+
+
 async def test_the_same_word_silences_nobody_who_has_been_running(stand: Stand) -> None:
     await stand.come_up()
     await asyncio.sleep(TICK)

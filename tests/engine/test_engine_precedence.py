@@ -62,12 +62,14 @@ async def test_a_busy_engine_is_a_process_like_others_until_it_is_quiet() -> Non
     one.need(needed=False)
 
 
-async def test_without_the_right_all_stays_as_it_is() -> None:
+async def test_without_the_right_all_stays_as_it_is_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "herald.engine")
     machine = Machine(allowed=False)
     one = machine.precedence()
-    one.need(needed=True)
-    one.need(needed=False)
+    for needed in (True, True, False, True):  # as sessions come and go
+        one.need(needed=needed)
     assert not one.taken
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.netns

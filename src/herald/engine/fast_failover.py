@@ -122,9 +122,10 @@ class FastFailover:
 
     def may_answer(self) -> bool:
         """Whether requests may be answered now: not if this node was away, and others have taken its place."""
-        if not self._paths:
+        if self._paths:
+            self._look_at_clock()
+        elif not self._was_closed:
             return True
-        self._look_at_clock()
         is_closed = self._fence.is_closed(_now())
         if is_closed is not self._was_closed:
             self._was_closed = is_closed
@@ -252,6 +253,7 @@ class FastFailover:
         elif not wanted and self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
+            self.may_answer()  # who was waited for is gone, maybe with our addresses: then they are announced again
 
     def _path_to(self, node: str) -> Path | None:
         address = None if self._group is None else self._group.address_of(node)

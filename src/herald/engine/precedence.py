@@ -44,6 +44,7 @@ class Precedence:
         self._used = used
         self._timer: asyncio.TimerHandle | None = None
         self._taken = False
+        self._has_complained = False
         self._looked = (0.0, 0.0)
 
     @property
@@ -79,8 +80,10 @@ class Precedence:
         try:
             self._set_policy(os.SCHED_RR)
         except PermissionError:
-            extra = {"event": "enginePriority"}
-            _log.info("BFD runs without precedence over other processes: CAP_SYS_NICE is missing", extra=extra)
+            if not self._has_complained:
+                self._has_complained = True
+                extra = {"event": "enginePriority"}
+                _log.info("BFD runs without precedence over other processes: CAP_SYS_NICE is missing", extra=extra)
             return False
         self._taken = True
         return True
