@@ -22,8 +22,8 @@ from link_dumps import (
 
 from herald.engine.rtnetlink import AddressMessage, InterfaceTable, LinkMessage, NetlinkError, decode
 from herald.engine.usable import usable
-from herald.layer2.driver import JudgedInterface
 from herald.layer2.link import Exclusion, Verdict, judge, judge_ndp, links, ndp_links
+from herald.layer2.snapshot import JudgedInterface
 from herald.net.interface import Interface
 
 LINK_LOCAL = "fe80::ff:fe00:1/64"

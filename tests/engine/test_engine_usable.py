@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.engine.usable import CALM, FIRST_WAIT, LONGEST_WAIT, Steadiness, UsableInterfaces, usable
-from herald.layer2.driver import JudgedInterface
 from herald.layer2.link import Verdict
+from herald.layer2.snapshot import JudgedInterface
 from herald.net.interface import Interface, LinkFlag
 
 NOTHING: frozenset[str] = frozenset()

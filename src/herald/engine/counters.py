@@ -25,7 +25,8 @@ from herald.engine.bfd import PeerWatch
 from herald.engine.fast_failover import FastFailover
 from herald.engine.link import ClosedWay
 from herald.engine.listener import Listener
-from herald.layer2.driver import AddressCounts, Layer2Driver
+from herald.layer2.driver import Layer2Driver
+from herald.layer2.snapshot import AddressCounts
 from herald.observe import process_stats
 
 SLICE: Final = 250

@@ -42,10 +42,11 @@ from herald.engine.peers import Peers
 from herald.engine.usable import UsableInterfaces
 from herald.engine.watch import Watch
 from herald.engine.wish import Wish
-from herald.layer2.driver import JudgedInterface, Layer2Driver
+from herald.layer2.driver import Layer2Driver
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Exclusion, Verdict
 from herald.layer2.self_probe import DEFAULT_INTERVAL
+from herald.layer2.snapshot import JudgedInterface
 from herald.net.interface import Interface
 from herald.observe import collector, log
 

@@ -47,9 +47,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from herald.engine.membership import Members, Notes
-from herald.layer2.driver import JudgedInterface, Layer2Snapshot
 from herald.layer2.responder import HoldingSnapshot
 from herald.layer2.self_probe import WaySnapshot
+from herald.layer2.snapshot import JudgedInterface, Layer2Snapshot
 from herald.net.interface import mac_text
 
 LONGEST_QUESTION: Final = 4096

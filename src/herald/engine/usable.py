@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from herald.layer2.driver import JudgedInterface
+from herald.layer2.snapshot import JudgedInterface
 
 FIRST_WAIT: Final = 0.3
 LONGEST_WAIT: Final = 20.0

@@ -9,12 +9,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from ipaddress import IPv6Address
-from typing import Final, NamedTuple, assert_never
+from typing import Final, assert_never
 
 from herald.layer2 import arp, ethernet, ndp
-from herald.layer2.announcer import DEFAULT_RATE, Announcer, AnnouncerSnapshot
+from herald.layer2.announcer import DEFAULT_RATE, Announcer
 from herald.layer2.conflict import Conflict
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
@@ -47,8 +45,9 @@ from herald.layer2.lane import Lane, OneLane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
 from herald.layer2.packet_socket import FrameWatch, GroupSocket, PacketSocket
 from herald.layer2.quarantine import Quarantine, in_use_words
-from herald.layer2.responder import Responder, ResponderSnapshot
-from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe, WaySnapshot
+from herald.layer2.responder import Responder
+from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe
+from herald.layer2.snapshot import AddressCounts, JudgedInterface, Layer2Snapshot
 from herald.layer2.telling import Told, line
 from herald.net.interface import Interface
 
@@ -64,47 +63,6 @@ FRAMES_PER_WAKEUP: Final = 64
 """Frames read before other work gets its turn; a flood on one link must not starve the BGP sessions."""
 
 _log: Final = logging.getLogger("herald.layer2")
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedInterface:
-    """An interface and whether it may answer by ARP and by NDP.
-
-    `reading` says whether it really does: the socket stands, and what is sent leaves.
-    """
-
-    interface: Interface
-    verdict: Verdict
-    reading: bool
-    ndp_verdict: Verdict
-    ndp_reading: bool
-
-
-class AddressCounts(NamedTuple):
-    """Since the address was taken: requests that were to be answered, answers that left, gratuitous frames."""
-
-    address: Address
-    requests: int
-    answers: int
-    gratuitous: int
-
-
-@dataclass(frozen=True, slots=True)
-class Layer2Snapshot:
-    """The whole state of Layer 2 for people.
-
-    `groups` are the solicited-node groups wanted on each link, by its name, sorted; `send_failures` counts frames that
-    the kernel refused.
-    """
-
-    responder: ResponderSnapshot
-    announcer: AnnouncerSnapshot
-    groups: dict[str, tuple[IPv6Address, ...]]
-    interfaces: tuple[JudgedInterface, ...]
-    send_failures: int
-    self_probes: tuple[WaySnapshot, ...] = ()
-    now: float = 0.0
-    in_use: tuple[Conflict, ...] = ()
 
 
 class Layer2Driver:
