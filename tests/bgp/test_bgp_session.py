@@ -922,6 +922,20 @@ def test_in_strict_mode_nothing_is_dialled_before_bfd_is_up():
     assert walk.snapshot.waits_for is None
 
 
+def test_in_strict_mode_an_unnumbered_peer_without_a_neighbour_says_so_and_waits_for_bfd_once_there_is_one():
+    nobody = replace(STRICT, peer_address=None, interface="eth0")
+    found = replace(nobody, peer_address=ip_address("fe80::1"))
+    walk = Walk(nobody)
+    assert walk.give(Start()) == [Connect(nobody)]
+    walk.give(ConnectFailed("interface eth0: it has no carrier"))
+    assert (walk.snapshot.waits_for, walk.snapshot.telling_error.text) == (None, "interface eth0: it has no carrier")
+    assert Connect not in kinds(walk.give(ParametersChanged(found)))
+    assert Connect not in kinds(walk.wait(1000))
+    assert walk.snapshot.waits_for == "waiting for BFD (strict mode)"
+    assert walk.give(BfdUp()) == [Connect(found)]
+    assert walk.give(BfdPaused(), ParametersChanged(nobody))[-1] == Connect(nobody)
+
+
 def test_in_strict_mode_a_session_that_bfd_lost_comes_back_with_bfd_and_not_before():
     walk = Walk(STRICT)
     walk.give(Start(), BfdUp(), LOCAL)

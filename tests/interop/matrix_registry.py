@@ -66,6 +66,7 @@ FEATURES = (
     Feature("hostname", "Hostname capability", "the node's name"),
     Feature("vrf", "Session inside a VRF", "the session and a route's next hop"),
     Feature("bfd-single-hop", "BFD on the link (RFC 5881)", "state up; the agreed intervals"),
+    Feature("bfd-unnumbered", "BFD with an unnumbered peer", "state up, between link-local addresses"),
     Feature("bfd-multihop", "BFD over a router (RFC 5883)", "state up"),
     Feature("bfd-echo", "BFD echo", "echoes sent and come back"),
 )
@@ -84,6 +85,7 @@ LACKS: dict[tuple[str, str], Lack] = {
     ("GoBGP", "extended-message"): Lack("it does not know the capability", "extended-message"),
     ("GoBGP", "role"): Lack("it does not know roles", "bgp-role"),
     ("GoBGP", "bfd-single-hop"): _NO_BFD,
+    ("GoBGP", "bfd-unnumbered"): _NO_BFD,
     ("GoBGP", "bfd-multihop"): _NO_BFD,
     ("GoBGP", "bfd-echo"): _NO_BFD,
     ("ExaBGP", "unnumbered"): Lack("its neighbors have addresses"),
@@ -91,6 +93,7 @@ LACKS: dict[tuple[str, str], Lack] = {
     ("ExaBGP", "hostname"): Lack("it takes the capability for an unknown one", "fqdn"),
     ("ExaBGP", "role"): Lack("it does not know roles", "bgp-role"),
     ("ExaBGP", "bfd-single-hop"): _NO_BFD,
+    ("ExaBGP", "bfd-unnumbered"): _NO_BFD,
     ("ExaBGP", "bfd-multihop"): _NO_BFD,
     ("ExaBGP", "bfd-echo"): _NO_BFD,
 }

@@ -50,8 +50,13 @@ class Reconnection:
         self._rests_until = until
 
     def is_held(self, parameters: PeerParameters) -> bool:
-        """Whether there must be no session for now, because BFD is not up."""
-        return parameters.bfd_strict and parameters.bfd is not None and not self._bfd_is_up
+        """Whether there must be no session for now, because BFD is not up.
+
+        An unnumbered peer whose neighbour is not known has no BFD that could be up, and nobody to dial: the attempt
+        comes to nothing and tells why there is no neighbour.
+        """
+        wants_bfd = parameters.bfd_strict and parameters.bfd is not None and parameters.peer_address is not None
+        return wants_bfd and not self._bfd_is_up
 
     def rejection(self, parameters: PeerParameters, now: float, *, waiting: bool) -> str | None:
         """Why a connection of the peer is not wanted now, if so; `waiting`: for the instant of the next attempt."""
