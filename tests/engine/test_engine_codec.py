@@ -129,7 +129,7 @@ def raw(value: object) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
-NO_APPLY: list[object] = [False, [], [], [], [], [], True]
+NO_APPLY: list[object] = [False, [], [], [], [], [], True, []]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from herald.announcement.desired import Desired, Openings, openings
 from herald.announcement.eligibility import local_to
 from herald.announcement.gate import Addresses, class_reason, status_addresses
 from herald.announcement.ledger import NOTHING, Contribution, Ledger, Tally
-from herald.announcement.on_node import contribution, place, why_not
+from herald.announcement.on_node import contribution, owner, place, why_not
 from herald.announcement.ownership import Ownership
 from herald.announcement.readiness import ASSUMED, NONE, Slices
 from herald.announcement.reason import Code, Protocol, Reason, because
@@ -68,6 +68,7 @@ class RouteChange:
 class Change:
     """What is different from before: holdings, peers and routes that are new or different, and those that are gone.
 
+    `successors` names the node that has a released address from now on; where it has none, nobody answers for it.
     A new session is named before its first route, or in the same change; one that goes, after its last. `contributions`
     names the services for which this node now does something else than before, `NOTHING` included.
     """
@@ -79,6 +80,7 @@ class Change:
     peers_dropped: tuple[PeerName, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     contributions: tuple[tuple[NamespacedName, Contribution], ...] = ()
+    successors: Mapping[IPAddress, NodeName] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         parts = (self.held, self.released, self.routes, self.peers, self.peers_dropped, self.verdicts)
@@ -242,13 +244,29 @@ class Upkeep:
 
     def _decide(self, keys: Iterable[NamespacedName]) -> Change:
         tally, verdicts, changed = Tally(), list[Verdict](), list[tuple[NamespacedName, Contribution]]()
+        left: list[NamespacedName] = []
         for key in keys:
             old, new = self._ledger.of(key), self._contribution(key)
             self._ledger.exchange(key, new, tally)
+            if old.answers and not new.answers:
+                left.append(key)
             if old != new:
                 changed.append((key, new))
                 verdicts.extend(self._verdicts(key, old, new))
-        return _change(tally, tuple(verdicts), tuple(changed))
+        successors = {address: node for key in left for address, node in self._successors(key, tally)}
+        return _change(tally, tuple(verdicts), tuple(changed), successors)
+
+    def _successors(self, key: NamespacedName, tally: Tally) -> Iterator[tuple[IPAddress, NodeName]]:
+        """Who has the addresses of a service from now on that this node no longer answers for."""
+        service = self._services.get(key)
+        addresses = () if service is None else self._addresses(service)
+        if service is None or isinstance(addresses, Reason):
+            return
+        successor = owner(service, addresses, self.slices.readiness(key, self._unseen), self._view)
+        if successor is not None and successor != self._node:
+            for address in addresses:
+                if address in tally.holdings and tally.holdings[address] is None:
+                    yield address, successor
 
     def _addresses(self, service: Service) -> Addresses | Reason:
         return class_reason(service, self._class) or status_addresses(service)
@@ -311,7 +329,10 @@ def _text(addresses: Addresses) -> str:
 
 
 def _change(
-    tally: Tally, verdicts: tuple[Verdict, ...], contributions: tuple[tuple[NamespacedName, Contribution], ...]
+    tally: Tally,
+    verdicts: tuple[Verdict, ...],
+    contributions: tuple[tuple[NamespacedName, Contribution], ...],
+    successors: Mapping[IPAddress, NodeName],
 ) -> Change:
     return Change(
         tuple(holding for holding in tally.holdings.values() if holding is not None),
@@ -319,6 +340,7 @@ def _change(
         {session: _route_change(noted) for session, noted in tally.routes.items() if noted},
         verdicts=verdicts,
         contributions=contributions,
+        successors=successors,
     )
 
 

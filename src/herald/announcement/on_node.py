@@ -50,6 +50,15 @@ def _answers(service: Service, addresses: Addresses, readiness: Readiness, reach
     return reach.electorate(local_to(service, readiness)).wins(node, addresses[0])
 
 
+def owner(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> NodeName | None:
+    """The node that answers for a service with `addresses` in Layer 2; the same as `Decision.layer2.owner`."""
+    pool = view.pool_of(addresses)
+    reach = None if pool is None else view.l2_reach(pool.name, service.metadata.labels)
+    if reach is None or reach.service_reason(service, readiness) is not None:
+        return None
+    return reach.electorate(local_to(service, readiness)).owner(addresses[0])
+
+
 def place(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> Place | None:
     """Where `spread: even` has the first address of the service divided; None if it does not."""
     pool = view.pool_of(addresses)

@@ -67,9 +67,18 @@ class PeerRoutes:
 
 
 @dataclass(frozen=True, slots=True)
+class Handover:
+    """The address is the node `to`'s from now on, and answered for until that one announces it."""
+
+    address: Address
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """A change to the wish; with `reset`, the whole wish: what it does not name is to be gone.
 
+    Of an address that is dropped `handovers` may say who has it next; without that it is gone at once.
     `holdings` and `peers` are new or changed ones, keyed by address and name. `routes` may name one peer several times;
     then the entries count in order. Routes for a peer that is not known are kept until the peer comes.
     """
@@ -81,6 +90,7 @@ class Apply:
     peers_dropped: tuple[str, ...] = ()
     routes: tuple[PeerRoutes, ...] = ()
     complete: bool = True
+    handovers: tuple[Handover, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +339,10 @@ def _slices(apply: Apply, size: int) -> Iterator[Apply]:
         yield Apply(peers=apply.peers, peers_dropped=apply.peers_dropped)
     for holdings in _batches(apply.holdings, size):
         yield Apply(holdings=holdings)
+    handovers = {one.address: one for one in apply.handovers}
     for dropped in _batches(apply.holdings_dropped, size):
-        yield Apply(holdings_dropped=dropped)
+        handed_over = tuple(handovers[address] for address in dropped if address in handovers)
+        yield Apply(holdings_dropped=dropped, handovers=handed_over)
     for routes in apply.routes:
         if routes.replace:  # first of all empty the table, then fill it
             yield Apply(routes=(PeerRoutes(routes.peer, replace=True),))

@@ -7,12 +7,13 @@
                            ▲ usable interfaces of this node
 
 What control wished last stays in force while control is gone. The engine ends when it is told to leave, by control, by
-SIGTERM or SIGINT, or because its parent died: first the others learn that this node has left, then ARP is no longer
-answered, then the sessions end, all within `LEAVE_SECONDS`; exit code 0. Peers get a Cease and forget our routes, or
-keep them because another engine comes in our stead: `herald.speaker.departure` says when.
+SIGTERM or SIGINT, or because its parent died: the others learn that this node has left, ARP is answered until they are
+heard to have taken the addresses, and the sessions end, all within `LEAVE_SECONDS`; exit code 0. Peers get a Cease and
+forget our routes, or keep them because another engine comes in our stead: `herald.speaker.departure` says when.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -41,7 +42,7 @@ from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
 from herald.engine.usable import UsableInterfaces
 from herald.engine.watch import Watch
-from herald.engine.wish import Wish
+from herald.engine.wish import Difference, Wish
 from herald.layer2.driver import Layer2Driver
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Exclusion, Verdict
@@ -236,13 +237,13 @@ class _Engine:
         _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
         end = asyncio.get_running_loop().time() + LEAVE_SECONDS
         self._usable.close()
+        handing_over = asyncio.ensure_future(self._hand_over(end, to_others=self._has_others()))
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._membership.leave()
         except TimeoutError:  # whatever holds it up must not keep us from what follows
             _log.warning("the other speakers could not be told in time", extra={"event": "engineLeaving"})
         self._monitor.close()
-        self._layer2.close()
         try:
             async with asyncio.timeout_at(end):
                 manner = await self._manner(why)
@@ -254,6 +255,20 @@ class _Engine:
                 await asyncio.gather(self._failover.stop(), stopping)
         except TimeoutError:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
+        await handing_over
+
+    def _has_others(self) -> bool:
+        """Whether there is anybody who could answer for anything."""
+        others = (names for node, names in self._living().items() if node != self._options.node)
+        return any(names is None or names for names in others)
+
+    async def _hand_over(self, end: float, *, to_others: bool) -> None:
+        """Answer on until others do, if there are any; by the loop's time `end` at the latest."""
+        if to_others:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(end):
+                    await self._layer2.hand_over()
+        self._layer2.close()
 
     async def _apply(self, parts: tuple[Apply, ...]) -> None:
         """Follow the wish in small steps: even the whole wish of a busy node must not hold up its answers.
@@ -262,11 +277,14 @@ class _Engine:
         the moment that gossip takes both answer, and no client is without.
         """
         async with self._applying:
+            if self._leaving.done():
+                return
             for difference in self._wish.follow(parts):
                 self._peers.apply(difference)
-                _log_holdings(difference.held, difference.released)
-                self._note_moves(difference.held, difference.released)
-                self._layer2.apply(difference.held, difference.released)
+                handed_over = tuple(one.address for one in difference.handed_over)
+                _log_holdings(difference)
+                self._note_moves(difference.held, (*difference.released, *handed_over))
+                self._layer2.apply(difference.held, difference.released, handed_over)
                 await asyncio.sleep(0)
                 if self._leaving.done():
                     return
@@ -337,11 +355,14 @@ def _interface_fact(one: JudgedInterface) -> InterfaceFact:
     )
 
 
-def _log_holdings(held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
-    for holding in held:
+def _log_holdings(difference: Difference) -> None:
+    for holding in difference.held:
         where = "all" if holding.interfaces is None else sorted(holding.interfaces)
         extra = {"event": "addressHeld", "ip": holding.address, "interfaces": where, "protocol": "layer2"}
         _log.info("this node answers for %s", holding.address, extra=extra)
-    for address in released:
+    for address in difference.released:
         extra = {"event": "addressReleased", "ip": address, "protocol": "layer2"}
         _log.info("this node no longer answers for %s", address, extra=extra)
+    for one in difference.handed_over:
+        extra = {"event": "addressReleased", "ip": one.address, "protocol": "layer2", "successor": one.to}
+        _log.info("this node hands %s over to %s", one.address, one.to, extra=extra)

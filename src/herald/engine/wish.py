@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from herald.bgp.family import Prefix
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
-from herald.engine.link import Apply, PeerRoutes
+from herald.engine.link import Apply, Handover, PeerRoutes
 from herald.layer2.holding import Address, Holding
 
 RouteTable = dict[Prefix, Route]
@@ -40,6 +40,7 @@ class RouteDifference:
 class Difference:
     """One step: what must be done so that the wish holds a little more. `peers` are new or changed ones.
 
+    What is in `handed_over` is not in `released`: another node has it.
     Routes of peers that are dropped go with them and are not named.
     """
 
@@ -48,6 +49,7 @@ class Difference:
     peers: tuple[PeerParameters, ...] = ()
     peers_dropped: tuple[str, ...] = ()
     routes: dict[str, RouteDifference] = field(default_factory=dict)
+    handed_over: tuple[Handover, ...] = ()
 
 
 class Wish:
@@ -92,6 +94,7 @@ class Wish:
 
     def _follow_holdings(self, parts: Sequence[Apply]) -> Iterator[Difference]:
         stale = dict.fromkeys(self.holdings) if parts[0].reset else {}
+        handovers = {one.address: one for part in parts for one in part.handovers}
         for part in parts:
             stale.update(dict.fromkeys(address for address in part.holdings_dropped if address in self.holdings))
         for part in parts:
@@ -104,7 +107,9 @@ class Wish:
         for batch in _batches(stale):
             for address in batch:
                 del self.holdings[address]
-            yield Difference(released=batch)
+            released = tuple(address for address in batch if address not in handovers)
+            handed_over = tuple(handovers[address] for address in batch if address in handovers)
+            yield Difference(released=released, handed_over=handed_over)
 
     def _follow_routes(self, parts: Sequence[Apply]) -> Iterator[Difference]:
         stale = {peer: dict(table) for peer, table in self.routes.items()} if parts[0].reset else {}

@@ -8,6 +8,7 @@
     announcer   the machine that sends gratuitous ARP and unsolicited advertisements when an address is taken
     group_member   the machine that joins the multicast groups in which held IPv6 addresses are asked for
     self_probe  the machine that makes sure that what is answered leaves the node
+    handover    the machine that lets go of an address that another node has from now on
     quarantine  the machine that looks, where it is wanted, whether an address is in use before it is answered for
     refresh_interval, telling   an option as people write it; what the log says of an effect
     driver      the shell: a packet socket per link and protocol, the machines behind it (with `lane`, `groups`,

@@ -42,6 +42,7 @@ from herald.layer2.event import (
     ProbeNotWatched,
     SendFailed,
     SendFrame,
+    Succeeded,
 )
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
@@ -135,15 +136,15 @@ class Announcer:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
         match event:
-            case HoldingsChanged(held, released):
-                self._release(released)
+            case HoldingsChanged(held, released, handed_over):
+                self._release((*released, *handed_over))
                 self._hold(held)
             case LinksChanged(links, _, ndp_links):
                 by_arp = {(4, link.index): link for link in links}
                 self._replace_links(by_arp | {(6, link.index): link for link in ndp_links})
             case AnnounceAgain(addresses, delay):
                 self._announce_again(addresses, now + delay)
-            case FrameReceived() | SendFailed() | ProbeLeft() | ProbeNotWatched():
+            case FrameReceived() | SendFailed() | ProbeLeft() | ProbeNotWatched() | Succeeded():
                 return []  # a round that was lost is what the other rounds are for
             case _:
                 assert_never(event)

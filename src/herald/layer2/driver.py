@@ -28,6 +28,7 @@ from herald.layer2.event import (
     HoldingsChanged,
     JoinGroup,
     LeaveGroup,
+    LetGo,
     LinksChanged,
     ProbeLeft,
     ProbeLink,
@@ -40,6 +41,7 @@ from herald.layer2.event import (
 )
 from herald.layer2.group_member import GroupMember
 from herald.layer2.groups import Groups
+from herald.layer2.handover import Handover
 from herald.layer2.holding import Address, Holding
 from herald.layer2.lane import Lane, OneLane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
@@ -102,7 +104,10 @@ class Layer2Driver:
         self._group_member = GroupMember()
         self._announcer = Announcer(rate, refresh=refresh, rng=rng)
         self._self_probe = SelfProbe(probe_interval)
-        self._machines: tuple[Responder | GroupMember | Announcer | SelfProbe, ...] = (
+        self._handover = Handover()
+        self._all_let_go = asyncio.Event()
+        self._machines: tuple[Handover | Responder | GroupMember | Announcer | SelfProbe, ...] = (
+            self._handover,
             self._responder,
             self._group_member,
             self._announcer,
@@ -121,10 +126,12 @@ class Layer2Driver:
         self._retry: asyncio.TimerHandle | None = None
         self._send_failures = 0
 
-    def apply(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
-        """Follow a changed wish: `held` are new or different, `released` no longer wanted."""
-        if held or released:
-            change = HoldingsChanged(held, released)
+    def apply(
+        self, held: tuple[Holding, ...], released: tuple[Address, ...], handed_over: tuple[Address, ...] = ()
+    ) -> None:
+        """Follow a changed wish: `held` are new or different, `released` no longer wanted, `handed_over` another's."""
+        if held or released or handed_over:
+            change = HoldingsChanged(held, released, handed_over)
             if self._quarantine is None:
                 self._tell(change)
             else:
@@ -140,6 +147,13 @@ class Layer2Driver:
             self._retry_after(RETRY)
         self._tell_links()
         self._on_change()
+
+    async def hand_over(self) -> None:
+        """Others take everything: returns when each address is, or nobody was heard to take it for long enough."""
+        self._tell(HoldingsChanged(handed_over=self._handover.wanted()))
+        while self._handover.snapshot():
+            self._all_let_go.clear()
+            await self._all_let_go.wait()
 
     def close(self) -> None:
         """Stop answering: every socket is closed when this returns."""
@@ -265,6 +279,7 @@ class Layer2Driver:
             if not may_answer:
                 continue
             received, now = FrameReceived(index, data), self._loop.time()
+            self._perform(self._handover.handle(received, now))
             self._perform(self._responder.handle(received, now))
             if self._quarantine is not None and self._quarantine.is_waiting:
                 self._perform(self._quarantine.handle(received, now))
@@ -322,7 +337,7 @@ class Layer2Driver:
             self._perform(machine.wake(now))
         self._arm()
 
-    def _all_machines(self) -> Iterator[Responder | GroupMember | Announcer | SelfProbe | Quarantine]:
+    def _all_machines(self) -> Iterator[Handover | Responder | GroupMember | Announcer | SelfProbe | Quarantine]:
         if self._quarantine is not None:
             yield self._quarantine
         yield from self._machines
@@ -365,6 +380,12 @@ class Layer2Driver:
                 case Admit(change):
                     self._tell(change)
                     self._on_change()
+                case LetGo(succeeded):
+                    self._tell(succeeded)
+                    if succeeded.still is None:
+                        self._say(effect)
+                    if not self._handover.snapshot():
+                        self._all_let_go.set()
                 case _:
                     assert_never(effect)
 

@@ -13,11 +13,25 @@ from herald.net.interface import Mac
 class HoldingsChanged:
     """The wish changed: `released` are no longer wanted, then `held` are, new or different.
 
-    Repeating it changes nothing.
+    `handed_over` are no longer wanted either, but another node has them from now on: they are announced no more, and
+    answered for until it is heard, see `herald.layer2.handover`. Repeating it changes nothing.
     """
 
     held: tuple[Holding, ...] = ()
     released: tuple[Address, ...] = ()
+    handed_over: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """An address that is handed over is answered for on the links of `still` only, None: nowhere any more.
+
+    `mac` is who was heard to speak for it; None: nobody, and it is time.
+    """
+
+    address: Address
+    still: Holding | None
+    mac: Mac | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,16 @@ class ProbeNotWatched:
     data: bytes
 
 
-Event = HoldingsChanged | LinksChanged | FrameReceived | SendFailed | AnnounceAgain | ProbeLeft | ProbeNotWatched
+Event = (
+    HoldingsChanged
+    | LinksChanged
+    | FrameReceived
+    | SendFailed
+    | AnnounceAgain
+    | ProbeLeft
+    | ProbeNotWatched
+    | Succeeded
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +178,13 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Tell the other machines so: what was handed over is another node's."""
+
+    change: Succeeded
+
+
+@dataclass(frozen=True, slots=True)
 class ReportInUse:
     """Somebody else uses an address that this node is to answer for; it is kept back."""
 
@@ -179,6 +209,7 @@ Effect = (
     | ReportMute
     | ClearMute
     | Admit
+    | LetGo
     | ReportInUse
     | ClearInUse
 )

@@ -26,6 +26,7 @@ from herald.layer2.event import (
     ProbeLeft,
     ProbeNotWatched,
     SendFailed,
+    Succeeded,
 )
 from herald.layer2.holding import Holding
 from herald.layer2.link import NdpLink
@@ -42,6 +43,8 @@ class GroupMember:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
         match event:
+            case Succeeded(address, still):
+                return self._change(address, still)
             case HoldingsChanged(held, released):
                 effects = [effect for address in released for effect in self._change(address, None)]
                 effects += [effect for holding in held for effect in self._change(holding.address, holding)]

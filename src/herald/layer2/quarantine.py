@@ -72,8 +72,8 @@ class Quarantine:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
         match event:
-            case HoldingsChanged(held, released):
-                return self._follow(held, released, now)
+            case HoldingsChanged():
+                return self._follow(event, now)
             case LinksChanged(links, own_macs, ndp_links):
                 self._links = {link.index: link for link in links}
                 self._ndp_links = {link.index: link for link in ndp_links}
@@ -115,17 +115,17 @@ class Quarantine:
         """Whether frames are of interest."""
         return bool(self._waiting)
 
-    def _follow(self, held: Iterable[Holding], released: Iterable[Address], now: float) -> list[Effect]:
+    def _follow(self, change: HoldingsChanged, now: float) -> list[Effect]:
         effects: list[Effect] = []
         gone: list[Address] = []
-        for address in released:
+        for address in (*change.released, *change.handed_over):
             one = self._waiting.pop(address, None)
             effects += [ClearInUse(one.claim)] if one is not None and one.is_told and one.claim is not None else []
             if address in self._admitted:
                 self._admitted.discard(address)
                 gone.append(address)
         at_once: list[Holding] = []
-        for holding in held:
+        for holding in change.held:
             waiting = self._waiting.get(holding.address)
             if waiting is not None:
                 waiting.holding = holding
@@ -134,7 +134,10 @@ class Quarantine:
             else:
                 self._waiting[holding.address] = _Waiting(holding, now, now)
         if gone:
-            effects.append(Admit(HoldingsChanged((), tuple(gone))))
+            handed_over = frozenset(change.handed_over)
+            released = tuple(address for address in gone if address not in handed_over)
+            left = tuple(address for address in gone if address in handed_over)
+            effects.append(Admit(HoldingsChanged((), released, left)))
         return effects + self._admit(at_once)
 
     def _admit(self, holdings: list[Holding]) -> list[Effect]:

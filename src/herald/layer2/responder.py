@@ -41,6 +41,7 @@ from herald.layer2.event import (
     ReportConflict,
     SendFailed,
     SendFrame,
+    Succeeded,
 )
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
@@ -89,12 +90,16 @@ class ResponderSnapshot:
 
 @dataclass(slots=True)
 class _Held:
-    """A holding and what became of it; `unsent` counts replies that the kernel did not take."""
+    """A holding and what became of it; `unsent` counts replies that the kernel did not take.
+
+    One `is_leaving` that another node has from now on: what that one says is no conflict.
+    """
 
     holding: Holding
     unanswered: Unanswered | None = None
     requests: int = 0
     unsent: int = 0
+    is_leaving: bool = False
 
 
 class Responder:
@@ -120,10 +125,13 @@ class Responder:
                 return []
             case AnnounceAgain() | ProbeLeft() | ProbeNotWatched():
                 return []
-            case HoldingsChanged(held, released):
+            case HoldingsChanged(held, released, handed_over):
                 effects = self._release(released)
                 self._hold(held)
-                return effects
+                return effects + self._hand_over(handed_over)
+            case Succeeded(address, still):
+                self._succeeded(address, still)
+                return []
             case LinksChanged(links, own_macs, ndp_links):
                 self._own_macs = own_macs
                 self._replace_links({link.index: link for link in links}, {link.index: link for link in ndp_links})
@@ -165,7 +173,8 @@ class Responder:
 
         Nothing counts as answered on the links called `mute`.
         """
-        silent = ((octets, held, self._silence(held, mute)) for octets, held in self._held.items())
+        wanted = ((octets, held) for octets, held in self._held.items() if not held.is_leaving)
+        silent = ((octets, held, self._silence(held, mute)) for octets, held in wanted)
         found = sorted(((octets, held, why) for octets, held, why in silent if why is not None), key=_by_octets)
         return tuple((held.holding.address, why) for _, held, why in found)
 
@@ -227,7 +236,7 @@ class Responder:
 
     def _check_claim(self, address: Address, mac: Mac, link: Link | NdpLink, now: float) -> list[Effect]:
         held = self._held.get(address.packed)
-        if held is None or not held.holding.covers(link.name) or mac in self._own_macs:
+        if held is None or held.is_leaving or not held.holding.covers(link.name) or mac in self._own_macs:
             return []
         conflict = Conflict(address, link.name, mac)
         return [ReportConflict(conflict)] if self._conflicts.hear(conflict, now) else []
@@ -245,7 +254,9 @@ class Responder:
 
     def _hold(self, holdings: Iterable[Holding]) -> None:
         for holding in holdings:
-            held = self._held.setdefault(holding.address.packed, _Held(holding))
+            held = self._held.get(holding.address.packed)
+            if held is None or held.is_leaving:
+                held = self._held[holding.address.packed] = _Held(holding)
             held.holding = holding
             held.unanswered = self._why_unanswered(holding)
 
@@ -253,6 +264,20 @@ class Responder:
         for address in addresses:
             self._held.pop(address.packed, None)
         return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
+
+    def _hand_over(self, addresses: tuple[Address, ...]) -> list[Effect]:
+        for address in addresses:
+            held = self._held.get(address.packed)
+            if held is not None:
+                held.is_leaving = True
+        return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
+
+    def _succeeded(self, address: Address, still: Holding | None) -> None:
+        held = self._held.get(address.packed)
+        if still is None:
+            self._held.pop(address.packed, None)
+        elif held is not None:
+            held.holding = still
 
     def _replace_links(self, links: dict[int, Link], ndp_links: dict[int, NdpLink]) -> None:
         if links == self._links and ndp_links == self._ndp_links:  # most changes on a node are those of its pods

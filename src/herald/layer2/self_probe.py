@@ -37,6 +37,7 @@ from herald.layer2.event import (
     ProbeNotWatched,
     ReportMute,
     SendFailed,
+    Succeeded,
 )
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
@@ -102,8 +103,8 @@ class SelfProbe:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
         match event:
-            case HoldingsChanged(held, released):
-                for address in released:
+            case HoldingsChanged(held, released, handed_over):
+                for address in (*released, *handed_over):
                     self._holdings.pop(address, None)
                 self._holdings.update((holding.address, holding) for holding in held)
                 return []
@@ -115,7 +116,7 @@ class SelfProbe:
                 return self._refused(index, data, now)
             case ProbeNotWatched(index, data):
                 return self._not_watched(index, data, now)
-            case FrameReceived() | AnnounceAgain():
+            case FrameReceived() | AnnounceAgain() | Succeeded():
                 return []
             case _:
                 assert_never(event)

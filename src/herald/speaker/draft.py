@@ -7,7 +7,7 @@ from herald.announcement.desired import Desired
 from herald.announcement.incremental import Change
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
-from herald.engine.link import Apply, PeerRoutes
+from herald.engine.link import Apply, Handover, PeerRoutes
 from herald.layer2.holding import Holding
 from herald.net.ip_family import IPAddress, IPPrefix
 
@@ -17,6 +17,7 @@ class Draft:
 
     def __init__(self) -> None:
         self._holdings: dict[IPAddress, Holding | None] = {}
+        self._successors: dict[IPAddress, str] = {}
         self._peers: dict[str, PeerParameters | None] = {}
         self._routes: dict[str, dict[IPPrefix, Route | None]] = {}
         self._emptied: set[str] = set()
@@ -24,6 +25,9 @@ class Draft:
     def add(self, change: Change) -> None:
         """`change` comes after all that was added before."""
         self._holdings.update(dict.fromkeys(change.released))
+        for address in change.released:
+            self._successors.pop(address, None)
+        self._successors.update(change.successors)
         self._holdings.update((holding.address, holding) for holding in change.held)
         self._peers.update((peer.name, peer) for peer in change.peers)
         for name in change.peers_dropped:
@@ -43,6 +47,11 @@ class Draft:
         apply = Apply(
             holdings=tuple(holding for holding in self._holdings.values() if holding is not None),
             holdings_dropped=tuple(address for address, holding in self._holdings.items() if holding is None),
+            handovers=tuple(
+                Handover(address, node)
+                for address, node in self._successors.items()
+                if self._holdings.get(address, _KEPT) is None
+            ),
             peers=tuple(peer for peer in self._peers.values() if peer is not None),
             peers_dropped=tuple(name for name, peer in self._peers.items() if peer is None),
             routes=tuple(
@@ -57,6 +66,7 @@ class Draft:
     def clear(self) -> None:
         """Forget everything: the engine is about to be told the whole wish."""
         self._holdings.clear()
+        self._successors.clear()
         self._peers.clear()
         self._routes.clear()
         self._emptied.clear()

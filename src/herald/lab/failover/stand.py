@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 from herald.lab import namespace, process
 from herald.lab.failover.switch import Switch
+from herald.lab.failover.tally import ASK_EVERY
 from herald.lab.failover.watching import Sight, Watching
 from herald.lab.launch import Launch
 from herald.lab.place import Place
@@ -73,6 +74,7 @@ class Stand:
     contestant: Contestant
     switch: Switch
     addresses: tuple[str, ...] = ADDRESSES
+    ask_every: int = ASK_EVERY
     running: dict[str, Process] = field(default_factory=dict)
     macs: dict[str, str] = field(default_factory=dict)
     _watching: Watching | None = None
@@ -92,7 +94,7 @@ class Stand:
         for node in NODES:
             self.start_echo(node)
             self.start(node)
-        self._watching = await Watching.start(self.place, "client", "asker", PORT, self.addresses)
+        self._watching = await Watching.start(self.place, "client", "asker", PORT, self.addresses, self.ask_every)
 
     async def restart(self, node: str) -> None:
         """End the contestant on a node in good order and start it anew."""
@@ -169,13 +171,15 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(contestant: Contestant, name: str, addresses: tuple[str, ...] = ADDRESSES) -> AsyncIterator[Stand]:
+async def standing(
+    contestant: Contestant, name: str, addresses: tuple[str, ...] = ADDRESSES, ask_every: int = ASK_EVERY
+) -> AsyncIterator[Stand]:
     """A stand whose namespaces have a prefix of `name`. It is removed at the end, whatever happens."""
     place = Place(name)
     place.take("failover", keep=False)
     try:
         await namespace.build(TOPOLOGY, place)
-        stand = Stand(place, contestant, Switch(place.namespace(SEGMENT), tuple(NODES)), addresses)
+        stand = Stand(place, contestant, Switch(place.namespace(SEGMENT), tuple(NODES)), addresses, ask_every)
         try:
             await stand.begin()
             yield stand

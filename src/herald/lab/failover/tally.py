@@ -12,7 +12,7 @@ RECENT_S: Final = 0.3
 """What was answered within so many seconds tells who owns the address now."""
 LATE_S: Final = 0.15
 """An answer is expected within this time; a question that is older is closed."""
-IDENTITIES: Final = 16
+IDENTITIES: Final = 30
 """Questions are numbered modulo this, by the address that they come from; the answer goes back there."""
 
 
@@ -51,14 +51,25 @@ class Talk:
     answered: int = 0
     moves: int = 0
     node: str = ""
+    _number: int = 0
+    _open: dict[int, float] = field(default_factory=dict)
     _recent: deque[tuple[float, str]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.silence = Silence(self.since, self.since)
 
-    def heard(self, node: str, now: float) -> None:
-        """An answer came from `node`."""
+    def send(self, now: float) -> int:
+        """The number of the datagram that is to be sent now."""
+        self.sent += 1
+        self._number += 1
+        self._open[self._number] = now
+        return self._number
+
+    def heard(self, node: str, now: float, number: int | None = None) -> None:
+        """An answer came from `node`, to the datagram of that number if it says so."""
         self.answered += 1
+        if number is not None:
+            self._open.pop(number, None)
         self.moves += bool(self.node) and node != self.node
         self.node = node
         self.silence.broken(now)
@@ -67,14 +78,19 @@ class Talk:
     def begin(self, now: float) -> None:
         """From now on; who answered last is remembered."""
         self.sent = self.answered = self.moves = 0
+        self._open.clear()
         self.silence = Silence(now, self.silence.last)
 
     def document(self, now: float) -> dict[str, Any]:
-        """For whoever asks: `{sent, answered, moves, nodes: [who answered lately], silence}`."""
+        """For whoever asks: `{sent, answered, lost, moves, nodes: [who answered lately], silence}`.
+
+        `lost` are those that have waited for an answer for too long.
+        """
         while self._recent and self._recent[0][0] < now - RECENT_S:
             self._recent.popleft()
         nodes = sorted({node for _, node in self._recent})
-        counts = {"sent": self.sent, "answered": self.answered, "moves": self.moves}
+        lost = sum(now - sent > LATE_S for sent in self._open.values())
+        counts = {"sent": self.sent, "answered": self.answered, "lost": lost, "moves": self.moves}
         return {**counts, "nodes": nodes, "silence": self.silence.document(now)}
 
 
@@ -97,6 +113,7 @@ class Asking:
     silence: Silence = field(init=False)
     asked: int = 0
     answered: int = 0
+    lost: int = 0
     doubles: int = 0
     last_double: float | None = None
     _open: dict[int, Question] = field(default_factory=dict)
@@ -109,6 +126,7 @@ class Asking:
         """The number of the question that is to be asked now."""
         number = self.asked % IDENTITIES
         self.asked += 1
+        self.lost += number in self._open and not self._open[number].macs
         self._open[number] = Question(now)
         return number
 
@@ -128,15 +146,18 @@ class Asking:
 
     def begin(self, now: float) -> None:
         """From now on."""
-        self.asked = self.answered = self.doubles = 0
+        self.asked = self.answered = self.lost = self.doubles = 0
         self.last_double = None
         self._open.clear()
         self.silence = Silence(now, self.silence.last)
 
     def document(self, now: float) -> dict[str, Any]:
-        """For whoever asks: `{asked, answered, doubles, lastDouble, macs: [who did lately], silence}`."""
+        """For whoever asks: `{asked, answered, lost, doubles, lastDouble, macs: [who did lately], silence}`.
+
+        `lost` are questions that nobody had answered when their number was needed again.
+        """
         while self._recent and self._recent[0][0] < now - RECENT_S:
             self._recent.popleft()
         macs = sorted({mac for _, mac in self._recent})
-        counts = {"asked": self.asked, "answered": self.answered, "doubles": self.doubles}
+        counts = {"asked": self.asked, "answered": self.answered, "lost": self.lost, "doubles": self.doubles}
         return {**counts, "lastDouble": self.last_double, "macs": macs, "silence": self.silence.document(now)}

@@ -1,10 +1,10 @@
 """Asks for addresses every few milliseconds, in two ways, and remembers the silences.
 
-    python -m herald.lab.failover.watcher CLIENT-NAMESPACE ASKER-NAMESPACE PORT ADDRESS…
+    python -m herald.lab.failover.watcher CLIENT-NAMESPACE ASKER-NAMESPACE PORT ASK-EVERY ADDRESS…
 
 As a *client*: a datagram to each address every 5 ms, through the kernel of the client's namespace and its ordinary
-neighbour table. As an *asker*: an ARP request or a Neighbor Solicitation to everybody every 10 ms, on a packet socket
-in a namespace of its own, so that the client's kernel learns nothing from it.
+neighbour table. As an *asker*: an ARP request or a Neighbor Solicitation to everybody, one for every ASK-EVERY
+datagrams, on a packet socket in a namespace of its own, so that the client's kernel learns nothing from it.
 
 Each line of standard input is a question, answered by one line of JSON: `begin` forgets what was, `read` tells
 
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeVar
 
-from herald.lab.failover.tally import ASK_EVERY, IDENTITIES, TALK_S, Asking, Talk
+from herald.lab.failover.tally import IDENTITIES, TALK_S, Asking, Talk
 from herald.layer2 import arp, ethernet, ndp, solicited_node
 from herald.net.interface import BROADCAST_MAC, Mac
 
@@ -119,7 +119,8 @@ def answer(frame: bytes) -> tuple[Address, int, str] | None:
 class Watcher:
     """All sockets and tallies."""
 
-    def __init__(self, client: str, asker: str, port: int, addresses: list[Address]) -> None:
+    def __init__(self, client: str, asker: str, port: int, ask_every: int, addresses: list[Address]) -> None:
+        self._ask_every = ask_every
         now = time.monotonic()
         self._talkers = {one: inside(client, lambda one=one: _talker(one, port)) for one in addresses}  # type: ignore[misc]  # a default that binds
         self._talks = {one: Talk(now) for one in addresses}
@@ -153,9 +154,8 @@ class Watcher:
 
     def _tick(self, now: float) -> None:
         for address, opened in self._talkers.items():
-            self._talks[address].sent += 1
-            _send(opened, b"?")
-        if self._ticks % ASK_EVERY == 0:
+            _send(opened, b"%d" % self._talks[address].send(now))
+        if self._ticks % self._ask_every == 0:
             for address, asking in self._asks.items():
                 _send(self._raw[address.version], question(address, asking.ask(now), self._mac))
         self._ticks += 1
@@ -165,7 +165,8 @@ class Watcher:
             data = opened.recv(LONGEST)
         except OSError:
             return  # that somebody refused or could not be reached is a silence, which is counted
-        self._talks[address].heard(data.partition(b" ")[2].decode(), time.monotonic())
+        number, _, name = data.partition(b" ")
+        self._talks[address].heard(name.decode(), time.monotonic(), int(number))
 
     def _overhear(self, opened: socket.socket) -> None:
         found = answer(opened.recv(LONGEST))
@@ -198,8 +199,8 @@ def _send(opened: socket.socket, data: bytes) -> None:
 
 def main() -> int:
     """Entry point."""
-    client, asker, port, *addresses = sys.argv[1:]
-    Watcher(client, asker, int(port), [ip_address(one) for one in addresses]).run()
+    client, asker, port, ask_every, *addresses = sys.argv[1:]
+    Watcher(client, asker, int(port), int(ask_every), [ip_address(one) for one in addresses]).run()
     return 0
 
 

@@ -17,8 +17,9 @@ from herald.lab.process import PROMPT, inside
 class Seen:
     """What a client, or an asker, saw of one address since `begin`.
 
-    `silent`: the longest time without an answer, seconds. `who`: nodes or MACs that answered within the last 0.3 s.
-    `doubles`: questions that two MACs answered; `double_s`: the time that these stand for; `last_double`: when.
+    `silent`: the longest time without an answer, seconds. `lost`: what was never answered, but for the last 0.15 s.
+    `who`: nodes or MACs that answered within the last 0.3 s. `doubles`: questions that two MACs answered; `double_s`:
+    the time that these stand for; `last_double`: when.
     """
 
     silent: float
@@ -27,6 +28,7 @@ class Seen:
     doubles: int = 0
     double_s: float = 0.0
     last_double: float | None = None
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,24 @@ class Sight:
 class Watching:
     """A running watcher. One question at a time."""
 
-    def __init__(self, child: Process) -> None:
+    def __init__(self, child: Process, ask_every: int) -> None:
         self._child = child
+        self._ask_every = ask_every
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def start(cls, place: Place, client: str, asker: str, port: int, addresses: Sequence[str]) -> "Watching":
-        """Start it and wait until it asks."""
-        words = [place.namespace(client), place.namespace(asker), str(port), *addresses]
+    async def start(
+        cls, place: Place, client: str, asker: str, port: int, addresses: Sequence[str], ask_every: int = ASK_EVERY
+    ) -> "Watching":
+        """Start it and wait until it asks. There is a raw question for every `ask_every` datagrams."""
+        words = [place.namespace(client), place.namespace(asker), str(port), str(ask_every), *addresses]
         argv = inside(None, [*PROMPT, sys.executable, "-m", "herald.lab.failover.watcher", *words])
         with place.log("watcher").open("ab") as log:
             child = await asyncio.create_subprocess_exec(
                 *argv, stdin=PIPE, stdout=PIPE, stderr=log, start_new_session=True, limit=1 << 22
             )
         place.record_process("watcher", child.pid)
-        made = cls(child)
+        made = cls(child, ask_every)
         await made._line()
         return made
 
@@ -79,7 +84,12 @@ class Watching:
             self._child.stdin.write(f"{word}\n".encode())
             document = json.loads(await self._line())
         talks = {address: _talk(one) for address, one in document["talks"].items()}
-        return Sight(document["now"], talks, {address: _asking(one) for address, one in document["asks"].items()})
+        return Sight(document["now"], talks, {address: self._asking(one) for address, one in document["asks"].items()})
+
+    def _asking(self, one: Mapping[str, Any]) -> Seen:
+        double_s = one["doubles"] * TALK_S * self._ask_every
+        silent, who = one["silence"]["longest"], tuple(one["macs"])
+        return Seen(silent, who, 0, one["doubles"], double_s, one["lastDouble"], one["lost"])
 
     async def _line(self) -> bytes:
         assert self._child.stdout is not None
@@ -91,9 +101,4 @@ class Watching:
 
 
 def _talk(one: Mapping[str, Any]) -> Seen:
-    return Seen(one["silence"]["longest"], tuple(one["nodes"]), moves=one["moves"])
-
-
-def _asking(one: Mapping[str, Any]) -> Seen:
-    double_s = one["doubles"] * TALK_S * ASK_EVERY
-    return Seen(one["silence"]["longest"], tuple(one["macs"]), 0, one["doubles"], double_s, one["lastDouble"])
+    return Seen(one["silence"]["longest"], tuple(one["nodes"]), moves=one["moves"], lost=one["lost"])

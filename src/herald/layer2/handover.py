@@ -1,0 +1,218 @@
+"""The machine that lets go of an address that another node has from now on: not before that one has said so.
+
+    HoldingsChanged ── handed_over ──▶ still answered for, no longer announced
+                                         on a link where another MAC speaks for it     Succeeded: there no longer
+                                         on none is anything left, or after `LONGEST`  Succeeded: nowhere
+
+A planned move is decided on two nodes, and nothing says which of them hears of it first. If the successor does, its
+announcement was heard before this node was told to let go; then it lets go at once, unless that is longer ago than
+`RECENT`, or was in the first moments (`SETTLING`) after this node took it: its predecessor may have been heard. If this
+node does, it goes on answering until the announcement comes. What is heard is what a client hears at the same moment,
+so a client always has somebody to ask: a question that reaches us before the announcement is answered here, one that
+comes after it there.
+
+A successor that looks before it announces (`herald.layer2.quarantine`) says nothing as long as we answer, so its probe
+counts as well: it is not answered, and we let go.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Final
+
+from herald.layer2 import arp, ethernet, ndp, ndp_answer
+from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LetGo, LinksChanged, Succeeded
+from herald.layer2.holding import Address, Holding
+from herald.layer2.link import Link, NdpLink
+from herald.net.interface import Mac
+
+LONGEST: Final = 1.0
+"""Seconds. A successor announces some 20 ms after us; longer takes a control that is busy, or a store whose news come
+late. Nobody is to answer for longer who is not meant to: the successor may be there and not be heard here."""
+RECENT: Final = 2.0
+"""Seconds within which what was heard before still counts: longer than news take from one node to the other."""
+SETTLING: Final = 0.5
+"""Seconds for which a predecessor may go on announcing, until it is told that it is none any more."""
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """Answered for on `links` (by name), the last of those where nobody else was heard; `until` then at the latest."""
+
+    links: dict[int, str]
+    until: float
+    heard: Mac | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    """Taken at `since`. `claims`: when another MAC last spoke for it, and which, by link."""
+
+    holding: Holding
+    since: float
+    claims: dict[int, tuple[float, Mac]] = field(default_factory=dict)
+    leaving: _Leaving | None = None
+
+
+class Handover:
+    """A `herald.machine.Machine` of Layer 2 events and effects. It is to be told of a frame before the responder is."""
+
+    def __init__(self) -> None:
+        self._links: dict[int, Link] = {}
+        self._ndp_links: dict[int, NdpLink] = {}
+        self._own_macs: frozenset[Mac] = frozenset()
+        self._held: dict[bytes, _Held] = {}  # by the octets of the address, as they stand in a packet
+        self._leaving: dict[Address, _Leaving] = {}
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """See `herald.machine.Machine.handle`. Never raises, whatever a frame contains."""
+        match event:
+            case HoldingsChanged(held, released, handed_over):
+                self._forget(released)
+                self._hold(held, now)
+                return [effect for address in handed_over for effect in self._hand_over(address, now)]
+            case LinksChanged(links, own_macs, ndp_links):
+                self._own_macs = own_macs
+                self._links = {link.index: link for link in links}
+                self._ndp_links = {link.index: link for link in ndp_links}
+                return self._lose_links()
+            case FrameReceived(index, data):
+                claims = self._spoken_for(index, data)
+                return [effect for address, mac in claims for effect in self._hear(address, mac, index, now)]
+            case _:
+                return []
+
+    def wake(self, now: float) -> list[Effect]:
+        """See `herald.machine.Machine.wake`: lets go of what nobody was heard to take."""
+        due = [address for address, one in self._leaving.items() if one.until <= now]
+        return [self._let_go(address) for address in due]
+
+    def deadline(self) -> float | None:
+        """See `herald.machine.Machine.deadline`."""
+        return min((one.until for one in self._leaving.values()), default=None)
+
+    def snapshot(self) -> tuple[Address, ...]:
+        """See `herald.machine.Machine.snapshot`: what is being handed over."""
+        return tuple(self._leaving)
+
+    def wanted(self) -> tuple[Address, ...]:
+        """What is held and not handed over."""
+        return tuple(one.holding.address for one in self._held.values() if one.leaving is None)
+
+    # The wish.
+
+    def _hold(self, holdings: Iterable[Holding], now: float) -> None:
+        for holding in holdings:
+            known = self._held.get(holding.address.packed)
+            if known is None or known.leaving is not None:
+                self._leaving.pop(holding.address, None)
+                self._held[holding.address.packed] = _Held(holding, now)
+            else:
+                known.holding = holding
+
+    def _forget(self, addresses: Iterable[Address]) -> None:
+        for address in addresses:
+            self._held.pop(address.packed, None)
+            self._leaving.pop(address, None)
+
+    def _hand_over(self, address: Address, now: float) -> list[Effect]:
+        held = self._held.get(address.packed)
+        if held is None or held.leaving is not None:
+            return []
+        held.leaving = leaving = _Leaving(self._covered(held.holding), now + LONGEST)
+        self._leaving[address] = leaving
+        heard = {
+            index: mac for index, (at, mac) in held.claims.items() if now - at <= RECENT and index in leaving.links
+        }
+        for index, mac in heard.items():
+            del leaving.links[index]
+            leaving.heard = mac
+        return [self._narrowed(address)] if heard or not leaving.links else []
+
+    def _covered(self, holding: Holding) -> dict[int, str]:
+        links = self._links_for(holding.address).values()
+        return {link.index: link.name for link in links if holding.covers(link.name)}
+
+    def _links_for(self, address: Address) -> "dict[int, Link] | dict[int, NdpLink]":
+        return self._links if isinstance(address, IPv4Address) else self._ndp_links
+
+    # Letting go.
+
+    def _hear(self, address: Address, mac: Mac, index: int, now: float) -> list[Effect]:
+        held = self._held[address.packed]
+        if held.leaving is None:
+            if now >= held.since + SETTLING:
+                held.claims[index] = now, mac
+            return []
+        if held.leaving.links.pop(index, None) is None:
+            return []
+        held.leaving.heard = mac
+        return [self._narrowed(address)]
+
+    def _lose_links(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for address, one in tuple(self._leaving.items()):
+            there = self._links_for(address)
+            gone = [index for index in one.links if index not in there]
+            for index in gone:
+                del one.links[index]
+            effects += [self._narrowed(address)] if gone else []
+        for held in self._held.values():
+            present = self._links_for(held.holding.address)
+            held.claims = {index: claim for index, claim in held.claims.items() if index in present}
+        return effects
+
+    def _narrowed(self, address: Address) -> Effect:
+        """Answered for on the links that are left, or nowhere."""
+        one = self._leaving[address]
+        if not one.links:
+            return self._let_go(address)
+        return LetGo(Succeeded(address, Holding(address, frozenset(one.links.values())), one.heard))
+
+    def _let_go(self, address: Address) -> Effect:
+        del self._held[address.packed]
+        return LetGo(Succeeded(address, None, self._leaving.pop(address).heard))
+
+    # Frames.
+
+    def _spoken_for(self, index: int, data: bytes) -> Iterator[tuple[Address, Mac]]:
+        """The addresses held here on that link for which a frame of somebody else speaks."""
+        if not self._held or not self._is_of_interest(data):
+            return
+        is_ndp = ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6
+        link = self._ndp_links.get(index) if is_ndp else self._links.get(index)
+        found = _ndp_claims(data) if is_ndp else _arp_claims(data)
+        for address, mac, is_question in found:
+            held = self._held.get(address.packed)
+            if link is None or held is None or not held.holding.covers(link.name) or mac in self._own_macs:
+                continue
+            if held.leaving is not None or not is_question:
+                yield address, mac
+
+    def _is_of_interest(self, data: bytes) -> bool:
+        """Looks at two addresses, for most of a busy segment's frames are of no concern here."""
+        if ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6:
+            return data[ndp.TARGET] in self._held or data[ndp.SENDER] in self._held
+        return data[arp.SENDER_IP] in self._held or (bool(self._leaving) and data[arp.TARGET_IP] in self._held)
+
+
+def _arp_claims(data: bytes) -> Iterator[tuple[Address, Mac, bool]]:
+    """(address, MAC, whether it is only asked for by who wants it)."""
+    try:
+        packet = arp.decode(data).packet
+    except arp.ArpError:
+        return
+    if packet.sender_ip == IPv4Address(0):
+        yield packet.target_ip, packet.sender_mac, True
+    else:
+        yield packet.sender_ip, packet.sender_mac, False
+
+
+def _ndp_claims(data: bytes) -> Iterator[tuple[Address, Mac, bool]]:
+    try:
+        frame = ndp.decode(data)
+    except ndp.NdpError:
+        return
+    is_question = isinstance(frame.message, ndp.NeighborSolicitation) and frame.sender == ndp.UNSPECIFIED
+    for address, mac in ndp_answer.claims(frame):
+        yield address, mac, is_question
