@@ -223,6 +223,7 @@ async def test_a_foreign_claim_is_told_and_logged_once(pair: tuple[str, str], tm
                 stranger.send(arp.encode(frame))
         facts = await herald.until(lambda facts: bool(facts.conflicts), "the conflict is told")
         assert [(str(c.address), c.interface, c.mac) for c in facts.conflicts] == [(VIP, "eth0", STRANGER)]
+        await eventually(lambda: "addressConflict" in herald.log.read_text(), "it stands, and is logged")
         told = [json.loads(line) for line in herald.log.read_text().splitlines()]
         conflicts = [line for line in told if line.get("event") == "addressConflict"]
         assert [(line["ip"], line["mac"], line["level"]) for line in conflicts] == [(VIP, "02:00:00:00:c0:de", "warn")]

@@ -303,6 +303,7 @@ async def test_a_foreign_advertisement_is_told_and_logged_once(pair: tuple[str, 
             await herald.until(lambda facts: bool(facts.conflicts), "the conflict is told")
         finally:
             opened.close()
+        await eventually(lambda: "addressConflict" in herald.log.read_text(), "it stands, and is logged")
         told = [json.loads(line) for line in herald.log.read_text().splitlines()]
         conflicts = [(one["ip"], one["mac"]) for one in told if one.get("event") == "addressConflict"]
         assert conflicts == [(VIP, "02:00:00:00:c0:de")]

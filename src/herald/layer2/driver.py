@@ -48,9 +48,10 @@ from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_n
 from herald.layer2.packet_socket import FrameWatch, GroupSocket, PacketSocket
 from herald.layer2.quarantine import Quarantine, in_use_words
 from herald.layer2.responder import Responder
+from herald.layer2.saying import Saying
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe
 from herald.layer2.snapshot import AddressCounts, JudgedInterface, Layer2Snapshot
-from herald.layer2.telling import Told, line
+from herald.layer2.telling import Told
 from herald.net.interface import Interface
 
 RETRY: Final = 1.0
@@ -115,6 +116,7 @@ class Layer2Driver:
         )
         self._quarantine = Quarantine() if probe_first else None
         self._watch = watch
+        self._saying = Saying(self._loop, _log)
         self._may_answer = may_answer
         self._interfaces: tuple[Interface, ...] = ()
         shell = self._loop, _log.info, _log.warning
@@ -163,6 +165,7 @@ class Layer2Driver:
         for lane in self._lanes.values():
             for index in list(lane.sockets):
                 lane.close(index, "leaving")
+        self._saying.close()
         if self._watch is not None:
             self._watch.close()
 
@@ -390,8 +393,7 @@ class Layer2Driver:
                     assert_never(effect)
 
     def _say(self, told: Told) -> None:
-        said = line(told)
-        _log.log(said.level, said.text, extra=said.fields)
+        self._saying.say(told)
         if isinstance(told, ReportConflict):
             again = AnnounceAgain((told.conflict.address,), DEFEND_AFTER)
             self._perform(self._announcer.handle(again, self._loop.time()))
