@@ -1,5 +1,6 @@
 """The CRDs say what MetalLB's say (facts only, in reference_crds/), and beyond that only what is listed here."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,39 @@ def test_the_yaml_reads_back_as_the_same_crds() -> None:
     documents, findings = manifest.read(dump_yaml(), "crds.yaml")
     assert findings == ()
     assert [document.content for document in documents] == crds()
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+FIELDS = sorted(
+    (OURS[one.partition(":")[0]]["spec"]["names"]["kind"], one.rpartition(".")[2]) for one in ADDITIONS if SCHEMA in one
+)
+
+
+def _default(kind: str, field: str) -> str:
+    """The cell with its default, in the table of all additions, without the marks of code."""
+    text = (DOCS / "differences.md").read_text()
+    (row,) = re.findall(rf"^\| {kind} \| `{field}[`:].*$", text, re.MULTILINE)
+    return str(row).split(" | ")[2].replace("`", "")
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS, ids=(".".join(one) for one in FIELDS))
+def test_what_is_beyond_metallb_is_documented_with_its_default(kind: str, field: str) -> None:
+    (schema,) = (
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"][field]
+        for crd in OURS.values()
+        if crd["spec"]["names"]["kind"] == kind
+        for version in crd["spec"]["versions"]
+        if version["storage"]
+    )
+    default = _default(kind, field)
+    assert default == "false" or schema["type"] != "boolean"
+    for name, below in schema.get("properties", {}).items():
+        assert "default" not in below or f"{name}: {below['default']}" in default
+    assert f"`{field}`" in (DOCS / "concepts.md").read_text()
+
+
+def test_the_table_of_what_is_beyond_metallb_has_nothing_else() -> None:
+    text = (DOCS / "differences.md").read_text()
+    section = text[text.index("### Fields of Herald's own") : text.index("## Addresses")]
+    rows = re.findall(r"^\| (\w+) \| `(\w+)", section, re.MULTILINE)
+    assert sorted(rows) == FIELDS
