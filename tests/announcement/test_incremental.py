@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
 from announcement_facts import ABC, bgp, config, l2, node, peer, pool, selectors, service, slice_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from herald.announcement.view import View
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
 from herald.cluster.endpoints import EndpointSlice
-from herald.cluster.meta import NamespacedName, NodeName
+from herald.cluster.meta import NamespacedName, NodeName, PoolName
 from herald.cluster.service import Service
 from herald.config.advertisement import Prepend
 from herald.config.config import Config
@@ -56,6 +57,8 @@ class Consumer:
             assert not self.routes.get(gone), "routes left at a session that goes"
             del self.peers[gone]
         self.verdicts += change.verdicts
+        assert change.successors.keys() <= set(change.released)
+        assert HERE not in change.successors.values()
 
     def desired(self, not_opened: Any) -> Desired:
         return Desired(
@@ -391,3 +394,60 @@ def test_a_node_that_the_membership_lacks_counts_itself_in() -> None:
     found = upkeep.desired()
     assert [str(holding.address) for holding in found.holdings] == ["10.0.0.1"]
     assert [str(route.prefix) for route in found.routes["r1"]] == ["10.0.0.1/32"]
+
+
+BOTH = config(pool("p", "10.0.0.0/24"), l2(), nodes=(node("node-a"), node("node-b")))
+
+
+def owned_by_a(conf: Config) -> str:
+    """An address that the election gives to node-a."""
+    texts = (f"10.0.0.{n}" for n in range(1, 100))
+    electorate = View(conf).l2_reach(PoolName("p"), {}).electorate(None)
+    return next(text for text in texts if electorate.wins(HERE, ip_address(text)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            BOTH, replace(BOTH, nodes={n.name: n for n in (node("node-a", drain=""), node("node-b"))}), id="drained"
+        ),
+        pytest.param(
+            BOTH,
+            replace(BOTH, nodes={n.name: n for n in (node("node-a", excluded=True), node("node-b"))}),
+            id="excluded by label",
+        ),
+        pytest.param(BOTH, replace(BOTH, l2_advertisements=(l2(nodes=["node-b"]),)), id="no longer selected"),
+        pytest.param(
+            BOTH, replace(BOTH, l2_advertisements=(l2(scores={"node-b": 9}),)), id="the other one is preferred"
+        ),
+    ],
+)
+def test_who_is_to_give_an_address_up_names_who_has_it_next(before: Config, after: Config) -> None:
+    upkeep, vip = ready_upkeep(before, assume_ready=True), owned_by_a(before)
+    assert upkeep.put_service(service("web", vip)).held
+    changes = list(upkeep.look_again(View(after)))
+    (successors,) = [change.successors for change in changes if change.released]
+    assert successors == {ip_address(vip): "node-b"}
+
+
+def test_an_endpoint_that_moves_takes_the_address_of_a_local_service_along_and_the_last_one_to_nobody() -> None:
+    upkeep, vip = ready_upkeep(BOTH), owned_by_a(BOTH)
+    upkeep.put_service(service("web", vip, local=True))
+    assert upkeep.put_slice(slice_of("web", ("node-a", True, None))).held
+    moved = upkeep.put_slice(slice_of("web", ("node-b", True, None)))
+    assert moved.successors == {ip_address(vip): "node-b"}
+    upkeep.put_slice(slice_of("web", ("node-a", True, None)))
+    gone = upkeep.put_slice(slice_of("web", ("node-a", False, None)))
+    assert (gone.released, gone.successors) == ((ip_address(vip),), {})
+
+
+def test_a_service_that_is_gone_or_has_another_address_leaves_its_address_to_nobody() -> None:
+    upkeep, vip = ready_upkeep(BOTH, assume_ready=True), owned_by_a(BOTH)
+    other = next(f"10.0.0.{n}" for n in range(100, 200) if f"10.0.0.{n}" != vip)
+    upkeep.put_service(service("web", vip))
+    changed = upkeep.put_service(service("web", other))
+    assert (changed.released, changed.successors) == ((ip_address(vip),), {})
+    upkeep.put_service(service("web", vip))
+    deleted = upkeep.remove_service(WEB)
+    assert (deleted.released, deleted.successors) == ((ip_address(vip),), {})

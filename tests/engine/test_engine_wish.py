@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from herald.bgp.family import Prefix
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
-from herald.engine.link import PART, Apply, PeerRoutes, parts
+from herald.engine.link import PART, Apply, Handover, PeerRoutes, parts
 from herald.engine.wish import STEP, Difference, RouteDifference, Wish
 from herald.layer2.holding import Address, Holding
 
@@ -25,18 +25,20 @@ START = Apply(reset=True, holdings=(Holding(VIP),), peers=(A,), routes=(PeerRout
 def follow(wish: Wish, *parts: Apply) -> Difference:
     """All steps of a message as one."""
     held, released, peers, dropped = [], [], [], []
+    handed_over: list[Handover] = []
     upserts: dict[str, list[Route]] = {}
     withdrawn: dict[str, list[Prefix]] = {}
     for step in wish.follow(parts):
         held += step.held
         released += step.released
+        handed_over += step.handed_over
         peers += step.peers
         dropped += step.peers_dropped
         for name, change in step.routes.items():
             upserts.setdefault(name, []).extend(change.upserts)
             withdrawn.setdefault(name, []).extend(change.withdrawn)
     routes = {name: RouteDifference(tuple(upserts[name]), tuple(withdrawn[name])) for name in upserts}
-    return Difference(tuple(held), tuple(released), tuple(peers), tuple(dropped), routes)
+    return Difference(tuple(held), tuple(released), tuple(peers), tuple(dropped), routes, tuple(handed_over))
 
 
 def started() -> Wish:
@@ -57,6 +59,12 @@ def started() -> Wish:
             id="other interfaces",
         ),
         pytest.param(Apply(holdings_dropped=(VIP, OTHER)), Difference(released=(VIP,)), id="an address dropped"),
+        pytest.param(
+            Apply(holdings_dropped=(VIP, OTHER), handovers=(Handover(VIP, "n2"), Handover(OTHER, "n2"))),
+            Difference(handed_over=(Handover(VIP, "n2"),)),
+            id="an address handed over",
+        ),
+        pytest.param(Apply(handovers=(Handover(VIP, "n2"),)), Difference(), id="handed over and not dropped"),
         pytest.param(
             Apply(reset=True, peers=(A,), routes=START.routes), Difference(released=(VIP,)), id="whole, without it"
         ),
@@ -125,7 +133,14 @@ def tuples(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
 names = st.sampled_from(["a", "b"])
 changes = st.builds(PeerRoutes, names, tuples(routes), tuples(addresses.map(ip_network)), st.booleans())
 messages = st.builds(
-    Apply, st.booleans(), tuples(holdings), tuples(addresses), tuples(peers), tuples(names), tuples(changes)
+    Apply,
+    st.booleans(),
+    tuples(holdings),
+    tuples(addresses),
+    tuples(peers),
+    tuples(names),
+    tuples(changes),
+    handovers=tuples(st.builds(Handover, addresses, names)),
 )
 
 
@@ -138,7 +153,7 @@ class Follower:
         self.routes: dict[str, dict[Prefix, Route]] = {}
 
     def follow(self, difference: Difference) -> None:
-        for address in difference.released:
+        for address in (*difference.released, *(one.address for one in difference.handed_over)):
             del self.holdings[address]
         self.holdings.update((one.address, one) for one in difference.held)
         for name in difference.peers_dropped:

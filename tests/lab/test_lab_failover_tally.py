@@ -43,3 +43,29 @@ def test_an_answer_that_comes_very_late_is_of_no_question() -> None:
     told = asking.document(1.0)
     assert (told["answered"], told["silence"]["longest"]) == (0, 1.0)
     assert [asking.ask(1.0) for _ in range(IDENTITIES)] == [*range(1, IDENTITIES), 0]
+
+
+def test_a_datagram_is_lost_that_has_waited_for_too_long() -> None:
+    talk = Talk(0.0)
+    first, second = talk.send(0.0), talk.send(0.1)
+    talk.heard("node-1", 0.11, second)
+    assert talk.document(LATE_S - 0.01)["lost"] == 0
+    assert talk.document(LATE_S + 0.01)["lost"] == 1
+    talk.heard("node-1", 1.0, first)
+    assert talk.document(1.1)["lost"] == 0, "it came after all"
+    talk.send(2.0)
+    talk.begin(3.0)
+    assert talk.document(4.0)["lost"] == 0, "that was before"
+
+
+def test_a_question_is_lost_that_nobody_has_answered_when_its_number_comes_again() -> None:
+    asking = Asking(0.0)
+    answered = asking.ask(0.0)
+    asking.heard(answered, "aa", 0.01)
+    for _ in range(IDENTITIES - 1):
+        asking.ask(0.02)
+    assert asking.document(0.03)["lost"] == 0
+    asking.ask(0.2)
+    assert asking.document(0.3)["lost"] == 0, "that one was answered"
+    asking.ask(0.2)
+    assert asking.document(0.3)["lost"] == 1

@@ -257,3 +257,10 @@ def test_what_is_covered_at_the_end_was_announced_since_it_became_so(script) -> 
         for link in present:
             if holding.covers(link.name):
                 assert len(wire.rounds(link, holding.address)) >= 5
+
+
+def test_what_is_handed_over_is_announced_no_more() -> None:
+    wire = Wire(Announcer())
+    handed_over = HoldingsChanged(handed_over=(VIP,))
+    wire.play([(0.0, links(ETH0)), (0.0, HoldingsChanged((Holding(VIP),))), (1.5, handed_over)])
+    assert wire.rounds() == ROUNDS[:2]

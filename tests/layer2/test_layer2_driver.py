@@ -343,3 +343,49 @@ async def test_a_link_whose_probes_do_not_leave_is_not_usable_until_one_does(
     assert driver.unanswered() == ()
     assert [(one.reading, one.verdict) for one in driver.interfaces()] == [(True, Verdict.ELIGIBLE)]
     driver.close()
+
+
+GARP = arp.encode(next(iter(arp.gratuitous(VIP, STRANGER))))
+
+
+async def test_what_is_handed_over_is_answered_until_the_successor_is_heard(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    await cables.frames("eth0", 2)
+    driver.apply((), (), (VIP,))
+    cables.ends["eth0"].send(ASK)
+    (answer,) = await cables.frames("eth0", 1)
+    assert answer == arp.reply(arp.decode(ASK).packet, ETH0.mac or b"")
+    for frame in (GARP, ASK):
+        cables.ends["eth0"].send(frame)
+    await until(lambda: sum(driver.dropped().values()) == 2)
+    with pytest.raises(BlockingIOError):
+        cables.ends["eth0"].recv(2048)
+    assert driver.conflicts() == ()
+    driver.close()
+
+
+async def test_all_is_handed_over_once_each_address_is_heard_from_somebody_else(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([SIX])
+    driver.apply((Holding(VIP), Holding(VIP6)), ())
+    await cables.frames("eth0", 2)
+    handing_over = asyncio.ensure_future(driver.hand_over())
+    cables.ends["eth0"].send(GARP)
+    await until(lambda: [one.holding.address for one in driver.snapshot().responder.holdings] == [VIP6])
+    assert not handing_over.done()
+    cables.ends["eth0/ndp"].send(ndp.encode(ndp.unsolicited(VIP6, STRANGER, IPv6Address("fe80::c"))))
+    async with asyncio.timeout(5):
+        await handing_over
+    assert driver.snapshot().responder.holdings == ()
+    assert driver.snapshot().groups == {"eth0": ()}
+    driver.close()
+
+
+async def test_who_holds_nothing_hands_over_nothing(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    async with asyncio.timeout(5):
+        await driver.hand_over()
+    driver.close()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.layer2 import solicited_node
-from herald.layer2.event import Event, HoldingsChanged, JoinGroup, LeaveGroup, LinksChanged
+from herald.layer2.event import Event, HoldingsChanged, JoinGroup, LeaveGroup, LinksChanged, Succeeded
 from herald.layer2.group_member import GroupMember
 from herald.layer2.holding import Holding
 from herald.layer2.link import NdpLink
@@ -40,6 +40,8 @@ START: list[Event] = [links(ETH0, ETH1), HoldingsChanged((Holding(VIP, frozenset
             id="another link",
         ),
         pytest.param(HoldingsChanged(released=(VIP,)), [LeaveGroup(2, GROUP)], id="released"),
+        pytest.param(HoldingsChanged(handed_over=(VIP,)), [], id="handed over: still answered for"),
+        pytest.param(Succeeded(VIP, None, None), [LeaveGroup(2, GROUP)], id="another node has it"),
         pytest.param(HoldingsChanged((Holding(TWIN, frozenset({"eth0"})),)), [], id="another address of the group"),
         pytest.param(HoldingsChanged((Holding(TWIN),)), [JoinGroup(3, GROUP)], id="one of the group, on another link"),
         pytest.param(HoldingsChanged((Holding(IPv4Address("10.0.0.1")),)), [], id="an IPv4 address"),

@@ -145,12 +145,13 @@ def test_what_nobody_has_next_is_forgotten(vip: Address) -> None:
     assert (machine.wanted(), machine.deadline()) == ((), None)
 
 
+addresses: list[Address] = [VIP, VIP6]
 events = st.one_of(
-    st.sampled_from([VIP, VIP6]).map(lambda vip: HoldingsChanged((Holding(vip),))),
-    st.sampled_from([VIP, VIP6]).map(lambda vip: HoldingsChanged(released=(vip,))),
-    st.sampled_from([VIP, VIP6]).map(handed_over),
+    st.sampled_from(addresses).map(lambda vip: HoldingsChanged((Holding(vip),))),
+    st.sampled_from(addresses).map(lambda vip: HoldingsChanged(released=(vip,))),
+    st.sampled_from(addresses).map(handed_over),
     st.sampled_from([ONE, BOTH, LinksChanged((), OWN)]),
-    st.builds(announcement, st.sampled_from([VIP, VIP6]), st.sampled_from([OTHER, MAC1]), st.sampled_from([2, 3])),
+    st.builds(announcement, st.sampled_from(addresses), st.sampled_from([OTHER, MAC1]), st.sampled_from([2, 3])),
     st.sampled_from([question(VIP), question(VIP6)]),
     st.binary(max_size=120).map(lambda data: FrameReceived(2, data)),
     st.just(None),

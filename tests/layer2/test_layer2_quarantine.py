@@ -198,3 +198,17 @@ def test_in_the_end_exactly_what_is_wished_for_is_admitted(script) -> None:
             admitted -= set(effect.change.released)
     assert admitted == wished
     assert segment.machine.snapshot() == ()
+
+
+def test_what_is_handed_over_is_passed_on_if_it_was_admitted_and_forgotten_if_not() -> None:
+    segment = Segment(ETH0)
+    segment.say(hold(VIP), 0.0)
+    segment.run(5.0)
+    segment.say(hold(VIP6), 5.0)
+    handed_over = HoldingsChanged(handed_over=(VIP, VIP6))
+    segment.say(handed_over, 5.1)
+    segment.run(60.0)
+    assert [what.change for _, what in segment.told if isinstance(what, Admit)] == [
+        hold(VIP),
+        HoldingsChanged(handed_over=(VIP,)),
+    ]

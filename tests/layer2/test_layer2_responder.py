@@ -18,6 +18,7 @@ from herald.layer2.event import (
     ReportConflict,
     SendFailed,
     SendFrame,
+    Succeeded,
 )
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link
@@ -200,3 +201,33 @@ def test_fuzz_no_frame_makes_the_responder_raise_or_send_more_than_it_got(frames
     for index, data in frames:
         effects = responder.handle(FrameReceived(index, data), 1.0)
         assert sum(isinstance(effect, SendFrame) for effect in effects) <= 1
+
+
+def test_what_is_handed_over_is_answered_until_another_has_it_and_its_claim_is_no_conflict() -> None:
+    responder = a_responder()
+    claim = FrameReceived(2, arp.encode(asking(sender_ip=VIP, sender_mac=STRANGER, target_ip=FOREIGN)))
+    (told,) = responder.handle(claim, 1.0)
+    assert isinstance(told, ReportConflict)
+    assert responder.handle(HoldingsChanged(handed_over=(VIP,)), 2.0) == [ClearConflict(told.conflict)]
+    asked = FrameReceived(2, arp.encode(ASK))
+    assert [type(effect) for effect in responder.handle(asked, 2.1)] == [SendFrame]
+    assert responder.handle(claim, 2.2) == []
+    responder.handle(Succeeded(VIP, Holding(VIP, frozenset({"eth1"})), STRANGER), 2.3)
+    assert responder.handle(asked, 2.4) == []
+    assert [type(effect) for effect in responder.handle(replace(asked, index=3), 2.4)] == [SendFrame]
+    responder.handle(Succeeded(VIP, None, STRANGER), 2.5)
+    assert responder.handle(replace(asked, index=3), 2.6) == []
+    assert all(one.holding.address != VIP for one in responder.snapshot().holdings)
+
+
+def test_what_is_handed_over_and_wanted_again_counts_anew() -> None:
+    responder = a_responder()
+    asked = FrameReceived(2, arp.encode(ASK))
+    responder.handle(asked, 1.0)
+    responder.handle(HoldingsChanged(handed_over=(VIP,)), 2.0)
+    responder.handle(HoldingsChanged((Holding(VIP),)), 3.0)
+    responder.handle(asked, 3.1)
+    counts = {address: (requests, answers) for address, requests, answers in responder.counts()}
+    assert counts[VIP] == (1, 1)
+    claim = FrameReceived(2, arp.encode(asking(sender_ip=VIP, sender_mac=STRANGER, target_ip=FOREIGN)))
+    assert [type(effect) for effect in responder.handle(claim, 3.2)] == [ReportConflict]

@@ -5,7 +5,16 @@ from ipaddress import IPv4Address
 import pytest
 
 from herald.layer2.conflict import Conflict
-from herald.layer2.event import ClearConflict, ClearInUse, ClearMute, ReportConflict, ReportInUse, ReportMute
+from herald.layer2.event import (
+    ClearConflict,
+    ClearInUse,
+    ClearMute,
+    LetGo,
+    ReportConflict,
+    ReportInUse,
+    ReportMute,
+    Succeeded,
+)
 from herald.layer2.telling import Told, line
 from herald.net.interface import Mac
 
@@ -31,6 +40,18 @@ WHO = {"ip": "192.0.2.7", "interface": "eth0", "mac": "02:00:00:00:c0:de"}
         ),
         (ClearInUse(CLAIM), 20, {"event": "addressFree", **WHO}, "kept back no longer"),
         (ReportMute(2, "eth0", "why"), 40, {"event": "linkMute", "interface": "eth0", "reason": "why"}, "eth0 is mute"),
+        (
+            LetGo(Succeeded(CLAIM.address, None, CLAIM.mac)),
+            10,
+            {"event": "addressHandedOver", "ip": "192.0.2.7", "mac": "02:00:00:00:c0:de"},
+            "02:00:00:00:c0:de answers for 192.0.2.7",
+        ),
+        (
+            LetGo(Succeeded(CLAIM.address, None, None)),
+            20,
+            {"event": "addressHandedOver", "ip": "192.0.2.7", "mac": None},
+            "though nobody was heard to take it",
+        ),
         (ClearMute(2, "eth0"), 20, {"event": "linkSpeaks", "interface": "eth0"}, "leaves again"),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, (int, str, dict)) else None,

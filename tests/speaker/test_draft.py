@@ -8,8 +8,8 @@ import pytest
 from herald.announcement.incremental import Change, RouteChange
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.route import Route
-from herald.cluster.meta import PeerName
-from herald.engine.link import Apply
+from herald.cluster.meta import NodeName, PeerName
+from herald.engine.link import Apply, Handover
 from herald.engine.wish import Wish
 from herald.layer2.holding import Holding
 from herald.speaker.draft import Draft
@@ -80,3 +80,38 @@ def test_an_empty_draft_is_nothing_to_tell() -> None:
     draft.add(Change(held=(Holding(ADDRESSES[0]),)))
     assert draft.take() is not None
     assert draft.take() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "handovers"),
+    [
+        (
+            [Change(released=(ADDRESSES[0],), successors={ADDRESSES[0]: NodeName("n2")})],
+            (Handover(ADDRESSES[0], "n2"),),
+        ),
+        ([Change(released=(ADDRESSES[0],))], ()),
+        (
+            [
+                Change(released=(ADDRESSES[0],), successors={ADDRESSES[0]: NodeName("n2")}),
+                Change(held=(Holding(ADDRESSES[0]),)),
+            ],
+            (),
+        ),
+        (
+            [
+                Change(released=(ADDRESSES[0],), successors={ADDRESSES[0]: NodeName("n2")}),
+                Change(held=(Holding(ADDRESSES[0]),)),
+                Change(released=(ADDRESSES[0],)),
+            ],
+            (),
+        ),
+    ],
+    ids=["another has it", "nobody has it", "it is back", "it is back and gone"],
+)
+def test_who_has_an_address_next_is_told_with_its_end(changes: list[Change], handovers: tuple[Handover, ...]) -> None:
+    draft = Draft()
+    for change in changes:
+        draft.add(change)
+    apply = draft.take()
+    assert apply is not None
+    assert apply.handovers == handovers
