@@ -225,8 +225,12 @@ async def test_a_foreign_claim_is_told(cables: Cables) -> None:
     driver.set_interfaces([ETH0])
     driver.apply((Holding(VIP),), ())
     changes = cables.changes
-    cables.ends["eth0"].send(arp.encode(arp.gratuitous(VIP, STRANGER)[1]))
-    await until(lambda: driver.conflicts() != ())
+
+    def is_told() -> bool:
+        cables.ends["eth0"].send(arp.encode(arp.gratuitous(VIP, STRANGER)[1]))
+        return driver.conflicts() != ()
+
+    await until(is_told)
     assert [(one.address, one.interface, one.mac) for one in driver.conflicts()] == [(VIP, "eth0", STRANGER)]
     assert cables.changes == changes + 1
     driver.apply((), (VIP,))

@@ -21,7 +21,7 @@ from herald.layer2.event import (
 )
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link, NdpLink
-from herald.layer2.responder import Responder, Unanswered
+from herald.layer2.responder import FORMER_OWNER, Responder, Unanswered
 from herald.net.interface import Mac
 
 CLIENT = Mac(bytes.fromhex("02000000000a"))
@@ -49,7 +49,7 @@ def a_responder() -> Responder:
     responder = Responder()
     assert responder.handle(LinksChanged((), OWN_MACS, (ETH0, ETH1)), 0.0) == []
     held = (Holding(VIP), Holding(ONLY_ETH1, frozenset({"eth1"})))
-    assert responder.handle(HoldingsChanged(held), 0.0) == []
+    assert responder.handle(HoldingsChanged(held), -FORMER_OWNER) == []
     return responder
 
 
@@ -160,7 +160,7 @@ def test_what_is_no_foreign_claim_is_not_reported(frame: ndp.Frame) -> None:
 def test_conflicts_of_both_families_stand_in_one_order() -> None:
     responder = a_responder()
     responder.handle(LinksChanged((Link(2, "eth0", ETH0.mac),), OWN_MACS, (ETH0, ETH1)), 0.0)
-    responder.handle(HoldingsChanged((Holding(IPv4Address("10.0.0.1")),)), 0.0)
+    responder.handle(HoldingsChanged((Holding(IPv4Address("10.0.0.1")),)), -FORMER_OWNER)
     ask(responder, ndp.unsolicited(VIP, STRANGER, None))
     from_arp = "ffffffffffff0200000000cc08060001080006040002 0200000000cc0a000001 ffffffffffff0a000001"
     responder.handle(FrameReceived(2, bytes.fromhex(from_arp)), 1.0)

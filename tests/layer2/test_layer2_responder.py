@@ -22,7 +22,7 @@ from herald.layer2.event import (
 )
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link
-from herald.layer2.responder import Responder, Unanswered
+from herald.layer2.responder import FORMER_OWNER, Responder, Unanswered
 from herald.net.interface import BROADCAST_MAC, Mac
 
 CLIENT = Mac(bytes.fromhex("02000000000a"))
@@ -42,7 +42,7 @@ def a_responder(ledger: ConflictLedger | None = None) -> Responder:
     own = frozenset({ETH0.mac, ETH1.mac, BRIDGE_PORT})
     assert responder.handle(LinksChanged((ETH0, ETH1), own), 0.0) == []
     held = (Holding(VIP), Holding(ONLY_ETH1, frozenset({"eth1"})), Holding(VIP6))
-    assert responder.handle(HoldingsChanged(held), 0.0) == []
+    assert responder.handle(HoldingsChanged(held), -FORMER_OWNER) == []
     return responder
 
 
@@ -230,4 +230,14 @@ def test_what_is_handed_over_and_wanted_again_counts_anew() -> None:
     counts = {address: (requests, answers) for address, requests, answers in responder.counts()}
     assert counts[VIP] == (1, 1)
     claim = FrameReceived(2, arp.encode(asking(sender_ip=VIP, sender_mac=STRANGER, target_ip=FOREIGN)))
-    assert [type(effect) for effect in responder.handle(claim, 3.2)] == [ReportConflict]
+    assert [type(effect) for effect in responder.handle(claim, 3.0 + FORMER_OWNER)] == [ReportConflict]
+
+
+def test_the_former_owner_that_is_about_to_let_go_is_no_conflict() -> None:
+    responder = a_responder()
+    responder.handle(HoldingsChanged(released=(VIP,)), 1.0)
+    responder.handle(HoldingsChanged((Holding(VIP),)), 3.0)
+    claim = FrameReceived(2, arp.encode(asking(sender_ip=VIP, sender_mac=STRANGER, target_ip=FOREIGN)))
+    assert responder.handle(claim, 3.1) == []
+    assert responder.conflicts() == ()
+    assert [type(effect) for effect in responder.handle(claim, 3.0 + FORMER_OWNER)] == [ReportConflict]

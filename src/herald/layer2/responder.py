@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import assert_never
+from typing import Final, assert_never
 
 from herald.layer2 import arp, ethernet, ndp, ndp_answer
 from herald.layer2.conflict import Conflict, ConflictLedger
@@ -47,6 +47,10 @@ from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.solicited_node import ALL_NODES
 from herald.net.interface import BROADCAST_MAC, Mac
+
+FORMER_OWNER: Final = 1.0
+"""Seconds after an address was taken in which a claim to it is the former owner's, who is about to let go of it. A real
+one is heard again."""
 
 
 class Unanswered(enum.Enum):
@@ -100,6 +104,7 @@ class _Held:
     requests: int = 0
     unsent: int = 0
     is_leaving: bool = False
+    taken_at: float = float("-inf")
 
 
 class Responder:
@@ -127,7 +132,7 @@ class Responder:
                 return []
             case HoldingsChanged(held, released, handed_over):
                 effects = self._release(released)
-                self._hold(held)
+                self._hold(held, now)
                 return effects + self._hand_over(handed_over)
             case Succeeded(address, still):
                 self._succeeded(address, still)
@@ -238,6 +243,8 @@ class Responder:
         held = self._held.get(address.packed)
         if held is None or held.is_leaving or not held.holding.covers(link.name) or mac in self._own_macs:
             return []
+        if now - held.taken_at < FORMER_OWNER:
+            return []
         conflict = Conflict(address, link.name, mac)
         return [ReportConflict(conflict)] if self._conflicts.hear(conflict, now) else []
 
@@ -252,11 +259,11 @@ class Responder:
 
     # The wish and the links.
 
-    def _hold(self, holdings: Iterable[Holding]) -> None:
+    def _hold(self, holdings: Iterable[Holding], now: float) -> None:
         for holding in holdings:
             held = self._held.get(holding.address.packed)
             if held is None or held.is_leaving:
-                held = self._held[holding.address.packed] = _Held(holding)
+                held = self._held[holding.address.packed] = _Held(holding, taken_at=now)
             held.holding = holding
             held.unanswered = self._why_unanswered(holding)
 
