@@ -234,3 +234,15 @@ def test_bfd_may_run_in_real_time_in_any_overlay_if_it_is_asked_for(overlay: str
     assert (before["add"], given) == (["NET_RAW"], {"drop": ["ALL"], "add": ["NET_RAW", "SYS_NICE"]})
     container(named(found, "DaemonSet", "speaker"))["securityContext"]["capabilities"] = before
     assert _by_name(found) == _by_name(plain), "nothing else is different"
+
+
+def test_the_patch_of_the_how_to_lets_routers_dial_as_the_value_of_the_chart_does(tmp_path: Path) -> None:
+    text = (DEPLOY.parent / "docs" / "how-to" / "listen.md").read_text(encoding="utf-8")
+    (patch,) = re.findall(r"^resources: \[\.\./default\]\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    base = os.path.relpath(DEPLOY / "kustomize" / "default", tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\n{patch}", encoding="utf-8")
+    found = documents(done(run("kubectl", "kustomize", tmp_path)))
+    chart = templated("--set", "speaker.bgpListen={:179}")
+    for field in ("args", "ports", "securityContext"):
+        patched, valued = (container(named(each, "DaemonSet", "speaker"))[field] for each in (found, chart))
+        assert patched == valued
