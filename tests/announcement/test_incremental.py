@@ -401,9 +401,17 @@ BOTH = config(pool("p", "10.0.0.0/24"), l2(), nodes=(node("node-a"), node("node-
 
 def owned_by_a(conf: Config) -> str:
     """An address that the election gives to node-a."""
+    return _owned(conf, HERE)
+
+
+def owned_by_b(conf: Config) -> str:
+    return _owned(conf, NodeName("node-b"))
+
+
+def _owned(conf: Config, by: NodeName) -> str:
     texts = (f"10.0.0.{n}" for n in range(1, 100))
     electorate = View(conf).l2_reach(PoolName("p"), {}).electorate(None)
-    return next(text for text in texts if electorate.wins(HERE, ip_address(text)))
+    return next(text for text in texts if electorate.wins(by, ip_address(text)))
 
 
 @pytest.mark.parametrize(
@@ -451,3 +459,20 @@ def test_a_service_that_is_gone_or_has_another_address_leaves_its_address_to_nob
     upkeep.put_service(service("web", vip))
     deleted = upkeep.remove_service(WEB)
     assert (deleted.released, deleted.successors) == ((ip_address(vip),), {})
+
+
+def test_who_has_only_just_appeared_has_answered_all_the_time_and_is_waited_for_by_nobody() -> None:
+    upkeep, vip = ready_upkeep(BOTH, assume_ready=True), owned_by_b(BOTH)
+    alone, together = (
+        View(BOTH, members=frozenset(map(NodeName, names))) for names in (["node-a"], ["node-a", "node-b"])
+    )
+    list(upkeep.look_again(alone))
+    assert upkeep.put_service(service("web", vip)).held
+    (change,) = [one for one in upkeep.look_again(together) if one.released]
+    assert change.successors == {}
+    list(upkeep.look_again(alone))
+    list(upkeep.look_again(together))
+    assert upkeep.put_service(service("of-a", owned_by_a(BOTH))).held
+    drained = replace(BOTH, nodes={n.name: n for n in (node("node-a", drain=""), node("node-b"))})
+    (change,) = [one for one in upkeep.look_again(View(drained, members=together.landscape.members)) if one.released]
+    assert set(change.successors.values()) == {"node-b"}, "that was long ago"

@@ -68,7 +68,7 @@ class RouteChange:
 class Change:
     """What is different from before: holdings, peers and routes that are new or different, and those that are gone.
 
-    `successors` names the node that has a released address from now on; where it has none, nobody answers for it.
+    `successors` names the node that is to take a released address; without one nobody is, or it has been taken.
     A new session is named before its first route, or in the same change; one that goes, after its last. `contributions`
     names the services for which this node now does something else than before, `NOTHING` included.
     """
@@ -116,6 +116,7 @@ class Upkeep:
         """The EndpointSlices that were put in; to read from."""
         self._ledger = Ledger()
         self._round = 0
+        self._appeared: frozenset[NodeName] = frozenset()
         self._is_whole = False
         self._is_filling = False
         self._to_place: set[NamespacedName] = set()
@@ -151,6 +152,8 @@ class Upkeep:
         """
         before, self._view = self._view, view.seen_from(self._node)
         self._round += 1
+        appeared = _members(self._view) - _members(before)
+        self._appeared = appeared if self._is_whole else self._appeared | appeared
         self._openings = openings(self._view.sessions(self._node))
         concerns: Callable[[IPAddress], bool] | None = None
         if self._is_whole and self._view.differs_by_claims_from(before):
@@ -170,6 +173,7 @@ class Upkeep:
             yield self._decide(keys if concerns is None else [key for key in keys if self._concerned(key, concerns)])
         if self._round == mine:
             self._is_whole = True
+            self._appeared = frozenset()
             yield self._dropped_peers()
 
     def _concerned(self, key: NamespacedName, concerns: Callable[[IPAddress], bool]) -> bool:
@@ -257,13 +261,16 @@ class Upkeep:
         return _change(tally, tuple(verdicts), tuple(changed), successors)
 
     def _successors(self, key: NamespacedName, tally: Tally) -> Iterator[tuple[IPAddress, NodeName]]:
-        """Who has the addresses of a service from now on that this node no longer answers for."""
+        """Who has the addresses of a service from now on that this node no longer answers for.
+
+        One that has only just appeared has them already: it was cut off, and has answered all the time.
+        """
         service = self._services.get(key)
         addresses = () if service is None else self._addresses(service)
         if service is None or isinstance(addresses, Reason):
             return
         successor = owner(service, addresses, self.slices.readiness(key, self._unseen), self._view)
-        if successor is not None and successor != self._node:
+        if successor is not None and successor != self._node and successor not in self._appeared:
             for address in addresses:
                 if address in tally.holdings and tally.holdings[address] is None:
                     yield address, successor
@@ -318,6 +325,10 @@ class Upkeep:
             return addresses
         readiness = self.slices.readiness(key, self._unseen)
         return why_not(service, addresses, readiness, self._view, self._node, protocol)
+
+
+def _members(view: View) -> frozenset[NodeName]:
+    return view.landscape.members or frozenset()
 
 
 def _announces(contribution: Contribution, protocol: Protocol) -> bool:
