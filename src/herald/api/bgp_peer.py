@@ -175,8 +175,8 @@ class BGPPeerSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     passive: Annotated[
         bool,
         described(
-            "The peer dials, and is never dialled. Speakers must take BGP connections (--bgp-listen). An addition of"
-            " Herald's."
+            "The peer dials, and is not dialled, but while it may keep a restarted speaker's routes. Speakers must"
+            " take BGP connections (--bgp-listen). An addition of Herald's."
         ),
     ] = False
     bfd_strict: Annotated[
