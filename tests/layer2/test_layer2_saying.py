@@ -1,57 +1,74 @@
 """What is said in the log, and when."""
 
-import asyncio
-import logging
-from collections.abc import Iterator
-
-import pytest
+from collections.abc import Callable
 
 from herald.layer2.conflict import Conflict
 from herald.layer2.event import ClearConflict, ReportConflict, ReportMute
 from herald.layer2.saying import STANDS, Saying
+from herald.layer2.telling import Told
 from herald.net.interface import Mac
 from herald.net.ip_family import parse_address
 
 CONFLICT = Conflict(parse_address("192.0.2.7"), "eth0", Mac(bytes.fromhex("02000000c0de")))
 
 
-class Log(logging.Handler):
-    """Keeps the names of the events of a logger."""
+class Clock:
+    """Calls what was asked for when its time has come."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.events: list[str] = []
-        self.stirred = asyncio.Event()
-        self.logger = logging.getLogger("test.layer2.saying")
-        self.logger.setLevel(logging.INFO)
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None], "Clock.Handle"]] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.events.append(record.__dict__["event"])
-        self.stirred.set()
+    class Handle:
+        """Of one call."""
+
+        cancelled = False
+
+        def cancel(self) -> None:
+            self.cancelled = True
+
+    def later(self, seconds: float, call: Callable[[], None]) -> "Clock.Handle":
+        handle = self.Handle()
+        self.timers.append((self.now + seconds, call, handle))
+        return handle
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        due = [(call, handle) for at, call, handle in self.timers if at <= self.now]
+        self.timers = [one for one in self.timers if one[0] > self.now]
+        for call, handle in due:
+            if not handle.cancelled:
+                call()
 
 
-@pytest.fixture
-def log() -> Iterator[Log]:
-    made = Log()
-    made.logger.addHandler(made)
-    yield made
-    made.logger.removeHandler(made)
-
-
-async def test_a_claim_is_said_once_it_stands_and_so_is_its_end(log: Log) -> None:
-    saying = Saying(asyncio.get_running_loop(), log.logger)
+def test_a_claim_is_said_once_it_stands_and_so_is_its_end() -> None:
+    said: list[Told] = []
+    clock = Clock()
+    saying = Saying(said.append, clock.later)
     saying.say(ReportConflict(CONFLICT))
-    assert log.events == []
-    async with asyncio.timeout(STANDS + 20):
-        await log.stirred.wait()
+    clock.pass_by(STANDS * 0.99)
+    assert said == []
+    clock.pass_by(STANDS * 0.01)
     saying.say(ClearConflict(CONFLICT))
-    assert log.events == ["addressConflict", "addressConflictCleared"]
+    assert said == [ReportConflict(CONFLICT), ClearConflict(CONFLICT)]
 
 
-async def test_the_moment_of_a_move_is_not_said(log: Log) -> None:
-    saying = Saying(asyncio.get_running_loop(), log.logger)
+def test_the_moment_of_a_move_is_not_said() -> None:
+    said: list[Told] = []
+    clock = Clock()
+    saying = Saying(said.append, clock.later)
     saying.say(ReportConflict(CONFLICT))
     saying.say(ClearConflict(CONFLICT))
     saying.say(ReportMute(2, "eth0", "nothing leaves"))
-    assert log.events == ["linkMute"]
+    clock.pass_by(10 * STANDS)
+    assert said == [ReportMute(2, "eth0", "nothing leaves")]
+
+
+def test_nothing_is_said_after_the_end() -> None:
+    said: list[Told] = []
+    clock = Clock()
+    saying = Saying(said.append, clock.later)
+    saying.say(ReportConflict(CONFLICT))
     saying.close()
+    clock.pass_by(10 * STANDS)
+    assert said == []

@@ -51,7 +51,7 @@ from herald.layer2.responder import Responder
 from herald.layer2.saying import Saying
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe
 from herald.layer2.snapshot import AddressCounts, JudgedInterface, Layer2Snapshot
-from herald.layer2.telling import Told
+from herald.layer2.telling import Told, line
 from herald.net.interface import Interface
 
 RETRY: Final = 1.0
@@ -66,6 +66,11 @@ FRAMES_PER_WAKEUP: Final = 64
 """Frames read before other work gets its turn; a flood on one link must not starve the BGP sessions."""
 
 _log: Final = logging.getLogger("herald.layer2")
+
+
+def _write(told: Told) -> None:
+    said = line(told)
+    _log.log(said.level, said.text, extra=said.fields)
 
 
 class Layer2Driver:
@@ -116,7 +121,7 @@ class Layer2Driver:
         )
         self._quarantine = Quarantine() if probe_first else None
         self._watch = watch
-        self._saying = Saying(self._loop, _log)
+        self._saying = Saying(_write, self._loop.call_later)
         self._may_answer = may_answer
         self._interfaces: tuple[Interface, ...] = ()
         shell = self._loop, _log.info, _log.warning

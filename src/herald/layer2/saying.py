@@ -1,33 +1,39 @@
-"""Says in the log what effects tell (`herald.layer2.telling`). Part of the shell.
+"""When the log is to say what effects tell (`herald.layer2.telling`).
 
 Where an address moves, the next owner answers before the last one lets go, and for a moment each hears the other. That
 is no conflict: a claim is said once it has stood for `STANDS` seconds, and its end only if it was said.
 """
 
-import asyncio
-import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from herald.layer2.conflict import Conflict
 from herald.layer2.event import ClearConflict, ReportConflict
-from herald.layer2.telling import Told, line
+from herald.layer2.telling import Told
 
 STANDS: Final = 1.0
 
 
-class Saying:
-    """The log of Layer 2, in the loop `loop`."""
+class Timer(Protocol):
+    """What runs later, unless it is cancelled."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, log: logging.Logger) -> None:
-        self._loop = loop
-        self._log = log
-        self._unsaid: dict[Conflict, asyncio.TimerHandle] = {}
+    def cancel(self) -> None: ...
+
+
+class Saying:
+    """What is told, each at its time."""
+
+    def __init__(self, write: Callable[[Told], None], later: Callable[[float, Callable[[], None]], Timer]) -> None:
+        """`write` puts one line into the log; `later` calls after so many seconds."""
+        self._write = write
+        self._later = later
+        self._unsaid: dict[Conflict, Timer] = {}
 
     def say(self, told: Told) -> None:
         """Now, or if it is a claim, once it stands."""
         match told:
             case ReportConflict(conflict):
-                self._unsaid[conflict] = self._loop.call_later(STANDS, self._stands, told)
+                self._unsaid[conflict] = self._later(STANDS, lambda: self._stands(told))
             case ClearConflict(conflict) if conflict in self._unsaid:
                 self._unsaid.pop(conflict).cancel()
             case _:
@@ -41,7 +47,3 @@ class Saying:
     def _stands(self, told: ReportConflict) -> None:
         del self._unsaid[told.conflict]
         self._write(told)
-
-    def _write(self, told: Told) -> None:
-        said = line(told)
-        self._log.log(said.level, said.text, extra=said.fields)
