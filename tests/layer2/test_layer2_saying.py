@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.timers: list[tuple[float, Callable[[], None], "Clock.Handle"]] = []
+        self.timers: list[tuple[float, Callable[[], None], Clock.Handle]] = []
 
     class Handle:
         """Of one call."""
