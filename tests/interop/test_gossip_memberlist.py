@@ -19,8 +19,8 @@ from herald.engine.link import Facts, Join
 from herald.swim import message, packet
 from herald.swim.driver import open_sockets
 from herald.swim.keyring import Keyring, derive_key
-from herald.swim.member import Endpoint
-from herald.swim.message import Dead, Message
+from herald.swim.member import Endpoint, Versions
+from herald.swim.message import Alive, Dead, Message
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop, pytest.mark.timeout(240)]
 
@@ -203,6 +203,15 @@ async def test_who_has_not_the_key_is_not_heard_and_is_counted(encrypted: Group)
     assert await dropped() == 2
     assert not [line for line in encrypted.log("n1") if line.get("event") == "memberDied"]
     assert m11.heard("leave", "n1") == 0
+
+
+async def test_a_member_that_tells_what_cannot_be_written_is_a_member_and_no_more(encrypted: Group) -> None:
+    n1, rogue = await encrypted.herald(1), encrypted.host("x", "192.168.1.99")
+    at = Endpoint(ip_address("192.168.1.99"), 7946)
+    slander(rogue, SECRET, "192.168.1.1", Alive(1, "evil", at, b"herald/1 \xff", Versions(1, 5, 5)))
+    await n1.until(are("n1", "evil"), "it is believed that it is there")
+    assert {one.node: one.interfaces for one in n1.facts.members}["evil"] is None
+    await n1.until(are("n1"), "nobody is there, and the engine goes on to find that out")
 
 
 async def test_three_engines_know_who_was_killed_and_find_each_other_again(encrypted: Group, tmp_path: Path) -> None:
