@@ -62,17 +62,17 @@ class Claims:
 def claims_of(addresses: Iterable[IPAddress], room: int, *, yields: bool = False) -> Claims:
     """Claims for all of `addresses` that `encode` puts into `room` octets, with the longest marks that allow it."""
     digests = frozenset(map(digest, addresses))
+    if not digests:
+        return Claims()  # who claims nothing has nothing that yields
     for bits in range(_first_guess(len(digests), room), -1, -1):
         marks = frozenset(each >> (WIDTH - bits) for each in digests)
         if len(marks) <= _MOST and HEAD + _octets(_distances(marks), _best_k(bits, len(marks))) <= room:
             return Claims(marks, bits, yields)
-    return Claims(yields=yields)
+    return Claims()
 
 
 def _first_guess(count: int, room: int) -> int:
-    """No more bits than this can fit: a mark takes at least its bits less log2(count)."""
-    if not count:
-        return WIDTH
+    """No more bits than this can fit: a mark takes at least its bits less log2(count). `count` is at least 1."""
     return max(0, min(WIDTH, ceil(8 * max(0, room - HEAD) / count + log2(count))))
 
 
