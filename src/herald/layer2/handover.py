@@ -62,7 +62,7 @@ class Handover:
         self._ndp_links: dict[int, NdpLink] = {}
         self._own_macs: frozenset[Mac] = frozenset()
         self._held: dict[bytes, _Held] = {}  # by the octets of the address, as they stand in a packet
-        self._leaving: dict[Address, _Leaving] = {}
+        self._leaving: dict[Address, _Leaving] = {}  # in the order in which it is time
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`. Never raises, whatever a frame contains."""
@@ -89,7 +89,8 @@ class Handover:
 
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
-        return min((one.until for one in self._leaving.values()), default=None)
+        first = next(iter(self._leaving.values()), None)
+        return None if first is None else first.until
 
     def snapshot(self) -> tuple[Address, ...]:
         """See `herald.machine.Machine.snapshot`: what is being handed over."""
