@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+import pytest
+
 from herald.announcement.told import compose, decode, encode
 from herald.cluster.meta import NodeName
 from herald.config.collect import collect
@@ -165,6 +167,22 @@ def test_a_delay_begins_when_the_other_one_has_an_endpoint_not_when_it_was_there
     one.endpoints(A, B)
     list(one.settle(58.0))
     assert one.telling.deadline(58.0) == 68.0, "a break, so it waits anew"
+
+
+def test_claims_that_do_not_fit_beside_the_names_of_interfaces_are_said_and_said_to_fit_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "herald.speaker")
+    one, many = Node(B, NEVER), ETH0 | {f"interface-{number:05}" for number in range(31)}
+    for names, told in ((ETH0, HELD), (many, b""), (many, b""), (ETH0, HELD)):
+        members = {A: ETH0, B: names, C: ETH0}
+        one.telling.see(members, {A: b"", B: one.told, C: b""}, 0.0)
+        for message in one.settle(0.0):
+            one.told = message.note
+        assert one.told == told
+        assert one.owns
+    events = [getattr(record, "event", None) for record in caplog.records]
+    assert [event for event in events if event in ("claimsVague", "claimsExact")] == ["claimsVague", "claimsExact"]
 
 
 def test_claims_of_one_that_has_just_come_back_yield_until_it_has_had_time_to_say_so_itself() -> None:

@@ -55,6 +55,11 @@ class Claims:
         """Whether the address is claimed."""
         return digest(address) >> (WIDTH - self.bits) in self.marks
 
+    @property
+    def mistaken(self) -> float:
+        """The part of all other addresses that is covered by mistake, 0 to 1."""
+        return len(self.marks) / (1 << self.bits)
+
     def __bool__(self) -> bool:
         return bool(self.marks)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from herald.announcement import told as codec
-from herald.announcement.claims import WIDTH, digest
+from herald.announcement.claims import WIDTH, Claims, digest
 from herald.announcement.told import Note, Told, compose, told_by
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName
@@ -34,6 +34,9 @@ FROZEN_S: Final = 0.25
 RETURN_S: Final = 1.0
 """What the claims of a member that has come back yield for in any case: if it stood still it says so by then."""
 
+VAGUE: Final = 0.1
+"""The part of all addresses that claims cover by mistake, from which on `failback` is no longer what it says."""
+
 _log = logging.getLogger("herald.speaker")
 
 
@@ -53,6 +56,7 @@ class Telling:
         self._composed: Note | None = None
         self._wanted: tuple[frozenset[IPAddress], frozenset[NodeName], int, bool] | None = None
         self._told = b""
+        self._is_vague = False
         self._changed: set[NamespacedName] = set()
         self._looked_at: View | None = None
         self._damped: frozenset[NodeName] = frozenset()
@@ -130,7 +134,19 @@ class Telling:
         wanted = (held, frozenset(damped), room, bool(held) and self._keeping.yields(now))
         if wanted != self._wanted or self._composed is None:
             self._wanted, self._composed = wanted, compose(held, damped, room, yields=wanted[3])
+            self._say_if_vague(len(held), self._composed.claims, room)
         return codec.encode(self._composed)
+
+    def _say_if_vague(self, held: int, claims: Claims, room: int) -> None:
+        before, self._is_vague = self._is_vague, bool(held) and not (claims and claims.mistaken < VAGUE)
+        if self._is_vague and not before:
+            text = (
+                "failback is not in force as it should be: the claims of this node to %d addresses do not fit into the "
+                "%d octets that are left for them beside the names of its interfaces, so addresses may go back at once"
+            )
+            _log.warning(text, held, room, extra={"event": "claimsVague", "addresses": held, "octets": room})
+        elif before and not self._is_vague:
+            _log.info("the claims of this node fit again", extra={"event": "claimsExact", "addresses": held})
 
     def _own(self, now: float) -> Note:
         """The note of this node as it goes by it itself."""
