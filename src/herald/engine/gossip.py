@@ -21,7 +21,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
-from herald.engine import metadata
+from herald.engine import gossip_document, metadata
 from herald.engine.link import ClosedWay
 from herald.engine.membership import Members, Notes, UsableNames
 from herald.engine.metadata import Metadata
@@ -29,10 +29,10 @@ from herald.engine.options import GossipOptions
 from herald.engine.together import Together
 from herald.swim.driver import GossipDriver, open_sockets
 from herald.swim.event import Accuse, AskNow, JoinAt, Leave, SetMeta, SetWrapping
-from herald.swim.gossip import Gossip, GossipSnapshot
+from herald.swim.gossip import Gossip
 from herald.swim.keyring import KeyChange
 from herald.swim.local import Identity
-from herald.swim.member import Address, Endpoint, MemberSnapshot
+from herald.swim.member import Address, Endpoint
 from herald.swim.packet import Wrapping
 from herald.swim.paths import Closed
 
@@ -182,7 +182,7 @@ class GossipMembership:
     def document(self) -> list[Mapping[str, Any]]:
         """What `herald show members` tells."""
         snapshot = None if self._machine is None else self._machine.snapshot()
-        rows = members_document(self.members(), self.notes(), snapshot)
+        rows = gossip_document.members(self.members(), self.notes(), snapshot)
         starting = self._who_starts()
         return [{**row, "starting": True} if row["name"] in starting else row for row in rows]
 
@@ -202,7 +202,7 @@ class GossipMembership:
         now = self._machine.snapshot()
         dropped = {reason.value: count for reason, count in now.dropped.items()}
         failures = self._driver.send_failures
-        unreachable = [closed_document(one) for one in self.closed()]
+        unreachable = [gossip_document.closed(one) for one in self.closed()]
         counts = {"health": now.health, "news": now.news, "sendFailures": failures, "dropped": dropped}
         return {**counts, "unreachable": unreachable}
 
@@ -329,39 +329,3 @@ def read_secret(folder: Path) -> bytes:
     if not secret:
         raise ValueError(f"{folder / KEY_FILE} is empty; it must hold the secret that all speakers share")
     return secret
-
-
-def members_document(members: Members, notes: Notes, snapshot: GossipSnapshot | None) -> list[Mapping[str, Any]]:
-    """The document of `members`, see `herald.engine.show`: with gossip also those that died or left lately."""
-    known = {one.name: one for one in snapshot.members} if snapshot is not None else {}
-    document: list[Mapping[str, Any]] = []
-    for name in sorted(members.keys() | known.keys()):
-        names, note, one = members.get(name), notes.get(name), known.get(name)
-        row = {
-            "name": name,
-            "interfaces": None if names is None else sorted(names),
-            "note": None if note is None else note.hex(),
-        }
-        document.append(row if one is None else {**row, **_details(one)})
-    return document
-
-
-def closed_document(one: ClosedWay) -> Mapping[str, Any]:
-    """As it stands in the documents of `gossip` and `counters`."""
-    return {
-        "from": one.source,
-        "to": one.target,
-        "protocol": one.protocol,
-        "port": one.port,
-        "reason": one.reason,
-    }
-
-
-def _details(one: MemberSnapshot) -> Mapping[str, Any]:
-    return {
-        "state": one.state.name.lower(),
-        "since": round(one.age, 3),
-        "incarnation": one.incarnation,
-        "address": str(one.endpoint),
-        "lastSeen": None if one.heard is None else round(one.heard, 3),
-    }
