@@ -33,8 +33,9 @@ def _not_local(address: IPAddress) -> str:
     length = address.max_prefixlen
     return (
         f"{address} is no address of this host: unless a rule (nftables) takes what arrives for it, it is dropped. "
-        f"To accept it: `ip address add {address}/{length} dev lo`"
-        + (" and `sysctl -w net.ipv4.conf.all.arp_ignore=1`" if address.version == 4 else "")
+        "To accept it: "
+        + ("`sysctl -w net.ipv4.conf.all.arp_ignore=1`, then " if address.version == 4 else "")
+        + f"`ip address add {address}/{length} dev lo`"
         + f"; see {GUIDE}"
     )
 
