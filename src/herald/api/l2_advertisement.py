@@ -44,8 +44,8 @@ class L2AdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire
         bool,
         described(
             "Has the owner of an address watched by the two nodes next in line, with BFD at 50 ms times 3, so that a"
-            " crash is taken over within 300 ms. Needs gossip, and UDP port 3784 between the nodes. An addition of"
-            " Herald's."
+            " crash is taken over typically in less than 200 ms, later where the network loses packets. Needs gossip,"
+            " and UDP port 3784 between the nodes. An addition of Herald's."
         ),
     ] = False
     failback: Annotated[

@@ -1,4 +1,4 @@
-"""Take-over within 300 ms: nodes next in line watch an owner by BFD, and ask by gossip before they believe it dead.
+"""Take-over in about 200 ms: nodes next in line watch an owner by BFD, and ask by gossip before they believe it dead.
 
     vigil   from the silence of a node to its death or its return      fence   what the node does that was silent itself
 
