@@ -478,7 +478,8 @@ def test_a_connection_closed_before_the_open_says_what_that_means():
     assert walk.snapshot.last_error.text == (
         "the peer closed the connection before its OPEN (it may have no session configured for 10.0.0.2, "
         "or has this one shut down; one that is beyond a router may lack its ebgp-multihop; "
-        "configure 10.0.0.2 as a neighbour on the router, or set sourceAddress to the one it expects)"
+        "configure 10.0.0.2 as a neighbour on the router, or bring it up there "
+        "(in FRR `no neighbor 10.0.0.2 shutdown`), or set sourceAddress to the one it expects)"
     )
 
 
@@ -820,7 +821,9 @@ def test_a_peer_that_bfd_lost_is_told_and_given_up_at_once(state):
     assert Close in kinds(effects)
     assert (Down in kinds(effects)) is (state is State.ESTABLISHED)
     assert walk.state is State.IDLE
-    assert walk.snapshot.last_error.text == "we sent Cease/BFD Down: control detection time expired"
+    error = walk.snapshot.last_error
+    assert error.symptom == "we sent Cease/BFD Down: control detection time expired"
+    assert error.finding.cause is Cause.BFD_DOWN
 
 
 def test_while_bfd_is_down_the_next_attempt_waits_five_seconds():

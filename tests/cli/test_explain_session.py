@@ -15,10 +15,22 @@ from herald.bgp.capability import FourOctetAs, Multiprotocol
 from herald.bgp.diagnosis import Cause, Finding
 from herald.bgp.family import Family
 from herald.bgp.message import Keepalive, Message, Open, encode
+from herald.bgp.notification import CeaseSubcode, cease
 from herald.bgp.parameters import PeerParameters
 from herald.bgp.path_attribute import WireContext
 from herald.bgp.route import Route
-from herald.bgp.session import Closed, Connected, ConnectFailed, Event, Received, RoutesChanged, Session, Start
+from herald.bgp.session import (
+    BfdDown,
+    BfdUp,
+    Closed,
+    Connected,
+    ConnectFailed,
+    Event,
+    Received,
+    RoutesChanged,
+    Session,
+    Start,
+)
 from herald.cli.explain_session import explain_session
 from herald.cli.main import main
 from herald.engine import bgp_document
@@ -30,6 +42,9 @@ LOCAL = Connected(ip_address("10.0.0.2"), ip_address("2001:db8::2"), IPv4Address
 FOUR = Multiprotocol(Family.IPV4_UNICAST)
 ROUTES = RoutesChanged((Route(ip_network("192.0.2.7/32")), Route(ip_network("2001:db8::7/128"))))
 REFUSED = ConnectFailed("connection refused by 10.0.0.1:179", Finding(Cause.REFUSED, "nobody listens", "start BGP"))
+
+
+STRICT = replace(PEER, bfd=DEFAULT, bfd_strict=True)
 
 
 def heard(*messages: Message) -> Received:
@@ -127,5 +142,47 @@ async def test_without_a_speaker_the_exit_code_is_no_verdict(tmp_path: Path) -> 
 def test_what_a_session_waits_for_is_the_verdict() -> None:
     found = explained(peer=replace(PEER, passive=True))
     assert str(found.verdict) == "Not announced: waiting for the peer to dial (passive)"
-    strict = explained(peer=replace(PEER, bfd=DEFAULT, bfd_strict=True))
+    strict = explained(peer=STRICT)
     assert str(strict.verdict).startswith("Not announced: waiting for BFD (strict mode). Fix: see `herald show bfd`")
+
+
+SHUT_DOWN = heard(cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN))
+LOST = BfdDown("control detection time expired")
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        pytest.param(
+            SHUT_DOWN,
+            "they sent Cease/Administrative Shutdown: its operator has shut this session down (3.0s ago)",
+            id="shut down",
+        ),
+        pytest.param(LOST, "we sent Cease/BFD Down: control detection time expired: BFD hears nothing", id="BFD"),
+    ],
+)
+def test_while_bfd_is_waited_for_what_ended_the_session_is_history_without_a_remedy(end: Event, words: str) -> None:
+    found = explained(BfdUp(), *up(FOUR), end, LOST, peer=STRICT)
+    assert [title for title in ("BEFORE", "ERROR", "CAUSE", "FIX", "LATEST") if section(found, title)] == ["BEFORE"]
+    assert section(found, "BEFORE")[0].startswith(words)  # type: ignore[index]  # it is there
+    assert str(found.verdict).count("Fix: ") == 1
+
+
+def test_a_session_that_bfd_has_ended_has_a_cause_and_a_remedy() -> None:
+    found = explained(BfdUp(), *up(FOUR), LOST, peer=replace(PEER, bfd=DEFAULT))
+    assert found.facts["session"]["diagnosis"]["cause"] == "bfd-down"
+    assert "herald show bfd" in section(found, "FIX")[0]  # type: ignore[index]  # it is there
+
+
+def test_a_passive_peer_that_could_not_dial_either_is_told_both() -> None:
+    session = Session(replace(STRICT, passive=True), random.Random(1))
+    session.handle(Start(), 100.0)
+    document = bgp_document.summary((session.snapshot(),), 103.0, {}, lambda _: "cannot listen on 10.0.0.2:179")
+    words = str(explain_session("node-1", document, "tor").verdict)
+    assert "could not: cannot listen on 10.0.0.2:179. Fix: have this node take its connections" in words
+    assert "herald show bfd" in words
+
+
+def test_a_peer_that_closes_before_its_open_may_be_shut_down() -> None:
+    found = explained(LOCAL, Closed("the peer reset the connection"))
+    assert "or bring it up there (in FRR `no neighbor 10.0.0.2 shutdown`)" in section(found, "FIX")[0]  # type: ignore[index]  # it is there

@@ -116,7 +116,8 @@ async def test_a_bird_that_is_killed_takes_bgp_down_by_bfd_where_tcp_says_nothin
         async with speaking(link, tmp_path, peer()) as herald:
             link.unplug()
             await herald.until(lambda facts: not facts.sessions[0].established, "BGP is down")
-            assert herald.facts.sessions[0].last_error == "we sent Cease/BFD Down: control detection time expired"
+            error = str(herald.facts.sessions[0].last_error)
+            assert error.startswith("we sent Cease/BFD Down: control detection time expired")
             link.plug()
             await herald.until(
                 lambda facts: facts.sessions[0].established and facts.sessions[0].bfd == "Up", "both are up again"

@@ -189,7 +189,7 @@ async def test_a_peer_that_dies_takes_bgp_down_within_the_detection_time(
             await herald.until(lambda facts: not facts.sessions[0].established, "BGP is down")
             await herald.until(lambda facts: facts.sessions[0].bfd != "Up", "BFD is down")
             if daemons == ("bfdd",):
-                assert fact(herald).last_error == "we sent Cease/BFD Down: control detection time expired"
+                assert str(fact(herald).last_error).startswith("we sent Cease/BFD Down: control detection time expired")
             assert (await shown(herald))["downDiagnostic"] == "control detection time expired"
 
 
@@ -200,7 +200,7 @@ async def test_a_cut_wire_is_noticed_by_both_ends_and_mended_both_come_back(link
             cut = time.monotonic()
             await herald.until(lambda facts: not facts.sessions[0].established, "BGP is down")
             assert time.monotonic() - cut < 3, "long before the hold time of nine seconds"
-            assert fact(herald).last_error == "we sent Cease/BFD Down: control detection time expired"
+            assert str(fact(herald).last_error).startswith("we sent Cease/BFD Down: control detection time expired")
             link.plug()
             await settled(herald, router)
             assert '"event":"bfdDown"' in herald.log.read_text()
@@ -290,7 +290,8 @@ async def test_the_profile_taken_from_the_peer_ends_bfd_in_good_order(link: Wire
             assert router.bfd()["remote-diagnostic"] == "administratively down"
             await asyncio.sleep(1)
             await herald.until(lambda facts: facts.sessions[0].established, "BGP is up")
-            assert fact(herald).last_error in (None, "they sent Cease/BFD Down")
+            told = fact(herald).last_error
+            assert told is None or told.startswith("they sent Cease/BFD Down")
             await herald.apply(Apply(peers=(peer(),)))
             await settled(herald, router)
 

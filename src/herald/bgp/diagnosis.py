@@ -51,6 +51,7 @@ class Cause(Enum):
     SHUT_DOWN = "shut-down"
     ROLE = "role"
     TOO_MANY_PREFIXES = "too-many-prefixes"
+    BFD_DOWN = "bfd-down"  # BFD of one end has lost the other
 
     @property
     def is_definite(self) -> bool:

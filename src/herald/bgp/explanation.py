@@ -23,6 +23,9 @@ _SHUT_DOWN: _Key = (Code.CEASE, CeaseSubcode.ADMINISTRATIVE_SHUTDOWN)
 _DE_CONFIGURED: _Key = (Code.CEASE, CeaseSubcode.PEER_DE_CONFIGURED)
 _REJECTED: _Key = (Code.CEASE, CeaseSubcode.CONNECTION_REJECTED)
 _COLLISION: _Key = (Code.CEASE, CeaseSubcode.CONNECTION_COLLISION_RESOLUTION)
+_BFD_DOWN: _Key = (Code.CEASE, CeaseSubcode.BFD_DOWN)
+
+_BFD_FIX = "mend the link or the router, or let BFD through; `herald show bfd` has the session"
 
 # What the peer means when it says so. Braces are filled in by `_facts`.
 _THEY_SENT: dict[_Key, Finding] = {
@@ -61,13 +64,15 @@ _THEY_SENT: dict[_Key, Finding] = {
     _REJECTED: Finding(
         Cause.NOT_CONFIGURED,
         "it refuses the connection: no session configured for our address, or not now",
-        "configure a neighbour for the address of this node on the router",
+        "configure a neighbour for the address of this node on the router, or bring it up there (in FRR `no neighbor …"
+        " shutdown`)",
     ),
     _COLLISION: Finding(
         Cause.COLLISION,
         "it has another connection to us, from the same address",
         "give this one another sourceAddress, or let one program of this node do all its BGP",
     ),
+    _BFD_DOWN: Finding(Cause.BFD_DOWN, "its BFD hears nothing of this node any more, or was ended", _BFD_FIX),
 }
 
 # What it means that we say so.
@@ -87,6 +92,9 @@ _WE_SENT: dict[_Key, Finding] = {
         Cause.FAMILY,
         "nothing can be sent to it without a family in common",
         "activate {families} for this neighbour on the router, or correct dualStackAddressFamily or peerAddress here",
+    ),
+    _BFD_DOWN: Finding(
+        Cause.BFD_DOWN, "BFD hears nothing of the router any more, or hears that its own end is down", _BFD_FIX
     ),
 }
 
@@ -108,7 +116,8 @@ def why_closed_before_open(parameters: PeerParameters, local_address: Address) -
     return Finding(
         Cause.NOT_CONFIGURED,
         f"it may have no session configured for {local_address}, or has this one shut down{beyond}{gtsm}",
-        f"configure {local_address} as a neighbour on the router, or set sourceAddress to the one it expects",
+        f"configure {local_address} as a neighbour on the router, or bring it up there (in FRR `no neighbor"
+        f" {local_address} shutdown`), or set sourceAddress to the one it expects",
     )
 
 
@@ -151,7 +160,8 @@ def they_sent(received: Notification, parameters: PeerParameters) -> Finding | N
 
 def we_sent(note: Notification, parameters: PeerParameters) -> Finding | None:
     """What it means that we had to say this."""
-    key = (note.code, note.subcode)
+    meant = cause_of(note) or note
+    key = (meant.code, meant.subcode)
     return _role_wrong(parameters) if key == _ROLE else _filled(_WE_SENT.get(key), parameters)
 
 

@@ -48,9 +48,18 @@ def _standing(one: Document) -> str:
     return text
 
 
+def _waits_for_bfd(one: Document) -> bool:
+    return str(one["waitsFor"]).startswith("waiting for BFD")
+
+
 def _diagnosis(one: Document) -> Iterator[tuple[str, str]]:
+    """What went wrong; while BFD alone decides (strict mode), that is history, and its remedy not the one to try."""
     found = one["diagnosis"]
     if found is None:
+        return
+    if _waits_for_bfd(one):
+        why = f": {found['why']}" if found["why"] else ""
+        yield "BEFORE", f"{found['error']}{why} ({duration(found['age'])} ago)"
         return
     yield "ERROR", f"{found['error']} ({duration(found['age'])} ago)"
     if found["why"]:
@@ -75,9 +84,12 @@ def _why_unsent(family: Document) -> str:
 
 
 def _what_to_do(one: Document) -> str:
-    if not one["waitsFor"].startswith("waiting for BFD"):
+    if not _waits_for_bfd(one):
         return ""
-    return ". Fix: see `herald show bfd`; the router must begin BFD by itself, without a BGP session"
+    bfd = "see `herald show bfd`; the router must begin BFD by itself, without a BGP session"
+    if one["neighbor"]["passive"] and one["notAccepted"] is not None:
+        return f". Fix: have this node take its connections, or take passive off the BGPPeer; for BFD {bfd}"
+    return f". Fix: {bfd}"
 
 
 def _verdict(one: Document) -> Verdict:

@@ -243,6 +243,8 @@ def why_waiting(session: SessionSnapshot, refusal: str | None) -> str | None:
     waits_for = session.waits_for
     if waits_for is None or not session.neighbor.passive or refusal is None:
         return waits_for
+    if waits_for.startswith("waiting for BFD"):
+        return f"{waits_for}, and the peer, which must dial (passive), could not: {refusal}"
     return f"{waits_for}: {refusal}"
 
 
