@@ -160,26 +160,90 @@ async def test_a_node_that_the_cluster_has_not_is_named_with_the_nearest(tmp_pat
     assert (code, err) == (2, 'herald drain: the cluster has no Node "node-9"; did you mean "node-1"?\n')
 
 
-async def test_the_speaker_behind_a_named_socket_is_asked(tmp_path: Path) -> None:
-    answers: dict[str, Any] = {
-        "l2": {"data": {"holdings": []}},
-        "bgp routes": {"data": [{"prefix": "203.0.113.10/32"}]},
-    }
+@asynccontextmanager
+async def speaker(path: Path, answers: dict[str, list[Any]]) -> AsyncIterator[None]:
+    """Says by turns what is in `answers`, and the last for ever."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        question = json.loads(await reader.readline())
-        writer.write(json.dumps(answers[question["show"]]).encode() + b"\n")
+        turns = answers[json.loads(await reader.readline())["show"]]
+        answer = turns.pop(0) if len(turns) > 1 else turns[0]
+        writer.write(json.dumps({"data": answer}).encode() + b"\n")
         await writer.drain()
         writer.close()
 
-    path = tmp_path / "s"
     async with await asyncio.start_unix_server(serve, path):
+        yield
+
+
+async def test_the_speaker_behind_a_named_socket_is_asked(tmp_path: Path) -> None:
+    answers: dict[str, list[Any]] = {
+        "l2": [{"holdings": []}],
+        "bgp routes": [[{"prefix": "203.0.113.10/32"}]],
+        "history": [[]],
+        "gossip": [None],
+    }
+    path = tmp_path / "s"
+    async with speaker(path, answers):
         words = ("node-1", "--config", str(folder(tmp_path)), "--wait", "0s", "--timeout", "0s", "--socket", str(path))
         code, _, err = await herald_drain(*words, run_dir=tmp_path)
         assert (code, "node-1 still announces 203.0.113.10/32 by bgp" in err) == (1, True)
-        answers["bgp routes"] = {"data": []}
+        answers["bgp routes"] = [[]]
         code, out, _ = await herald_drain(*words, run_dir=tmp_path)
         assert (code, "node-1 is drained" in out) == (0, True)
+
+
+DRAINED = "node-1: drained (annotation herald.metallb.io/drain); `herald drain --undo` ends that"
+VIP, OTHER = "192.0.2.100", "192.0.2.101"
+
+
+def released(ip: str, heard: str | None, cause: str = DRAINED) -> Any:
+    return {"ip": ip, "what": "released", "cause": cause, "heard": heard}
+
+
+@pytest.mark.parametrize(
+    ("held", "moves", "named"),
+    [
+        pytest.param([VIP], [released(VIP, "02:00:00:00:00:02")], None, id="it is heard who has it"),
+        pytest.param([VIP], [released(VIP, None), released(VIP, "02:00:00:00:00:02")], VIP, id="heard, but long ago"),
+        pytest.param([VIP, OTHER], [released(VIP, "02:00:00:00:00:02"), released(OTHER, None)], OTHER, id="one of two"),
+        pytest.param([VIP], [], VIP, id="no story"),
+        pytest.param([], [released(VIP, None)], VIP, id="drained before"),
+        pytest.param([], [released(VIP, None, "the Service is gone")], None, id="nobody is meant to have it"),
+    ],
+)
+async def test_what_nobody_was_heard_to_take_is_named_and_not_called_drained(
+    tmp_path: Path, held: list[str], moves: list[Any], named: str | None
+) -> None:
+    holdings = [{"ip": ip} for ip in held]
+    answers: dict[str, list[Any]] = {
+        "l2": [{"holdings": holdings}, {"holdings": holdings}, {"holdings": []}],
+        "bgp routes": [[]],
+        "history": [moves],
+    }
+    path = tmp_path / "s"
+    async with speaker(path, answers):
+        words = ("node-1", "--config", str(folder(tmp_path)), "--wait", "0s", "--socket", str(path))
+        code, out, err = await herald_drain(*words, run_dir=tmp_path)
+    if named is None:
+        assert (code, err, "node-1 is drained" in out) == (0, "", True)
+    else:
+        assert (code, "is drained" in out) == (1, False)
+        assert f"nobody was heard to answer instead for {named}. " in err
+        assert "herald drain --undo node-1" in err
+
+
+@pytest.mark.parametrize(
+    ("gossip", "has", "has_not"),
+    [({"health": 0}, "stop Herald on the host", "add a Node"), (None, "add a Node for each", "would be seen by no")],
+    ids=["gossip", "heartbeats"],
+)
+async def test_hosts_apart_are_not_told_to_add_a_node(tmp_path: Path, gossip: Any, has: str, has_not: str) -> None:
+    path, config = tmp_path / "s", folder(tmp_path, "{apiVersion: v1, kind: Namespace, metadata: {name: x}}")
+    async with speaker(path, {"gossip": [gossip], "l2": [{"holdings": []}], "history": [[]]}):
+        words = ("edge-1", "--config", str(config), "--socket", str(path))
+        code, _, err = await herald_drain(*words, run_dir=tmp_path)
+    assert (code, has in err, has_not in err) == (2, True, False)
+    assert not (config / ".herald").exists()
 
 
 def test_a_cluster_has_no_socket_that_could_be_named() -> None:

@@ -46,6 +46,10 @@ def test_two_servers_on_one_port_are_refused_at_once(tmp_path: Path, words: list
         pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-join=node 2"], "expected addresses or names such", id="no name"),
         pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-join=fc00::2"], "cannot be reached from", id="IPv6 from IPv4"),
         pytest.param(["--ml-join=192.0.2.2"], "--ml-join needs --ml-bindaddr", id="no address of its own"),
+        pytest.param(["--ml-bindaddr=192.0.2.1"], "--ml-bindaddr with --config needs --ml-join", id="nobody to join"),
+        pytest.param(
+            ["--ml-secret-key-path=/k"], "--ml-secret-key-path with --config needs --ml-join", id="secret alone"
+        ),
     ],
 )
 def test_where_gossip_finds_the_others_is_checked_at_once(

@@ -4,8 +4,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from herald.engine.history import ADDRESSES, PER_ADDRESS, RECENT, History
+from herald.engine.history import ADDRESSES, PER_ADDRESS, RECENT, Death, History
 from herald.engine.link import Moved
+from herald.net.interface import Mac
 
 VIP, OTHER = IPv4Address("192.168.1.200"), IPv4Address("192.168.1.201")
 WALL = 1_795_277_000.0
@@ -17,7 +18,7 @@ def rows(history: History, first_sent: float | None = None) -> list[dict[str, ob
 
 def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
     history = History("n2")
-    history.gone({"n1"}, lambda node: ("gossip", 0.4), 100.0)
+    history.gone({"n1"}, lambda node: Death("gossip", 0.4), 100.0)
     history.took([VIP], 100.02, WALL)
     assert rows(history)[0]["cause"] is None
     history.explain(Moved((VIP,), "n1", "n2", "n1 is gone"), 100.1)
@@ -33,6 +34,7 @@ def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
             "detection": 0.4,
             "decision": 0.02,
             "announced": 0.025,
+            "heard": None,
         }
     ]
 
@@ -40,15 +42,36 @@ def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
 def test_without_a_death_announcing_is_counted_from_being_told() -> None:
     history = History("n2")
     history.took([VIP], 100.0, WALL)
-    history.explain(Moved((VIP,), None, "n2", "nobody announced it before"), 100.1)
+    history.explain(Moved((VIP,), None, "n2", "no earlier leader is known here"), 100.1)
     (only,) = rows(history, first_sent=100.6)
     assert (only["detection"], only["decision"], only["announced"]) == (None, None, 0.6)
+
+
+def test_a_node_that_said_farewell_did_not_die() -> None:
+    history = History("n2")
+    history.gone({"n1"}, lambda node: None, 100.0)
+    history.took([VIP], 100.02, WALL)
+    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone"), 100.1)
+    (only,) = rows(history, first_sent=100.025)
+    assert only["cause"] == "n1 left in good order"
+    assert (only["detectedBy"], only["detection"], only["decision"], only["announced"]) == (None, None, None, 0.005)
+
+
+@pytest.mark.parametrize(("heard", "told"), [(Mac(bytes(5) + b"\x07"), "00:00:00:00:00:07"), (None, None)])
+def test_who_was_heard_to_take_what_was_let_go_is_told(heard: Mac | None, told: str | None) -> None:
+    history = History("n1")
+    history.took([VIP], 1.0, WALL)
+    history.let_go(VIP, Mac(bytes(6)))  # it is held: of that, nothing is known
+    assert rows(history)[0]["heard"] is None
+    history.released(VIP, 1.5, 9.0, WALL + 8)
+    history.let_go(VIP, heard)
+    assert [row["heard"] for row in rows(history)] == [told, None]
 
 
 @pytest.mark.parametrize("passed", [RECENT, 3600.0])
 def test_a_death_of_long_ago_is_not_the_reason_of_a_move(passed: float) -> None:
     history = History("n2")
-    history.gone({"n1"}, lambda node: ("gossip", 0.4), 0.0)
+    history.gone({"n1"}, lambda node: Death("gossip", 0.4), 0.0)
     history.took([VIP], passed, WALL)
     history.explain(Moved((VIP,), "n1", "n2", "n1: drained"), passed)
     assert rows(history)[0]["detection"] is None

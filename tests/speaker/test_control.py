@@ -400,7 +400,7 @@ async def test_a_takeover_is_an_event_of_the_node_that_takes_over(tmp_path: Path
         )
         assert "from node-2 to node-1 (node-2 is gone)" in event.message
         while (moved := await engine.moved()).previous != "node-2":
-            assert (moved.previous, moved.cause) == (None, "nobody announced it before")
+            assert (moved.previous, moved.cause) == (None, "no earlier leader is known here")
         assert (moved.owner, moved.cause) == ("node-1", "node-2 is gone")
 
 

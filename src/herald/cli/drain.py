@@ -77,7 +77,8 @@ def drain(
     GRACEFUL_SHUTDOWN, to internal peers with LOCAL_PREF 0), and after --wait they are withdrawn. Sessions stay up. The
     mark is the annotation herald.metallb.io/drain on the Node; it outlives a reboot, until --undo.
 
-    Exit code 0: nothing is announced from NODE any more. 1: that cannot be said. 2: it cannot be drained.
+    Exit code 0: nothing is announced from NODE any more. 1: that cannot be said, or with --config nobody was heard to
+    answer instead. 2: it cannot be drained.
 
     \b
     Examples:
@@ -114,14 +115,16 @@ async def _act(place: Place, node: str, wait_s: float, timeout_s: float, *, undo
         await place.annotate(node, None)
         click.echo(f"{node} is back in service.")
         return True
+    answered = await place.answered(node)
     await place.annotate(node, f"{wait_s:g}s")
     click.echo(f"{node}: other nodes take over its Layer 2 addresses; its routes go in {wait_s:g} s.")
     await asyncio.sleep(wait_s)
     left = await _until_silent(place, node, timeout_s)
-    if left == ():
+    unheard = await place.unheard(node, answered) if left == () else ()
+    if left == () and not unheard:
         click.echo(f"{node} is drained: nothing is announced from it. It may be rebooted.")
         return True
-    click.echo(f"herald drain: {_why_not(node, left)}", err=True)
+    click.echo(f"herald drain: {_unheard(node, unheard) if unheard else _why_not(node, left)}", err=True)
     return False
 
 
@@ -136,11 +139,23 @@ async def _until_silent(place: Place, node: str, timeout_s: float) -> tuple[str,
         await asyncio.sleep(LOOK_EVERY_S)
 
 
+def _unheard(node: str, addresses: tuple[str, ...]) -> str:
+    return (
+        f"{node} announces nothing any more, and nobody was heard to answer instead for {_some(addresses)}. "
+        f"May another node, and does it see the mark? Hosts with a folder each do not: `herald drain --undo {node}` "
+        "puts it back, and to stop Herald on it hands its addresses over"
+    )
+
+
+def _some(things: tuple[str, ...]) -> str:
+    more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+    return f"{', '.join(things[:SHOWN])}{more}"
+
+
 def _why_not(node: str, left: tuple[str, ...] | None) -> str:
     if left is None:
         return (
             f"{node} is marked, and whether anything is still announced from it cannot be told from here; "
             "on the node, `herald show l2` and `herald show bgp routes` tell"
         )
-    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    return f"{node} still announces {', '.join(left[:SHOWN])}{more}; does its speaker run, and does it see the Node?"
+    return f"{node} still announces {_some(left)}; does its speaker run, and does it see the Node?"

@@ -2,16 +2,20 @@
 
 cluster    PATCH of the Node; ServiceL2Status and ServiceBGPStatus say what it still announces
 folder     DIR/.herald/status/node..NAME.yaml, laid over the Node's manifest; the speaker's socket, if it is on this
-           host or was named, says what it still announces
+           host or was named, says what it still announces, and who was heard to answer instead
+
+All speakers of a cluster see the mark. Those of a folder see it if it is their folder: hosts that gossip may each have
+one of their own, and then they leave the addresses to the drained host. So there it is looked who was heard.
 """
 
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from herald.announcement.reason import Code, because
 from herald.api import scheme
 from herald.cli.show import exchange
 from herald.cluster.node import DRAIN_ANNOTATION, Node
@@ -27,6 +31,10 @@ from herald.store.store import StoreError
 
 _STATUS_KINDS: Mapping[str, str] = {"ServiceL2Status": "layer2", "ServiceBGPStatus": "bgp"}
 _NOT_FOUND = 404
+_STOP: Final = (
+    "stop Herald on the host that is to be rebooted, with `systemctl stop` or SIGTERM: it hands its addresses over, "
+    "and others answer at once."
+)
 
 
 class PlaceError(Exception):
@@ -42,6 +50,14 @@ class Place(Protocol):
 
     async def announced(self, node: str) -> tuple[str, ...] | None:
         """What the node still announces, in words; None if nobody can tell from here."""
+        ...
+
+    async def answered(self, node: str) -> frozenset[str]:
+        """The addresses whose successors are to be heard, see `unheard`; to be asked for before the mark."""
+        ...
+
+    async def unheard(self, node: str, addresses: frozenset[str]) -> tuple[str, ...]:
+        """Those of the `addresses` that the node gave up, and nobody was heard to take, as far as can be told."""
         ...
 
 
@@ -74,6 +90,14 @@ class Cluster:
                 found += [_words(_STATUS_KINDS[kind.kind], item["status"]) for item in _of(node, listed)]
         return tuple(sorted(found))
 
+    async def answered(self, node: str) -> frozenset[str]:
+        """None: every speaker sees the mark."""
+        return frozenset()
+
+    async def unheard(self, node: str, addresses: frozenset[str]) -> tuple[str, ...]:
+        """None: every speaker sees the mark."""
+        return ()
+
     async def _unknown(self, node: str) -> str:
         try:
             listed = msgspec.json.decode(await self._client.get("/api/v1/nodes"))
@@ -104,21 +128,45 @@ class Folder:
 
     async def announced(self, node: str) -> tuple[str, ...] | None:
         """See `Place.announced`."""
+        layer2 = await asyncio.to_thread(self._told, node, "l2")
+        routes = await asyncio.to_thread(self._told, node, "bgp routes")
+        if layer2 is None or routes is None:
+            return None
+        held = [f"{one['ip']} by layer2" for one in layer2["holdings"]]
+        return tuple(sorted({*held, *(f"{one['prefix']} by bgp" for one in routes)}))
+
+    async def answered(self, node: str) -> frozenset[str]:
+        """See `Place.answered`; with what an earlier drain gave up."""
+        layer2 = await asyncio.to_thread(self._told, node, "l2")
+        held = {one["ip"] for one in layer2["holdings"]} if layer2 else set()
+        drained = because(Code.NODE_DRAINED, node=node).words
+        moves = await self._last_moves(node)
+        return frozenset(held | {ip for ip, move in moves.items() if move["cause"] == drained})
+
+    async def unheard(self, node: str, addresses: frozenset[str]) -> tuple[str, ...]:
+        """See `Place.unheard`."""
+        moves = await self._last_moves(node)
+        return tuple(sorted(ip for ip in addresses if ip not in moves or moves[ip]["heard"] is None))
+
+    async def _last_moves(self, node: str) -> dict[str, Any]:
+        """Of each address."""
+        newest_first = await asyncio.to_thread(self._told, node, "history") or []
+        return {move["ip"]: move for move in reversed(newest_first)}
+
+    def _told(self, node: str, question: str) -> Any:
+        """The answer of the node's speaker; None if there is none."""
         usual = [folder / f"{node}.sock" for folder in run_directory.candidates()]
         sockets = usual if self._socket is None else [self._socket]
         path = next((each for each in sockets if each.exists()), None)
-        if path is None:
-            return None
         try:
-            layer2 = await asyncio.to_thread(exchange, path, "l2")
-            routes = await asyncio.to_thread(exchange, path, "bgp routes")
+            return None if path is None else exchange(path, question).get("data")
         except (OSError, ValueError):
             return None
-        held = [f"{one['ip']} by layer2" for one in layer2["data"]["holdings"]]
-        return tuple(sorted({*held, *(f"{one['prefix']} by bgp" for one in routes["data"])}))
 
     def _annotate(self, node: str, wish: str | None) -> None:
         nodes = self._nodes()
+        if not nodes and self._told(node, "gossip") is not None:
+            raise PlaceError(self._apart(node))
         if node not in nodes:
             raise PlaceError(self._unknown(node, nodes))
         path = self._layout.statuses / status_file.file_name(ObjectKey(Node.__name__, "", node))
@@ -145,6 +193,13 @@ class Folder:
         if known:
             return f'{where} has no Node "{node}"{suggestion(node, known)}'
         return (
-            f"{where} has no Node, so there is nothing to mark; add one, and it can be drained:\n"
+            f"{where} has no Node, so there is nothing to mark. Where hosts gossip (--ml-join), each with a folder of "
+            f"its own, {_STOP} Where all speakers share this folder, add a Node for each, and they can be drained:\n"
             f"  {{apiVersion: v1, kind: Node, metadata: {{name: {node}, labels: {{kubernetes.io/hostname: {node}}}}}}}"
+        )
+
+    def _apart(self, node: str) -> str:
+        return (
+            f"the speaker of {node} gossips, and {self._layout.directory} has no Node: a mark in it would be seen by "
+            f"no other host, and they would leave its addresses to {node}. So {_STOP}"
         )

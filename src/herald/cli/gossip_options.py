@@ -80,6 +80,14 @@ def control_words(given: Mapping[str, Any]) -> list[str]:
     """For control on a folder. Ends the command with exit code 2 if they do not fit together."""
     if given["ml_join"] and not given["ml_bindaddr"]:
         raise click.UsageError("--ml-join needs --ml-bindaddr, the address of this node at which it gossips")
+    alone = next((name for name in ("ml_bindaddr", "ml_secret_key_path") if given[name]), None)
+    if alone and not given["ml_join"]:
+        option = f"--{alone.replace('_', '-')}"
+        raise click.UsageError(
+            f"{option} with --config needs --ml-join, the hosts that gossip: without it this one does not, takes "
+            f"itself for alone, and answers for every address. The first host may name itself; without {option} "
+            "speakers see each other by their heartbeats in the folder"
+        )
     for place in given["ml_join"]:
         if is_address(place) and ip_address(split(place)[0]).version != ip_address(given["ml_bindaddr"]).version:
             raise click.UsageError(f"--ml-join {place} cannot be reached from --ml-bindaddr {given['ml_bindaddr']}")

@@ -1,6 +1,8 @@
 """What became of each address on this node, and why: the answer to `history` of the show socket.
 
-    [{ip, at, what: taken or released, from, to, cause, detectedBy, detection, decision, announced}]     newest first
+    [{ip, at, what: taken or released, from, to, cause, detectedBy, detection, decision, announced, heard}]
+
+                Newest first.
 
     at          when this node began or ceased to answer for it, seconds since 1970
     from, to    the nodes that led before and after; null where nobody is known
@@ -11,6 +13,7 @@
     decision    from then until this node was told to answer
     announced   from then until the first gratuitous frame; for what no death brought about, from being told. Null
                 where nothing was announced
+    heard       the MAC that was heard to speak for it when it was released; null: nobody's, or it was taken
 
 Seconds, each. It lasts as long as the engine process, for the last `PER_ADDRESS` moves of the last `ADDRESSES`
 addresses. Control tells the cause a moment after the move (`Moved`), for it has more urgent things to do.
@@ -23,6 +26,7 @@ from typing import Any, Final
 
 from herald.engine.link import Moved
 from herald.layer2.holding import Address
+from herald.net.interface import Mac, mac_text
 
 PER_ADDRESS: Final = 20
 ADDRESSES: Final = 2000
@@ -46,15 +50,23 @@ class _Entry:
     silent_for: float | None = None
     found_by: str | None = None
     first_sent: float | None = None
+    heard: Mac | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Death:
-    """A speaker that was found gone at `at`, by what, when it had been silent for so long, if that is known."""
+class Death:
+    """How a speaker was found gone: by what, when it had been silent for so long, if that is known."""
 
-    at: float
     by: str
     silent_for: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A speaker is gone since `at`. Without a death it has said farewell."""
+
+    at: float
+    death: Death | None
 
 
 class History:
@@ -63,7 +75,7 @@ class History:
     def __init__(self, node: str) -> None:
         self._node = node
         self._moves: OrderedDict[Address, deque[_Entry]] = OrderedDict()
-        self._deaths: dict[str, _Death] = {}
+        self._gone: dict[str, _Gone] = {}
 
     def took(self, addresses: Iterable[Address], now: float, wall: float) -> None:
         """This node was told to answer for these. What it answers for already is no move."""
@@ -79,10 +91,16 @@ class History:
             known[-1].first_sent = first_sent
         self._add(address, _Entry(RELEASED, now, wall, before=self._node))
 
-    def gone(self, nodes: Iterable[str], found: Callable[[str], tuple[str, float | None]], now: float) -> None:
-        """These speakers are gone, or have said farewell; `found` gives by what, and how long each was silent."""
-        self._deaths = {node: death for node, death in self._deaths.items() if now - death.at < RECENT}
-        self._deaths.update((node, _Death(now, *found(node))) for node in nodes)
+    def let_go(self, address: Address, heard: Mac | None) -> None:
+        """What was released is answered here no longer, because `heard` speaks for it; None: nobody was heard to."""
+        known = self._moves.get(address)
+        if known is not None and known[-1].what == RELEASED:
+            known[-1].heard = heard
+
+    def gone(self, nodes: Iterable[str], found: Callable[[str], Death | None], now: float) -> None:
+        """These speakers are gone; `found` gives how that was noticed, None where one has said farewell."""
+        self._gone = {node: gone for node, gone in self._gone.items() if now - gone.at < RECENT}
+        self._gone.update((node, _Gone(now, found(node))) for node in nodes)
 
     def explain(self, moved: Moved, now: float) -> None:
         """Control says why."""
@@ -92,9 +110,13 @@ class History:
             if entry is None:
                 continue
             entry.before, entry.after, entry.cause = moved.previous, moved.owner, moved.cause
-            death = self._deaths.get(moved.previous or "")
-            if what == TAKEN and death is not None and 0 <= entry.at - death.at < RECENT:
-                entry.found_gone_at, entry.silent_for, entry.found_by = death.at, death.silent_for, death.by
+            gone = self._gone.get(moved.previous or "")
+            if what != TAKEN or gone is None or not 0 <= entry.at - gone.at < RECENT:
+                continue
+            if gone.death is None:
+                entry.cause = f"{moved.previous} left in good order"
+            else:
+                entry.found_gone_at, entry.silent_for, entry.found_by = gone.at, gone.death.silent_for, gone.death.by
 
     def document(self, first_sent: Callable[[Address], float | None]) -> list[dict[str, Any]]:
         """See the head of the module; `first_sent` tells of addresses that are held now."""
@@ -133,6 +155,7 @@ def _document(address: Address, entry: _Entry, first_sent: float | None) -> dict
         "detection": _rounded(entry.silent_for),
         "decision": None if entry.found_gone_at is None else _rounded(entry.at - entry.found_gone_at),
         "announced": None if first_sent is None else _rounded(max(0.0, first_sent - since)),
+        "heard": None if entry.heard is None else mac_text(entry.heard),
     }
 
 

@@ -31,7 +31,7 @@ from herald.engine.control_link import ControlLink
 from herald.engine.dialler import Dialler
 from herald.engine.fast_failover import FastFailover, Group
 from herald.engine.heartbeat import Heartbeat
-from herald.engine.history import History
+from herald.engine.history import Death, History
 from herald.engine.link import Apply, ClosedWay, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Members, Membership
 from herald.engine.ndp_socket import NdpSocket
@@ -144,6 +144,7 @@ class _Engine:
             probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
             probe_first=self._options.probe_first,
             may_answer=lambda: self._failover.may_answer(),
+            on_let_go=lambda change: self._history.let_go(change.address, change.mac),
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
         self._newcomers = Newcomers(self._living, lambda: self._layer2.announce_again(LET_GO_S), self._members_gone)
@@ -176,9 +177,11 @@ class _Engine:
         rows = {row["name"]: row for row in self._membership_document()}
         by = "heartbeat" if self._options.gossip is None else "gossip"
 
-        def found(node: str) -> tuple[str, float | None]:
+        def found(node: str) -> Death | None:
+            if rows.get(node, {}).get("state") == "left":
+                return None
             silent_for = self._failover.silent_for(node)
-            return (by, rows.get(node, {}).get("lastSeen")) if silent_for is None else ("bfd", silent_for)
+            return Death(by, rows.get(node, {}).get("lastSeen")) if silent_for is None else Death("bfd", silent_for)
 
         self._history.gone(nodes, found, asyncio.get_running_loop().time())
 

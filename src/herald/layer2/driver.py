@@ -38,6 +38,7 @@ from herald.layer2.event import (
     ReportMute,
     SendFailed,
     SendFrame,
+    Succeeded,
 )
 from herald.layer2.group_member import GroupMember
 from herald.layer2.groups import Groups
@@ -91,13 +92,15 @@ class Layer2Driver:
         probe_interval: float = DEFAULT_INTERVAL,
         probe_first: bool = False,
         may_answer: Callable[[], bool] = lambda: True,
+        on_let_go: Callable[[Succeeded], None] = lambda _: None,
     ) -> None:
         """`open_arp` and `open_ndp` may raise OSError. For `rate`, `refresh` and `rng` see `Announcer`.
 
         `watch` sees whether frames leave; without it there is no self-probe, see `herald.layer2.self_probe`. With
         `probe_first` nothing is announced that somebody else uses, see `herald.layer2.quarantine`.
 
-        While `may_answer` says no, what comes in is read and forgotten, and what is to be sent is not.
+        While `may_answer` says no, what comes in is read and forgotten, and what is to be sent is not. `on_let_go` is
+        told what was handed over and is answered here no longer.
 
         `on_change` is called after anything that people may want to know has changed; `on_trouble` when a socket
         failed, so that the list of interfaces is read anew.
@@ -123,6 +126,7 @@ class Layer2Driver:
         self._watch = watch
         self._saying = Saying(_write, self._loop.call_later)
         self._may_answer = may_answer
+        self._on_let_go = on_let_go
         self._interfaces: tuple[Interface, ...] = ()
         shell = self._loop, _log.info, _log.warning
         self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable, *shell)
@@ -392,6 +396,7 @@ class Layer2Driver:
                     self._tell(succeeded)
                     if succeeded.still is None:
                         self._say(effect)
+                        self._on_let_go(succeeded)
                     if not self._handover.snapshot():
                         self._all_let_go.set()
                 case _:

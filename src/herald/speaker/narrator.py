@@ -205,7 +205,7 @@ class Narrator:
         if moved.verdict.reason is not None:
             cause = moved.verdict.reason.words
         elif before is None or before == self._node:
-            cause = "nobody announced it before"
+            cause = "no earlier leader is known here"
         else:
             cause = self._why_not(before, moved.after, decision).removeprefix(" (").removesuffix(")")
             cause = cause or self._given_back(moved, before) or f"{self._node} comes before {before}"
