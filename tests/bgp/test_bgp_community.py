@@ -36,7 +36,7 @@ GOOD = [
     ("extended:generic:0x0002FDE8:0x00000064", ExtendedCommunity(0x0002_FDE8_0000_0064)),
 ]
 BAD = [
-    ("65536:1", CommunityValueError, "65536 is not within 0 to 65535"),
+    ("65536:1", CommunityValueError, "65536 is not within 0 to 65535: an AS above takes four octets, for which large:"),
     ("1:65536", CommunityValueError, "65536 is not within 0 to 65535"),
     ("a:1", CommunityValueError, '"a" is not a decimal number'),
     (":1", CommunityValueError, '"" is not a decimal number'),
@@ -60,8 +60,12 @@ BAD = [
     ("extended:", CommunityValueError, "an extended community is extended:rt:A:B"),
     ("extended:rt:4294967296:1", CommunityValueError, "4294967296 is not within 0 to 4294967295"),
     ("extended:rt:65000:4294967296", CommunityValueError, "4294967296 is not within 0 to 4294967295"),
-    ("extended:rt:65536:65536", CommunityValueError, "65536 is not within 0 to 65535"),
-    ("extended:rt:192.0.2.1:65536", CommunityValueError, "65536 is not within 0 to 65535"),
+    ("extended:rt:65536:65536", CommunityValueError, "65536 is not within 0 to 65535: AS 65536 takes four octets"),
+    ("extended:rt:192.0.2.1:65536", CommunityValueError, "65536 is not within 0 to 65535: an address takes four"),
+    ("large:65000:1", CommunityFormatError, "none of A:B, large:A:B:C, extended:rt:A:B"),
+    ("rt:65000:100", CommunityFormatError, 'did you mean "extended:rt:65000:100"?'),
+    ("65000:100:5", CommunityFormatError, 'did you mean "large:65000:100:5"?'),
+    ("soo:4200000000:70000", CommunityFormatError, "extended:generic:0xA:0xB"),
     ("extended:rt:192.0.2:1", CommunityValueError, '"192.0.2" is no IPv4 address'),
     ("extended:rt:as1:1", CommunityValueError, '"as1" is not a decimal number'),
     ("extended:generic:1:2", CommunityValueError, "two numbers of 32 bit in hexadecimal"),

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from deploy_rendering import CHART, done, run, template
 
+from herald.layer2.refresh_interval import parse_refresh
+
 UNKNOWN = {
     "speaker.tolerateMasters=true": "unknown value speaker.tolerateMasters; did you mean speaker.tolerateMaster?",
     "speker.enabled=true": "unknown value speker; did you mean speaker?",
@@ -46,6 +48,8 @@ CONTRADICTIONS = {
     "speaker.wanConfig=true,speaker.memberlist.mlProfile=lan": "they say different times",
     "speaker.bgpListen[0]=:7946": "speaker.bgpListen, port 7946: another port of the speaker is the same",
     "controller.replicas=0": "Set controller.enabled to false",
+    "speaker.gratuitousARPInterval=48h": "speaker.gratuitousARPInterval=48h: it is not from 1s to 24h",
+    "speaker.selfProbeInterval=500ms": "speaker.selfProbeInterval=500ms: it is not from 1s to 24h",
 }
 OUT_OF_RANGE = {
     "controller.webhookMode=on": "/controller/webhookMode",
@@ -57,6 +61,7 @@ OUT_OF_RANGE = {
     "speaker.memberlist.mlProfile=metallb": "/speaker/memberlist/mlProfile",
     "speaker.gratuitousARPInterval=often": "/speaker/gratuitousARPInterval",
     "speaker.selfProbeInterval=-1": "/speaker/selfProbeInterval",
+    "speaker.selfProbeInterval=86401": "/speaker/selfProbeInterval",
     "speaker.bgpListen[0]=router": "/speaker/bgpListen/0",
     "speaker.bgpListen[0]=router:179": "/speaker/bgpListen/0",
     "speaker.bgpListen[0]=:0": "/speaker/bgpListen/0",
@@ -132,6 +137,35 @@ def test_the_schema_refuses_what_is_out_of_range(values: str, words: str) -> Non
 @_said(RENDERED)
 def test_a_value_does_what_it_says(values: str, words: str) -> None:
     assert words in done(template("--set", values))
+
+
+INTERVALS = (
+    "0",
+    "0s",
+    "0.5s",
+    "1",
+    "999ms",
+    "1000ms",
+    "0.5s500ms",
+    "24h",
+    "23h60m",
+    "24h1ms",
+    "86400",
+    "86401",
+    "9h9x",
+)
+
+
+@pytest.mark.parametrize("text", INTERVALS)
+def test_an_interval_is_refused_if_and_only_if_the_speaker_would_refuse_it(text: str) -> None:
+    try:
+        parse_refresh(text)
+        is_possible = True
+    except ValueError:
+        is_possible = False
+    names = ("gratuitousARPInterval", "selfProbeInterval")
+    as_text = [word for name in names for word in ("--set-string", f"speaker.{name}={text}")]
+    assert template(*as_text).ok == is_possible
 
 
 def test_each_port_that_routers_dial_is_a_port_of_the_container_once() -> None:

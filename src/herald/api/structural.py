@@ -6,7 +6,7 @@ takes without complaint: unknown fields and nulls of object fields pruned, whole
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -98,7 +98,7 @@ def _check(raw: object, wanted: inspect.Type, path: str, report: Report, *, secr
             return raw
         case inspect.LiteralType(values=values):
             if not (isinstance(raw, str) and raw in values):
-                report.violation(path, f"{named(raw, secret)}, {_choice(values)} is needed")
+                report.violation(path, _no_choice(raw, [str(each) for each in values], secret))
             return raw
     raise AssertionError(f"{wanted} is not a type that the API uses")
 
@@ -192,8 +192,13 @@ def _length_complaints(text: str, wanted: inspect.StrType) -> Iterator[str]:
         yield f"{shown(text)} does not match {wanted.pattern}"
 
 
-def _choice(values: Iterable[object]) -> str:
-    return " or ".join(f'"{value}"' for value in values)
+def _no_choice(raw: object, words: Sequence[str], secret: bool) -> str:
+    """Of a string it is the word that is wrong, of anything else the type."""
+    if not isinstance(raw, str):
+        return f"{named(raw, secret)}, {' or '.join(map(json.dumps, words))} is needed"
+    near = None if secret else _nearest(_cut(raw.strip()), words)
+    hint = f"; did you mean {near}?" if near else ""
+    return f"{shown(raw, secret)} is not possible; write {', '.join(words[:-1])} or {words[-1]}{hint}"
 
 
 def join(path: str, name: str) -> str:

@@ -151,7 +151,7 @@ def parse_community(text: str) -> AnyCommunity:
         case ["extended", *words] if words:
             return ExtendedCommunity(_named(words, text))
         case [high, low]:
-            return Community(_number(high, 0xFFFF, text) << 16 | _number(low, 0xFFFF, text))
+            return Community(_number(high, 0xFFFF, text, _LONG_AS) << 16 | _number(low, 0xFFFF, text))
         case ["large", *parts] if len(parts) == 3:
             return LargeCommunity(*(_number(part, 0xFFFFFFFF, text) for part in parts))
         case [kind, _, _, _]:
@@ -160,7 +160,22 @@ def parse_community(text: str) -> AnyCommunity:
                 f'"extended", as in extended:rt:A:B, not with "{kind}"'
             )
         case _:
-            raise CommunityFormatError(f"invalid community format: {text}")
+            raise CommunityFormatError(f"invalid community format: {text}: it is none of {_FORMS}{_meant(text)}")
+
+
+_LONG_AS: Final = ": an AS above takes four octets, for which large:A:B:C has room"
+_FORMS: Final = "A:B, large:A:B:C, extended:rt:A:B, extended:soo:A:B and extended:generic:0xA:0xB"
+
+
+def _meant(text: str) -> str:
+    """Whether only the first word is missing."""
+    for written in (f"large:{text}", f"extended:{text}") if text.count(":") == 2 else ():
+        try:
+            parse_community(written)
+        except CommunityValueError:
+            continue  # not that one
+        return f'; did you mean "{written}"?'
+    return ""
 
 
 def _named(words: list[str], text: str) -> int:
@@ -178,7 +193,8 @@ def _named(words: list[str], text: str) -> int:
         who = _number(administrator, 0xFFFFFFFF, text)
         kind = _TWO_OCTET_AS if who <= 0xFFFF else _FOUR_OCTET_AS
     bits = 32 if kind == _TWO_OCTET_AS else 16
-    return kind << 56 | subtype << 48 | who << bits | _number(assigned, 2**bits - 1, text)
+    why = f": {'an address' if kind == _IPV4 else f'AS {who}'} takes four octets and leaves two to the number behind it"
+    return kind << 56 | subtype << 48 | who << bits | _number(assigned, 2**bits - 1, text, why if bits == 16 else "")
 
 
 def _generic(words: list[str], text: str) -> int:
@@ -198,11 +214,11 @@ def _address(part: str, text: str) -> int:
         raise CommunityValueError(f'invalid community value: {text}: "{part[:20]}" is no IPv4 address') from error
 
 
-def _number(part: str, highest: int, text: str) -> int:
+def _number(part: str, highest: int, text: str, why: str = "") -> int:
     if not (part.isascii() and part.isdigit()):
         raise CommunityValueError(f'invalid community value: {text}: "{part}" is not a decimal number')
     significant = part.lstrip("0") or "0"
     # The length is compared first: int() of a text of thousands of digits is slow, then an error of its own kind.
     if len(significant) > 10 or int(significant) > highest:
-        raise CommunityValueError(f"invalid community value: {text}: {part[:20]} is not within 0 to {highest}")
+        raise CommunityValueError(f"invalid community value: {text}: {part[:20]} is not within 0 to {highest}{why}")
     return int(significant)

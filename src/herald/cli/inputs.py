@@ -63,7 +63,9 @@ class Source:
 PLUGIN = "kubectl herald"
 NOTHING_NAMED = (
     "say what to read: -f PATH for manifests, or --live for the cluster of your kubeconfig. Of both: "
-    "`kubectl get nodes,svc,endpointslices -A -o yaml` into -f -, beside -f PATH"
+    "`kubectl get nodes,svc,endpointslices -A -o yaml` into -f -, beside -f PATH. On a host without a cluster: -f with "
+    "the folder of `herald standalone`, and --ask-speaker SOCKET to have from its speaker who is alive; what that "
+    "speaker does now is in `herald show l2` and `herald show bgp routes`, what it did in `herald history`"
 )
 
 
@@ -131,7 +133,8 @@ _OPTIONS = (
         metavar="SOCKET",
         type=click.Path(path_type=Path),
         help="Take from the speaker behind this socket (as `herald show` has it) who is alive, with which interfaces, "
-        "and who keeps what under `failback` and `flapDamping`.",
+        "and who keeps what under `failback` and `flapDamping`. If the input has no Node, whoever is alive is a node, "
+        "and without EndpointSlices every Service counts as ready, as with `herald standalone`.",
     ),
 )
 
@@ -147,7 +150,10 @@ def settings(
     """The typed options as one value."""
     names = None if members is None else tuple(name for part in members.split(",") if (name := part.strip()))
     if names is not None and ask_speaker is not None:
-        raise click.UsageError("--members and --ask-speaker both say who is alive; give one of them")
+        raise click.UsageError(
+            "--members and --ask-speaker both say who is alive, and which nodes there are if the input has none; give "
+            "one of them"
+        )
     return Settings(namespace, names, lb_class or None, ignore_exclude_lb, assume_ready, ask_speaker)
 
 
@@ -176,8 +182,8 @@ def plan_of(found: "Collected", wanted: Settings, claims: "Claims | None" = None
     from herald.report.origin import Origin
     from herald.report.plan import plan
 
-    resources = _with_named_nodes(found.resources, wanted.members or ())
     alive = None if wanted.speaker is None else _alive(wanted.speaker)
+    resources = _with_named_nodes(found.resources, wanted.members or (sorted(alive.members) if alive else ()))
     with progress(f"deciding about {len(found.resources.services)} Services"), _without_collector():
         return plan(
             resources,
@@ -185,7 +191,7 @@ def plan_of(found: "Collected", wanted: Settings, claims: "Claims | None" = None
             members=None if wanted.members is None else frozenset(map(NodeName, wanted.members)),
             load_balancer_class=wanted.lb_class,
             ignore_exclude_lb=wanted.ignore_exclude_lb,
-            assume_ready=wanted.assume_ready,
+            assume_ready=wanted.assume_ready or (alive is not None and _is_plain_host(found.resources)),
             claims=claims or {},
             already=found.problems,
             origin=Origin(found.places, found.sources, found.embedded),
@@ -194,13 +200,14 @@ def plan_of(found: "Collected", wanted: Settings, claims: "Claims | None" = None
 
 
 def _alive(speaker: Path) -> "Alive":
-    """What the speaker behind that socket has of all. Ends the process with exit code 2 if it does not answer."""
+    """What the speaker behind that socket has of all. Ends the process if it does not answer."""
     from herald.announcement.told import decode, told_by
     from herald.cli.show import ask
     from herald.cluster.meta import NodeName
     from herald.report.study import Alive
 
-    rows = [row for row in ask("members", speaker, None)["data"] if row.get("state", "alive") in ("alive", "suspect")]
+    answer = ask("members", speaker, None, "--ask-speaker")
+    rows = [row for row in answer["data"] if row.get("state", "alive") in ("alive", "suspect")]
     notes = {NodeName(row["name"]): None if row["note"] is None else decode(bytes.fromhex(row["note"])) for row in rows}
     usable = {NodeName(row["name"]): row["interfaces"] for row in rows}
     interfaces = {node: frozenset(names) for node, names in usable.items() if names is not None}
@@ -216,6 +223,11 @@ def _with_named_nodes(resources: "Resources", members: Sequence[str]) -> "Resour
         return resources
     bare = (Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name})) for name in members)
     return replace(resources, nodes=tuple(bare))
+
+
+def _is_plain_host(resources: "Resources") -> bool:
+    """Whether nothing of a cluster is there; `herald standalone` then takes every Service as ready."""
+    return not resources.nodes and not resources.endpoint_slices
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from herald.speaker import run_directory
 F = TypeVar("F", bound=Callable[..., Any])
 PATIENCE_S = 5.0
 SOCKET_VARIABLE = "HERALD_SOCKET"
+_ASKING = ("vtysh", "explain", "plan", "diff", "lint", "history")
+"""The commands besides `herald show` that ask a speaker."""
 
 
 def where_options(command: F) -> F:
@@ -187,13 +189,13 @@ def members(path: Path | None, node_name: str | None, output: Format) -> None:
     print_answer(output, lambda: table(answer["data"], answer.get("unreachable", [])), lambda: answer)
 
 
-def ask(question: str, path: Path | None, node_name: str | None) -> dict[str, Any]:
-    """The speaker's answer. Ends the process with exit code 2 if there is none."""
+def ask(question: str, path: Path | None, node_name: str | None, option: str = "--socket") -> dict[str, Any]:
+    """The speaker's answer. Ends the process with exit code 2 if there is none. `option` is what `path` came from."""
     found = path or _named(node_name) or _only_socket()
     try:
         answer = exchange(found, question)
     except (FileNotFoundError, ConnectionRefusedError):
-        _give_up(f"no speaker runs behind {found}; start one with `herald speaker`, or name its socket with --socket")
+        _give_up(f"no speaker runs behind {found}; start one with `herald speaker`, or name its socket with {option}")
     except PermissionError:
         _give_up(f"{found} belongs to another user: only the user that runs the speaker, and root, may ask it")
     except (OSError, ValueError) as error:
@@ -245,6 +247,6 @@ def _only_socket() -> Path:
 
 def _give_up(message: str) -> NoReturn:
     path = click.get_current_context().command_path.split()
-    command = next((word for word in ("vtysh", "explain") if word in path), "show")
+    command = next((word for word in _ASKING if word in path), "show")
     click.echo(f"herald {command}: {message}", err=True)
     sys.exit(3 if command == "explain" else 2)  # for `explain`, 2 is a verdict

@@ -51,12 +51,14 @@ class Compiled:
 
     `problems` has severity ERROR for exactly those that are left out, or whose last valid version stays in force.
     `accepted` holds the versions in force, and what of Secrets, profiles and aliases they use: the next `last_good`.
+    `left_out` names the custom resources that exist and of which no version is in force.
     """
 
     config: Config
     problems: tuple[Problem, ...]
     accepted: Mapping[ObjectKey, Resource]
     namespace: str = DEFAULT_NAMESPACE
+    left_out: frozenset[ObjectKey] = frozenset()
 
 
 def compile_config(
@@ -70,11 +72,12 @@ def compile_config(
     """The configuration that `resources` make, custom resources being read from `namespace` only.
 
     `spoilt` names objects that exist but could not even be decoded (HL202): they are not deleted, so their last valid
-    versions stay in force. `knows_secrets` False: whoever asks may not read Secrets; peers with one are taken to be in
-    order, and come without their password.
+    versions stay in force; those that have none are left out. `knows_secrets` False: whoever asks may not read Secrets;
+    peers with one are taken to be in order, and come without their password.
     """
     revived = tuple(last_good[key] for key in sorted(spoilt) if key in last_good)
     here, misplaced = _in_namespace(with_revived(resources, revived), namespace)
+    unusable = frozenset(key for key in spoilt if key.namespace == namespace and key not in last_good)
     nodes = {node.name: node for node in sorted(resources.nodes, key=lambda node: node.name)}
     profiles = settle(here.bfd_profiles, last_good, (compile_bfd_profile,))
     communities = settle(here.communities, last_good, (community_compiler(),))
@@ -84,7 +87,7 @@ def compile_config(
         secrets={secret.key: secret for secret in resources.secrets},
         bfd_profiles={profile.name: profile for profile in profiles.values},
         aliases=united(communities.values),
-        left_out=profiles.left_out | communities.left_out | pools.left_out,
+        left_out=unusable | profiles.left_out | communities.left_out | pools.left_out,
         knows_secrets=knows_secrets,
     )
     past = as_it_was(around, last_good)
@@ -100,7 +103,7 @@ def compile_config(
         peers={peer.name: peer for peer in peers.values},
         bfd_profiles=_profiles(peers.in_force, around),
         nodes=nodes,
-        left_out_peers=tuple(sorted(PeerName(key.name) for key in peers.left_out)),
+        left_out_peers=_left_out_peers(around, targets),
     )
     found = chain(
         misplaced,
@@ -114,7 +117,12 @@ def compile_config(
         **needed_by_advertisements(bgp.in_force, past),
         **_in_force(profiles, communities, pools, peers, l2, bgp),
     }
-    return Compiled(config, tuple(sorted(found, key=lambda each: each.order)), accepted, namespace)
+    left_out = (around.left_out | l2.left_out | bgp.left_out) - accepted.keys()
+    return Compiled(config, tuple(sorted(found, key=lambda each: each.order)), accepted, namespace, left_out)
+
+
+def _left_out_peers(around: Surroundings, targets: Targets) -> tuple[PeerName, ...]:
+    return tuple(sorted({PeerName(name) for name in around.names_left_out("BGPPeer")} - targets.peers))
 
 
 def _in_force(*kinds: Settled[Any, Any]) -> dict[ObjectKey, Resource]:

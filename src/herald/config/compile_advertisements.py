@@ -236,15 +236,19 @@ def _community(text: str, field: str, around: Surroundings, found: Findings) -> 
     except CommunityValueError as error:
         found.add("HL312", field, str(error))
         return None
-    except CommunityFormatError:
+    except CommunityFormatError as error:
         if text not in around.aliases:
-            _add_unknown_alias(text, field, around, found)
+            _add_unknown_alias(text, str(error), field, around, found)
             return None
         return around.aliases[text].community
     return around.aliases[text].community if text in around.aliases else literal
 
 
-def _add_unknown_alias(text: str, field: str, around: Surroundings, found: Findings) -> None:
+def _add_unknown_alias(text: str, why_no_literal: str, field: str, around: Surroundings, found: Findings) -> None:
+    """What has colons is meant as a literal (HL322), anything else as an alias."""
+    if ":" in text:
+        found.add("HL102", field, why_no_literal)
+        return
     why = f"invalid community format: {text}: it is no literal such as 65000:100, and no Community defines this alias"
     left_out = sorted(around.names_left_out("Community"))
     if left_out:

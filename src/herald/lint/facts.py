@@ -85,6 +85,16 @@ class Facts:
         self.config: Config = inputs.compiled.config
         self.view = View(self.config, members=inputs.members, ignore_exclude_lb=inputs.ignore_exclude_lb)
 
+    def left_out(self, *kinds: str) -> str:
+        """Which objects of these kinds are there and cannot be used: ` (BGPPeer "b": left out …)`, or nothing.
+
+        Whom they would reach is not known, so whoever misses an advertisement says it.
+        """
+        keys = sorted(key for key in self.inputs.compiled.left_out if key.kind in kinds)
+        names = ", ".join(f'{key.kind} "{key.name}"' for key in keys[:3])
+        more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+        return f" ({names}{more}: left out for {'its' if len(keys) == 1 else 'their'} own errors)" if keys else ""
+
     def key(self, kind: str, name: str) -> ObjectKey:
         """The key of a custom resource."""
         return ObjectKey(kind, self.inputs.compiled.namespace, name)

@@ -14,17 +14,18 @@ from herald.lint.facts import BGPEntry, Facts
 def hears_nothing(facts: Facts) -> Iterator[Problem]:
     """HL005"""
     names = _session_names(facts)
+    left_out = facts.left_out("BGPAdvertisement")
     for entry in facts.peers:
         if not _is_reached(facts, entry.value, names[entry.value.name]):
-            why = (
-                "no BGPAdvertisement reaches it from one of its nodes" if facts.bgp else "there is no BGPAdvertisement"
-            )
+            none = "no BGPAdvertisement can be used" if left_out else "there is no BGPAdvertisement"
+            why = "no BGPAdvertisement reaches it from one of its nodes" if facts.bgp else none
+            fix = "Correct that, or add" if left_out else "Add"
             yield problem(
                 "HL005",
                 entry.key,
                 "",
-                f"{why}: the session carries no route. Add it to the peers of an advertisement, or leave peers empty "
-                "there.",
+                f"{why}{left_out}: the session carries no route. {fix} it to the peers of an advertisement, or leave "
+                "peers empty there.",
             )
 
 

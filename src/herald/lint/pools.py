@@ -24,6 +24,8 @@ _SMALLEST_WATCHED = 5  # Smaller pools are meant to be full: an address for one 
 def not_advertised(facts: Facts) -> Iterator[Problem]:
     """HL001"""
     advertised = {pool for entry in facts.advertisements for pool in entry.value.pools}
+    left_out = facts.left_out("L2Advertisement", "BGPAdvertisement")
+    fix = "Correct that, or add" if left_out else "Add"
     for entry in facts.pools:
         off = entry.resource.metadata.annotations.get(ALLOCATION_ONLY) == "true"
         if entry.value.name not in advertised and not off:
@@ -31,8 +33,8 @@ def not_advertised(facts: Facts) -> Iterator[Problem]:
                 "HL001",
                 entry.key,
                 "",
-                "no advertisement selects this pool; services will get an IP that nobody announces"
-                f"{_closest(facts, entry)}. Add an L2Advertisement or a BGPAdvertisement for it.",
+                f"no advertisement selects this pool{left_out}; services will get an IP that nobody announces"
+                f"{_closest(facts, entry)}. {fix} an L2Advertisement or a BGPAdvertisement for it.",
             )
 
 

@@ -20,6 +20,7 @@ from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.cluster.service import Service, with_cluster_ip_defaults
 from herald.config.compile import DEFAULT_NAMESPACE, Compiled, compile_config
+from herald.config.findings import ObjectKey
 from herald.config.problem import Problem
 from herald.config.resources import Resources
 from herald.lint import LintInputs, lint
@@ -74,7 +75,8 @@ class Study:
 def study(resources: Resources, circumstances: Circumstances, already: Iterable[Problem] = ()) -> Study:
     """Everything that follows from `resources`; `already` are problems that were found while reading them."""
     completed = [with_cluster_ip_defaults(service) for service in resources.services]
-    compiled = compile_config(resources, namespace=circumstances.namespace)
+    already = tuple(already)
+    compiled = compile_config(resources, namespace=circumstances.namespace, spoilt=_spoilt(already))
     assignments = assign_all(
         compiled.config,
         completed,
@@ -113,6 +115,11 @@ def study(resources: Resources, circumstances: Circumstances, already: Iterable[
     )
     problems = sorted({*already, *compiled.problems, *linted}, key=lambda problem: problem.order)
     return Study(resources, circumstances, compiled, assignments, view, services, readiness, decisions, tuple(problems))
+
+
+def _spoilt(problems: Iterable[Problem]) -> frozenset[ObjectKey]:
+    """What was read and does not fit its schema: it is there, but cannot be used."""
+    return frozenset(ObjectKey(each.kind, each.namespace, each.name) for each in problems if each.rule == "HL202")
 
 
 def _spread(

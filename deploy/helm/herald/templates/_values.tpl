@@ -81,6 +81,17 @@ unknown value {{ $path }}{{ include "herald.suggestion" (dict "name" $name "path
 {{- end }}
 {{- end }}
 
+{{/* How many seconds a text of the schema's `interval` is: a number, or parts such as 1h30m. */}}
+{{- define "herald.seconds" -}}
+{{- $sum := 0.0 }}
+{{- if regexMatch "^[0-9]+$" . }}{{ $sum = float64 . }}{{ end }}
+{{- range regexFindAll "[0-9.]+(ms|s|m|h)" . -1 }}
+{{- $unit := get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0) (regexFind "[a-z]+" .) }}
+{{- $sum = addf $sum (mulf (regexFind "[0-9.]+" .) $unit) }}
+{{- end }}
+{{- $sum }}
+{{- end }}
+
 {{/* A line for each contradiction. */}}
 {{- define "herald.contradictions" -}}
 {{- $prometheus := .Values.prometheus }}
@@ -144,6 +155,13 @@ speaker.memberlist.mlBindPort={{ .Values.speaker.memberlist.mlBindPort }}: anoth
 {{- range include "herald.bgpPorts" . | fromJsonArray }}
 {{- if has (int .) $taken }}
 speaker.bgpListen, port {{ . }}: another port of the speaker is the same. Change one of them
+{{- end }}
+{{- end }}
+{{- range $name := list "gratuitousARPInterval" "selfProbeInterval" }}
+{{- $text := toString (index $.Values.speaker $name) }}
+{{- $seconds := include "herald.seconds" $text | float64 }}
+{{- if and $text (ne $seconds 0.0) (or (lt $seconds 1.0) (gt $seconds 86400.0)) }}
+speaker.{{ $name }}={{ $text }}: it is not from 1s to 24h. Set it to seconds, or e.g. to 90s or 5m, or to 0 for never
 {{- end }}
 {{- end }}
 {{- if and .Values.speaker.wanConfig (has .Values.speaker.memberlist.mlProfile (list "herald" "lan")) }}
