@@ -41,6 +41,7 @@ class Hosts:
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self._directory = directory
         self._stack = stack
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._network = Network()
         stack.callback(self._network.close)
         self._switch = self._network.bridge("sw")
@@ -63,15 +64,16 @@ class Hosts:
         text = "".join(f"{address} {name}\n" for name, address in names.items())
         Path("/etc/netns", host, "hosts").write_text(f"127.0.0.1 localhost\n{text}")
 
-    def start(self, host: str, name: str, address: str) -> None:
+    def start(self, host: str, name: str, address: str, manifests: str = "") -> None:
         folder = self._directory / name
         folder.mkdir()
-        (folder / "web.yaml").write_text(MANIFESTS)
+        (folder / "web.yaml").write_text(MANIFESTS + manifests)
         words = [HERALD, "standalone", f"--config={folder}", f"--node-name={name}", f"--ml-bindaddr={address}"]
         words += [f"--ml-secret-key-path={self._directory / 'key'}", "--ml-join=a,b,nowhere"]
         words += [f"--show-socket={self._directory / name}.sock"]
         with (self._directory / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(["ip", "netns", "exec", host, *words], stdout=log, stderr=log)
+        self._processes[name] = process
         self._stack.callback(_end, process)
 
     def shown(self, name: str, *what: str) -> Any:
@@ -79,12 +81,25 @@ class Hosts:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         return json.loads(done.stdout)["data"] if done.returncode == 0 else None
 
+    def drain(self, name: str) -> tuple[int, str]:
+        words = [HERALD, "drain", name, f"--config={self._directory / name}", f"--socket={self._directory / name}.sock"]
+        done = subprocess.run([*words, "--wait=0s"], capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    def stop(self, name: str) -> None:
+        _end(self._processes[name])
+
     def members(self, name: str) -> set[str]:
         return {one["name"] for one in self.shown(name, "members") or () if one.get("state") == "alive"}
 
     def held(self, name: str) -> list[str]:
         found = self.shown(name, "l2")
         return [one["ip"] for one in found["holdings"]] if found else []
+
+    def history(self, name: str) -> list[Any]:
+        words = [HERALD, "history", "-o", "json", f"--socket={self._directory / name}.sock"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        return list(json.loads(done.stdout)["data"]) if done.returncode == 0 else []
 
     def logged(self, name: str, event: str) -> list[Any]:
         lines = (self._directory / f"{name}.log").read_text().splitlines()
@@ -125,3 +140,26 @@ async def test_two_hosts_find_each_other_by_name_elect_one_and_a_name_that_is_un
     assert sorted(hosts.held("a") + hosts.held("b")) == ["192.168.1.100"]
     assert {one["place"] for one in hosts.logged("a", "joinNameUnknown")} == {"b", "nowhere"}
     assert {one["encrypted"] for one in hosts.logged("a", "gossipStarted")} == {True}
+
+
+NODES = "".join(f"---\n{{apiVersion: v1, kind: Node, metadata: {{name: {name}}}}}\n" for name in "ab")
+
+
+async def test_a_drain_that_the_other_host_does_not_see_is_no_success_and_a_stop_hands_over(hosts: Hosts) -> None:
+    a, b = hosts.add("a", "192.168.1.1"), hosts.add("b", "192.168.1.2")
+    for host in (a, b):
+        hosts.means(host, a="192.168.1.1", b="192.168.1.2")
+    hosts.start(a, "a", "192.168.1.1", NODES)
+    hosts.start(b, "b", "192.168.1.2", NODES)
+    await eventually(lambda: hosts.members("a") == hosts.members("b") == {"a", "b"}, "one group", 40.0)
+    await eventually(lambda: len(hosts.held("a") + hosts.held("b")) == 1, "exactly one answers", 40.0)
+    owner, other = ("a", "b") if hosts.held("a") else ("b", "a")
+    code, said = await asyncio.to_thread(hosts.drain, owner)
+    assert (code, "nobody was heard to answer instead for 192.168.1.100. " in said) == (1, True), said
+    code, said = await asyncio.to_thread(hosts.drain, owner)
+    assert (code, "nobody was heard to answer instead for 192.168.1.100. " in said) == (1, True), said
+    hosts.stop(owner)
+    await eventually(lambda: hosts.held(other) == ["192.168.1.100"], "the other one has it", 40.0)
+    await eventually(lambda: all(one["cause"] for one in hosts.history(other)), "it says why", 10.0)
+    (taken,) = hosts.history(other)
+    assert (taken["cause"], taken["from"], taken["detectedBy"]) == (f"{owner} left in good order", owner, None)

@@ -1,10 +1,15 @@
 """Closed ways between two members of a group: which are found, how soon, and that nobody is lost for it."""
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from herald.lab.swim_simulation.simulation import Simulation, Way
-from herald.swim.event import Kind
-from herald.swim.paths import PATIENCE, Transport
+from herald.swim.event import Kind, PacketReceived, SetWrapping
+from herald.swim.keyring import Keyring
+from herald.swim.member import Endpoint
+from herald.swim.packet import Wrapping
+from herald.swim.paths import OTHER_KEY, PATIENCE, Transport
 from herald.swim.profile import HERALD, LAN, Profile
 
 UDP, TCP = Transport.UDP, Transport.TCP
@@ -58,6 +63,37 @@ def test_lost_packets_close_no_way(loss: float) -> None:
     simulation = Simulation(5, HERALD, seed=4, loss=loss)
     simulation.run(120.0)
     assert [note for _, _, note in simulation.notes if note.kind is Kind.CLOSED] == []
+
+
+def test_another_secret_is_the_reason_that_is_named_once_and_forgotten_when_it_is_the_same() -> None:
+    simulation = Simulation(2, HERALD, seed=6, joined=False)
+    for member, key in enumerate((b"a" * 32, b"b" * 32)):
+        simulation.tell(member, SetWrapping(Wrapping(Keyring(key))))
+    simulation.join(0, 1)
+    simulation.join(1, 0)
+    simulation.run(SOON)
+    for member in range(2):
+        assert {one.reason for one in simulation.machine(member).closed()} == {OTHER_KEY}
+        said = [note for _, number, note in simulation.notes if number == member and note.kind is Kind.OTHER_KEY]
+        assert [(note.member, note.text.startswith(OTHER_KEY)) for note in said] == [
+            (f"10.0.0.{2 - member}:7946", True)
+        ]
+    simulation.tell(1, SetWrapping(Wrapping(Keyring(b"a" * 32))))
+    simulation.run(SOON)
+    assert [told(simulation, member) for member in range(2)] == [set(), set()]
+    assert [simulation.sees(member) for member in range(2)] == [{0, 1}] * 2
+
+
+def test_packets_of_another_key_from_strangers_are_not_told_and_close_nothing_of_a_member() -> None:
+    simulation = Simulation(2, HERALD, seed=7)
+    for member in range(2):
+        simulation.tell(member, SetWrapping(Wrapping(Keyring(b"a" * 32))))
+    simulation.run(30.0)
+    for number in range(1, 200):
+        simulation.tell(0, PacketReceived(Endpoint(IPv4Address(0x0A000000 + number), 7946), b"nonsense"))
+    simulation.run(SOON)
+    assert [note for _, _, note in simulation.notes if note.kind is Kind.OTHER_KEY] == []
+    assert simulation.machine(0).closed() == ()
 
 
 def test_a_place_where_nobody_answers_is_named_by_its_address() -> None:

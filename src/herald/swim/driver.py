@@ -44,7 +44,9 @@ SAY_AGAIN: Final = 60.0
 MOST_STREAMS: Final = 128
 """Streams of others at the same time."""
 _CHUNK: Final = 65536
-_LOUD: Final = frozenset({Kind.CONFLICT, Kind.UDP_BLOCKED, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED})
+_LOUD: Final = frozenset(
+    {Kind.CONFLICT, Kind.UDP_BLOCKED, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED, Kind.OTHER_KEY}
+)
 _QUIET: Final = frozenset({Kind.SUSPECTED, Kind.REFUTED})
 
 _log: Final = logging.getLogger("herald.swim")

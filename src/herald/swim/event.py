@@ -161,6 +161,7 @@ class Kind(enum.Enum):
     CLOSED = "memberUnreachable"
     OPENED = "memberReachable"
     JOIN_FAILED = "memberJoinFailed"
+    OTHER_KEY = "memberKeyDiffers"
     HELD_UP = "gossipHeldUp"
 
 

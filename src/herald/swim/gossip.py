@@ -124,6 +124,8 @@ class Gossip:
                 self._local.dropped.update(opened.dropped)
                 if opened.messages:
                     self._paths.heard(source)
+                elif Drop.UNAUTHENTICATED in opened.dropped:
+                    self._paths.heard_unauthenticated(source)
                 for message in opened.messages:
                     self._receive(message, source)
             case StreamAsked(number, message):

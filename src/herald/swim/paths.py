@@ -12,6 +12,9 @@ seconds the way is closed.
               no ping is answered, it does not say, but what it sends arrives          us → it
               no ping is answered, it does not say, and nothing of it arrives          both: nothing tells them apart
 
+Where packets of another key come from the other's endpoint, that is the reason of whatever is closed: a secret that
+differs, and no firewall. Anybody can send such a packet from there, so it explains what is closed and closes nothing.
+
 It *says so* in the payload of the ack that answers a ping by TCP, where memberlist has none and ignores one.
 """
 
@@ -44,6 +47,7 @@ MOST_TOLD: Final = 64
 
 HEARD: Final = b"herald/1 udp"
 NOT_HEARD: Final = b"herald/1 no-udp"
+OTHER_KEY: Final = "what comes from there is encrypted with another key, or not at all"
 
 
 class Transport(enum.Enum):
@@ -100,6 +104,7 @@ class _Path:
     udp: _Way
     tcp: _Way
     heard: float = float("-inf")
+    other_key: float = float("-inf")
     hears_us: bool | None = None
     hears_us_at: float = float("-inf")
     is_checking: bool = False
@@ -146,6 +151,16 @@ class Paths:
         path = self._paths.get(source)
         if path is not None:
             path.heard = self._local.now
+
+    def heard_unauthenticated(self, source: Endpoint) -> None:
+        """A packet came from there that nobody with a key of this group has sealed. Of strangers nothing is kept."""
+        path, now = self._paths.get(source), self._local.now
+        if path is None:
+            return
+        if now - path.other_key >= PATIENCE and now - path.heard >= FRESH:
+            text = f"{OTHER_KEY}: is the secret the same on both? (sha256sum of the file secretkey tells)"
+            self._local.note(Kind.OTHER_KEY, path.name or str(path.at), text)
+        path.other_key = now
 
     def acked(self, source: Endpoint) -> None:
         """And it answers something that we sent there."""
@@ -267,7 +282,9 @@ class Paths:
             yield self._found(path, Transport.UDP, "nothing of it arrives here", outward=False)
 
     def _found(self, path: _Path, transport: Transport, reason: str, *, outward: bool) -> Closed:
-        return Closed(path.name or str(path.at.address), path.at, transport, outward, reason)
+        is_other_key = path.other_key > path.heard and self._local.now - path.other_key < PATIENCE
+        told = OTHER_KEY if is_other_key else reason
+        return Closed(path.name or str(path.at.address), path.at, transport, outward, told)
 
     def _follow(self) -> None:
         """Who is looked at follows who is there, and who should be."""

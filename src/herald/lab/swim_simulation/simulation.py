@@ -27,13 +27,16 @@ from herald.swim.event import (
     Note,
     PacketReceived,
     SendPacket,
+    SetWrapping,
     StreamAsked,
+    StreamRefused,
     Unanswered,
 )
 from herald.swim.gossip import Gossip
+from herald.swim.keyring import UnauthenticatedError
 from herald.swim.local import Identity
 from herald.swim.member import METALLB_VERSIONS, Endpoint, Member, State
-from herald.swim.packet import Wrapping
+from herald.swim.packet import Drop, Wrapping
 from herald.swim.paths import Transport
 from herald.swim.profile import Profile
 from herald.swim.stream import Reading
@@ -62,6 +65,7 @@ Way: TypeAlias = tuple[int, int, Transport]
 class _Node:
     machine: Gossip
     endpoint: Endpoint
+    wrapping: Wrapping = field(default_factory=Wrapping)
     crashed_at: float | None = None
     stopped_until: float = 0.0
     waiting: list[Callable[[], None]] = field(default_factory=list)
@@ -154,6 +158,8 @@ class Simulation:
     def tell(self, member: int, event: Event) -> None:
         """Something happens to a member."""
         node = self._nodes[member]
+        if isinstance(event, SetWrapping):
+            node.wrapping = event.wrapping
         if node.crashed_at is not None:
             return
         if self.now < node.stopped_until:
@@ -248,12 +254,17 @@ class Simulation:
         number = next(self._number)
 
         def answered(data: bytes | None) -> None:
-            message = None if data is None else Reading(Wrapping()).feed(data)
+            message = None if data is None else Reading(self._nodes[asker].wrapping).feed(data)
             self.octets += len(data or b"")
             event = Unanswered(ask.ask, "closed") if message is None else Answered(ask.ask, message)
             self._at(self.now + took / 2, lambda: self.tell(asker, event))
 
-        said = Reading(Wrapping()).feed(ask.data)
+        try:
+            said = Reading(self._nodes[answerer].wrapping).feed(ask.data)
+        except UnauthenticatedError:
+            self._at(self.now + took / 2, lambda: self.tell(answerer, StreamRefused(Drop.UNAUTHENTICATED)))
+            self._at(self.now + took, lambda: self.tell(asker, Unanswered(ask.ask, "closed")))
+            return
         assert said is not None
         self._streams[answerer, number] = answered
         self._at(self.now + took / 2, lambda: self.tell(answerer, StreamAsked(number, said)))
