@@ -187,19 +187,25 @@ async def test_two_know_each_others_interfaces_and_who_left(secret: Path) -> Non
     second.close()
 
 
-async def test_those_with_another_key_do_not_find_each_other_and_count_it(secret: Path, tmp_path: Path) -> None:
+async def test_those_with_another_key_do_not_find_each_other_count_it_and_say_it_once(
+    secret: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     port = free_port()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "secretkey").write_text("T" * 22)
     first = GossipMembership("n1", options(2, port, secret), lambda: None)
     second = GossipMembership("n2", options(3, port, tmp_path / "other"), lambda: None)
+    first.join(("127.0.0.3",))
     second.join(("127.0.0.2",))
 
     def refused() -> int:
         own = first.own_document()
         return 0 if own is None else own["dropped"].get("not sealed with a key of this group", 0)
 
-    await until(lambda: refused() > 0)
+    await until(lambda: refused() > 2)
+    said = f"127.0.0.3:{port}: what comes from there is encrypted with another key"
+    await until(lambda: said in caplog.text)
+    assert caplog.text.count(said) == 1
     assert first.members().keys() == {"n1"}
     assert second.members().keys() == {"n2"}
     first.close()
