@@ -63,6 +63,40 @@ def test_an_object_that_became_invalid_keeps_its_last_good_version_and_others_in
     assert catalogue.get(key("1")) == node("1")
 
 
+WRONG = Problem("HL202", Severity.ERROR, "Node", "", "1", "spec.x", "SchemaViolation", "is no number")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        pytest.param(
+            reading(node("1")),
+            Reading(broken=frozenset({key("1")}), problems=(WRONG,)),
+            "is no number. The last valid version of this Node stays in force; a restart would leave it out.",
+            id="an object",
+        ),
+        pytest.param(
+            reading(node("1")),
+            UNREADABLE,
+            "line 3. What it held stays as it last was; a restart would leave that out.",
+            id="a file",
+        ),
+        pytest.param(
+            reading(node("2")), Reading(broken=frozenset({key("1")}), problems=(WRONG,)), "is no number", id="new"
+        ),
+    ],
+)
+def test_the_problem_of_what_stays_says_so_and_that_a_restart_ends_it(
+    before: Reading, now: Reading, words: str
+) -> None:
+    catalogue = Catalogue()
+    catalogue.put(A, before)
+    catalogue.put(A, now)
+    assert [each.message for each in catalogue.problems()] == [words]
+    catalogue.put(A, now)
+    assert [each.message for each in catalogue.problems()] == [words], "once"
+
+
 def test_the_last_good_version_survives_a_second_broken_edit() -> None:
     catalogue = Catalogue()
     catalogue.put(A, reading(node("1")))

@@ -272,6 +272,7 @@ def test_an_object_that_can_no_longer_be_understood_keeps_its_last_good_version(
     assert (batch.objects, batch.deleted) == ((), ())
     (found,) = batch.problems
     assert (found.rule, found.name, found.field) == ("HL202", "main", "spec.addresses")
+    assert found.message.endswith("of this IPAddressPool stays in force; a restart would leave it out.")
     batch = put(seen, "IPAddressPool", pool(3, "192.0.2.0/24"))
     assert batch == Changed(problems=(), complete=True), "it reads as before, so only the problem is gone"
     seen.take("IPAddressPool", Remove(raw(pool(4))[0]))

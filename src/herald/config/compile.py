@@ -31,7 +31,7 @@ from herald.config.compile_peers import compile_peer
 from herald.config.compile_pools import pool_compiler
 from herald.config.config import Config
 from herald.config.conflict import conflicts
-from herald.config.findings import Findings, ObjectKey, Resource, problem
+from herald.config.findings import Findings, ObjectKey, Resource, problem, stays_in_force
 from herald.config.past import as_it_was, needed_by_advertisements, needed_by_peers, united, with_revived
 from herald.config.peer import Peer
 from herald.config.problem import Problem
@@ -150,7 +150,7 @@ def _in_namespace(resources: Resources, namespace: str) -> tuple[Resources, list
 
 def _revived(resource: Resource) -> Problem:
     key = ObjectKey.of(resource)
-    message = f"the present version cannot be read. The last valid version of this {key.kind} stays in force."
+    message = f"the present version cannot be read. {stays_in_force(key.kind)}"
     return problem("HL211", key, "", message)
 
 

@@ -1,6 +1,6 @@
 """What is found wrong with one object while it is compiled or looked at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from herald.cluster.meta import ObjectMeta
@@ -56,3 +56,16 @@ class Findings:
     @property
     def fatal(self) -> bool:
         return any(found.severity is Severity.ERROR for found in self.problems)
+
+
+def stays_in_force(kind: str) -> str:
+    """What follows from an error in an object of `kind` that was valid before: nobody remembers it after a restart."""
+    return f"The last valid version of this {kind} stays in force; a restart would leave it out."
+
+
+def with_consequence(found: Problem, consequence: str) -> Problem:
+    """An error with a sentence that says what follows from it; anything less grave as it is."""
+    if found.severity is not Severity.ERROR:
+        return found
+    end = "" if found.message.endswith(("?", ".")) else "."
+    return replace(found, message=f"{found.message}{end} {consequence}")

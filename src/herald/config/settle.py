@@ -7,11 +7,11 @@ edit that breaks an object, or that collides with another one, never takes away 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from herald.cluster.meta import ObjectMeta
-from herald.config.findings import Findings, ObjectKey, Resource
+from herald.config.findings import Findings, ObjectKey, Resource, stays_in_force, with_consequence
 from herald.config.problem import Problem, Severity
 
 
@@ -103,15 +103,6 @@ def _settle_one(
         findings = Findings(key)
         value = attempt(past, findings)
         if value is not None:
-            errors = [
-                _with(found, f"The last valid version of this {key.kind} stays in force.") for found in now.problems
-            ]
+            errors = [with_consequence(found, stays_in_force(key.kind)) for found in now.problems]
             return InForce(past, value, number), [e for e in errors if e.severity is Severity.ERROR] + findings.problems
-    return None, [_with(found, f"This {key.kind} is left out.") for found in now.problems]
-
-
-def _with(found: Problem, consequence: str) -> Problem:
-    if found.severity is not Severity.ERROR:
-        return found
-    end = "" if found.message.endswith(("?", ".")) else "."
-    return replace(found, message=f"{found.message}{end} {consequence}")
+    return None, [with_consequence(found, f"This {key.kind} is left out.") for found in now.problems]

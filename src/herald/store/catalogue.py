@@ -5,11 +5,11 @@ Nothing is taken for gone because it cannot be read: a broken document keeps the
 that is broken as a whole keeps all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from herald.config.findings import ObjectKey, problem
+from herald.config.findings import ObjectKey, problem, stays_in_force, with_consequence
 from herald.config.problem import Problem, Severity
 from herald.store.store import ClusterObject
 
@@ -117,7 +117,14 @@ def _with_last_good(before: Reading, now: Reading) -> Reading:
     if not kept:
         return now
     objects = {**now.objects, **{key: before.objects[key] for key in kept}}
-    return replace(now, objects=objects)
+    return replace(now, objects=objects, problems=tuple(_with_past(each, kept) for each in now.problems))
+
+
+def _with_past(found: Problem, kept: Collection[ObjectKey]) -> Problem:
+    if found.kind == "File":
+        return with_consequence(found, "What it held stays as it last was; a restart would leave that out.")
+    is_kept = ObjectKey(found.kind, found.namespace, found.name) in kept
+    return with_consequence(found, stays_in_force(found.kind)) if is_kept else found
 
 
 def _doubled(key: ObjectKey, holders: tuple[Path, ...]) -> Problem:

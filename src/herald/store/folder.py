@@ -238,7 +238,7 @@ def _read(path: Path) -> Reading:
     try:
         return read_manifest(path.read_bytes(), path)
     except OSError as error:
-        problem = unreadable(f"{error.strerror or error}; what it said last stays in force", file_key(path))
+        problem = unreadable(error.strerror or str(error), file_key(path))
         return Reading(problems=(problem,), is_partial=True, is_unreadable=True)
 
 

@@ -33,7 +33,7 @@ from herald.api.scheme import Kind
 from herald.bfd import profile as bfd_profile
 from herald.cluster.meta import NamespacedName
 from herald.config.compile import compile_config
-from herald.config.findings import ObjectKey
+from herald.config.findings import ObjectKey, stays_in_force
 from herald.config.problem import Problem, Severity
 from herald.config.resources import Resources
 from herald.config.settle import Custom, same_meaning
@@ -181,7 +181,7 @@ def _refusal(key: ObjectKey, problems: list[Problem]) -> str:
         text = each.message
         for consequence in (
             f" This {key.kind} is left out.",
-            f" The last valid version of this {key.kind} stays in force.",
+            f" {stays_in_force(key.kind)}",
         ):
             text = text.removesuffix(consequence)
         field = f"{each.field}: " if each.field else ""

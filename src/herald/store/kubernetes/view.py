@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from herald.cluster.service import Service
-from herald.config.findings import ObjectKey, problem
+from herald.config.findings import ObjectKey, problem, stays_in_force, with_consequence
 from herald.config.problem import Problem
 from herald.store.kubernetes import wire
 from herald.store.kubernetes.sources import Source, kind_of
@@ -157,7 +157,11 @@ class View:
         key = _key(kind, identity)
         reading = wire.read(self._kinds[kind], raw, with_status=self._with_status)
         if reading.problems:
-            self._problems[key] = reading.problems
+            is_kept = reading.item is None and key in self._held[kind]
+            stays = stays_in_force(kind)
+            self._problems[key] = (
+                tuple(with_consequence(each, stays) for each in reading.problems) if is_kept else reading.problems
+            )
             self._unread[key] = identity.uid
         else:
             self._problems.pop(key, None)
