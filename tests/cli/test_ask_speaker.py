@@ -91,6 +91,15 @@ async def test_node_selectors_of_a_plain_host_choose_among_the_members_by_their_
     assert [row["node"] for row in json.loads(planned)["layer2"]] == ["nc-b"]
 
 
+async def test_a_selector_by_another_label_is_hinted_at_where_the_nodes_are_known_by_name_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sock"
+    selectors = "nodeSelectors: [{matchLabels: {rack: r1}}]"
+    async with await ShowSocket("nc-a", ANSWERS).start(bind(path)):
+        asked = ("-f", folder(tmp_path, spec=selectors), "--ask-speaker", str(path))
+        _, said, error = await herald("plan", *asked)
+    assert "the nodes of --ask-speaker have no label but their name" in said + error
+
+
 @pytest.mark.parametrize("extra", [SLICE, NODE], ids=["an EndpointSlice without endpoints", "Nodes, but no slice"])
 async def test_what_the_folder_says_of_nodes_and_endpoints_counts(tmp_path: Path, extra: str) -> None:
     path = tmp_path / "s.sock"

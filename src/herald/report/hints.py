@@ -57,13 +57,13 @@ def _missing(plan: Plan) -> Iterable[str]:
         )
     if plan.services and lacks_nodes(plan):
         yield (
-            "no Node is in the input, so it is open who announces: name the nodes with --members NODE,…, or add "
-            "`kubectl get nodes -o yaml`"
+            "no Node is in the input, so it is open who announces: name the nodes with --members NODE,…, have them "
+            "from a running speaker with --ask-speaker SOCKET, or add `kubectl get nodes -o yaml`"
         )
     if _lacks_labels(plan) and any(problem.rule == "HL080" for problem in plan.problems):
         yield (
-            "the nodes of --members have no label but their name, so selectors by other labels match none: add "
-            "`kubectl get nodes -o yaml`"
+            f"the nodes of {_naming_option(plan)} have no label but their name, so selectors by other labels match "
+            "none: add `kubectl get nodes -o yaml`"
         )
     if plan.services and lacks_endpoints(plan):
         yield (
@@ -78,7 +78,15 @@ def _kustomized(plan: Plan) -> Sequence[str]:
 
 def _lacks_labels(plan: Plan) -> bool:
     nodes = plan.study.resources.nodes
-    return plan.study.circumstances.members is not None and all(len(node.metadata.labels) <= 1 for node in nodes)
+    return _naming_option(plan) is not None and all(len(node.metadata.labels) <= 1 for node in nodes)
+
+
+def _naming_option(plan: Plan) -> str | None:
+    """What names nodes where the input has none."""
+    circumstances = plan.study.circumstances
+    if circumstances.alive is not None:
+        return "--ask-speaker"
+    return None if circumstances.members is None else "--members"
 
 
 def _absent_secrets(plan: Plan) -> Sequence[str]:
