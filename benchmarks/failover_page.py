@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.failover_record import FAMILIES, MANY, NUD, Record
 from benchmarks.figure import percentile
+from herald.lab.failover.conclusion import conclusion
 
 PAGE = Path(__file__).parent.parent / "docs" / "failover.md"
 CRASHES = ("killed", "link down", "frozen")
@@ -23,13 +24,15 @@ COLUMNS = (
 SLOW_MS = 10.0
 """Two datagrams of the client: a silence that is no longer is none."""
 
-HEAD = """\
+TITLE = """\
 # Failover, measured
 
 Written by `python -m benchmarks.failover` (as root, about a quarter of an hour, best on a machine that does nothing
 else); do not edit. `python -m benchmarks.failover --resume` goes on with a run that was interrupted, `… nud` does the
 ten minutes at the end of this page, `… --small` is a quick look.
+"""
 
+HEAD = """\
 ## The lab
 
 Three nodes, a client and an asker on a Linux bridge, each in a network namespace. On the nodes run three speakers on a
@@ -77,7 +80,9 @@ def write(record: Record) -> None:
 
 def text(record: Record) -> str:
     """The page."""
-    sections = [HEAD, _about("Measured", record.about), *_crashes(record), READING, *_others(record), *_losses(record)]
+    short = conclusion({key: record.group(key) for key in record.contestants()}, CRASHES)
+    sections = [TITLE, *([short] if short else []), HEAD, _about("Measured", record.about)]
+    sections += [*_crashes(record), READING, *_others(record), *_losses(record)]
     return "\n".join([*sections, *_many(record), *_nud(record)]).rstrip() + "\n"
 
 
