@@ -10,6 +10,7 @@ from herald.report.explain import Explanation
 from herald.report.explain_config import explain_node, explain_peer, explain_pool
 from herald.report.explain_service import explain_address, explain_service
 from herald.report.plan import Plan
+from herald.report.plan_table import plan_tables
 from herald.report.table import plain
 
 APP = NamespacedName("default", "critical-app")
@@ -281,3 +282,16 @@ def test_the_verdict_says_what_the_input_lacks_and_what_is_expected(
 ) -> None:
     code, message = verdict(of_service(planned(P, service("web", *nodes), l2("l"), cluster=cluster)))
     assert (code, message.endswith(words)) == (1, True), message
+
+
+def test_who_watches_an_owner_is_said_with_what_it_needs() -> None:
+    plan = planned(pool("p", "10.0.0.0/24"), l2("l", "fastFailover: true"), service("web", "node-1"))
+    (said,) = [line for line in lines(of_service(plan)) if "is watched by" in line]
+    assert said.endswith(", if the speakers gossip")
+    assert " if they gossip" in plain(plan_tables(plan))
+
+
+def test_who_is_alone_is_watched_by_nobody() -> None:
+    plan = planned(pool("p", "10.0.0.0/24"), l2("l", "fastFailover: true"), service("web", "node-1"), members="node-1")
+    (said,) = [line for line in lines(of_service(plan)) if "is watched by" in line]
+    assert said.endswith("is watched by nobody, for there is no other candidate")

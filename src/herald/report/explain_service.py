@@ -148,6 +148,9 @@ def _endpoints(plan: Plan, key: NamespacedName) -> str:
     return (f"ready on {', '.join(sorted(nodes))}" if nodes else "ready, on no named node") + without_address
 
 
+_NO_WATCHERS = "nobody, for there is no other candidate"
+
+
 def _layer2_lines(decision: Decision) -> Iterable[str]:
     layer2 = decision.layer2
     if layer2.owner is None:
@@ -160,7 +163,7 @@ def _layer2_lines(decision: Decision) -> Iterable[str]:
         if layer2.instead is not None:
             yield f"not {layer2.passed_over}, the winner of MetalLB's election. {layer2.instead}"
         if layer2.fast_failover:
-            watchers = names(layer2.sentries) or "nobody, for there is no other candidate"
+            watchers = f"{names(layer2.sentries)}, if the speakers gossip" if layer2.sentries else _NO_WATCHERS
             yield f"fast failover: {layer2.owner} is watched by {watchers}"
     yield from excluded_lines(layer2.excluded, layer2.reason)
 

@@ -53,7 +53,7 @@ def _service(plan: Plan, entry: ServiceRow) -> tuple[Cell, ...]:
 
 def _owner(entry: Layer2Row) -> tuple[Cell, ...]:
     interfaces = "all" if entry.interfaces is None else ", ".join(entry.interfaces)
-    node = f"{entry.node}, watched by {names(entry.watched_by)}" if entry.watched_by else entry.node
+    node = f"{entry.node}, watched by {names(entry.watched_by)} if they gossip" if entry.watched_by else entry.node
     return row(str(entry.ip), node, interfaces, str(entry.service))
 
 
