@@ -33,9 +33,9 @@ check: python
 unit: python
 	$(RUN)pytest -q -n 2 --dist worksteal -m "not netns and not interop and not scenario and not kube"
 
-# Two at a time: most tests of real daemons wait. In a short path, since names of Unix sockets are short.
+# Three at a time: most tests of real daemons wait. In a short path, since names of Unix sockets are short.
 test: kubernetes check
-	@at=$$(mktemp -d /tmp/hXXXXX) && { $(RUN)pytest -q -n 2 --dist worksteal --basetemp=$$at/t; \
+	@at=$$(mktemp -d /tmp/hXXXXX) && { $(RUN)pytest -q -n 3 --dist worksteal --basetemp=$$at/t; \
 	  status=$$?; rm -rf $$at; exit $$status; }
 
 bench: kubernetes

@@ -270,7 +270,7 @@ async def test_speakers_see_each_other_come_leave_and_die(pair: tuple[str, str],
             await first.until(lambda facts: living(facts) == {"n1", "n3"}, "n1 sees n3")
             await third.end(signal.SIGKILL)
             await first.until(lambda facts: living(facts) == {"n1"}, "n3 is dead")
-        assert json.loads(await first.show("members"))["data"] == [{"name": "n1", "interfaces": ["eth0"]}]
+        assert json.loads(await first.show("members"))["data"] == [{"name": "n1", "interfaces": ["eth0"], "note": ""}]
 
 
 async def test_the_show_socket_answers_each_question_and_names_them_to_who_asks_another(
@@ -289,7 +289,7 @@ async def test_the_show_socket_answers_each_question_and_names_them_to_who_asks_
         assert json.loads(await herald.show("bgp routes"))["data"] == []
         wrong = json.loads(await herald.show("weather"))
         assert wrong == {
-            "error": '"show" must be one of bfd, bgp routes, bgp summary, counters, gossip, history, '
-            "interfaces, l2, members"
+            "error": '"show" must be one of bfd, bgp listen, bgp routes, bgp summary, counters, gossip, '
+            "history, interfaces, l2, members"
         }
         assert herald.show_socket.stat().st_mode & 0o777 == 0o600

@@ -15,7 +15,7 @@ import pytest
 from memberlist_member import MemberlistPeer, build
 from segment import EngineProcess, Network, engine, eventually, inside, ip
 
-from herald.engine.link import Facts, Join
+from herald.engine.link import Apply, Facts, Join
 from herald.swim import message, packet
 from herald.swim.driver import open_sockets
 from herald.swim.keyring import Keyring, derive_key
@@ -106,6 +106,11 @@ async def join(process: EngineProcess, *addresses: str) -> None:
     await process.channel.send(Join(addresses))
 
 
+def interfaces_of(process: EngineProcess) -> dict[str, frozenset[str] | None]:
+    """What each member tells of its interfaces."""
+    return {one.node: one.interfaces for one in process.facts.members}
+
+
 async def test_engines_and_memberlist_are_one_group_and_see_each_other_die_and_leave(group: Group) -> None:
     m11, m12 = await group.memberlist(11), await group.memberlist(12)
     n1, n2 = await group.herald(1), await group.herald(2)
@@ -117,8 +122,11 @@ async def test_engines_and_memberlist_are_one_group_and_see_each_other_die_and_l
     for peer in (m11, m12):
         await eventually(knows(peer, *everybody), "memberlist knows everybody")
 
-    interfaces = {one.node: one.interfaces for one in n1.facts.members}
-    assert interfaces == {"m11": None, "m12": None, "n1": frozenset({"eth0"}), "n2": frozenset({"eth0"})}
+    assert interfaces_of(n1)["n2"] == frozenset(), "it does not know yet what it is to answer for"
+    for one in (n1, n2):
+        await one.apply(Apply(reset=True))
+    told = {"m11": None, "m12": None, "n1": frozenset({"eth0"}), "n2": frozenset({"eth0"})}
+    await n1.until(lambda _: interfaces_of(n1) == told, "who has what is known")
 
     await asyncio.sleep(SETTLED)
     assert await m11.members() == dict.fromkeys(everybody, 0)
