@@ -41,7 +41,8 @@ def test_an_edit_that_breaks_an_object_leaves_its_last_valid_version_in_force(ca
     second = compiled(bad, last_good=dict(first.accepted))
     assert second.config == first.config
     assert [name for _, name, _ in errors(second)] == ["x"]
-    assert f"The last valid version of this {type(good).__name__} stays in force; a restart would leave it out." in second.problems[0].message
+    told = f"The last valid version of this {type(good).__name__} stays in force; a restart would leave it out."
+    assert told in second.problems[0].message
     assert second.accepted == first.accepted
     assert compiled(good, last_good=dict(second.accepted)).problems == first.problems
 
