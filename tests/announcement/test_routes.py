@@ -25,6 +25,8 @@ attributes = st.builds(
     large,
     st.lists(st.integers(1, 2), max_size=3).map(tuple),
     st.none() | st.integers(1, 3),
+    st.just(()),
+    st.none() | st.integers(0, 2),
 )
 
 
@@ -41,10 +43,17 @@ def test_merging_does_not_care_about_grouping_or_repetition(wishes: list[RouteAt
     assert merge([merge(wishes[:cut]), merge(wishes[cut:]), *wishes]) == merge(wishes)
 
 
+def _before_med(attributes: RouteAttributes) -> tuple[int, int]:
+    return attributes.local_pref or 0, len(attributes.prepend)
+
+
 @given(st.lists(attributes, min_size=1, max_size=5))
 def test_the_winner_is_one_of_the_wishes_and_no_community_is_lost(wishes: list[RouteAttributes]) -> None:
     found = merge(wishes)
-    assert (found.local_pref, found.prepend) in [(wish.local_pref, wish.prepend) for wish in wishes]
+    assert (found.local_pref, found.prepend, found.med) in [
+        (wish.local_pref, wish.prepend, wish.med) for wish in wishes
+    ]
+    assert all((found.med or 0) <= (wish.med or 0) for wish in wishes if _before_med(wish) == _before_med(found))
     assert all((wish.local_pref or 0) <= (found.local_pref or 0) for wish in wishes)
     assert set(found.communities) == {c for wish in wishes for c in wish.communities}
     assert (found.link_bandwidth or 0) == max(wish.link_bandwidth or 0 for wish in wishes)

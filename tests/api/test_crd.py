@@ -28,6 +28,7 @@ ADDITIONS = {
     f"bgppeers.metallb.io: spec.versions[v1beta2].{SCHEMA}.bfdStrict",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.asPrepend",
     f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.linkBandwidth",
+    f"bgpadvertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.med",
     *(
         f"l2advertisements.metallb.io: spec.versions[v1beta1].{SCHEMA}.{field}"
         for field in ("fastFailover", "failback", "failbackDelay", "flapDamping", "spread")

@@ -115,6 +115,12 @@ def test_the_prepend_of_an_advertisement_is_read() -> None:
     assert (prepend.count, prepend.asn) == (3, 64999)
 
 
+@pytest.mark.parametrize("med", [0, 4294967295])
+def test_the_metric_of_an_advertisement_is_read(med: int) -> None:
+    assert spec_of(raw("BGPAdvertisement", {"med": med})).med == med
+    assert spec_of(raw("BGPAdvertisement", {})).med is None
+
+
 @pytest.mark.parametrize(("raw_value", "mbps"), [({}, 1000), ({"perEndpointMbps": 25}, 25)], ids=["default", "given"])
 def test_the_link_bandwidth_of_an_advertisement_is_read(raw_value: dict[str, int], mbps: int) -> None:
     assert spec_of(raw("BGPAdvertisement", {"linkBandwidth": raw_value})).link_bandwidth.per_endpoint_mbps == mbps
@@ -194,6 +200,7 @@ SCHEMA_FAULTS = [
     (raw("IPAddressPool", {"addresses": "10.0.0.0/24"}), "spec.addresses", "is a string, a list is needed"),
     (raw("BGPAdvertisement", {"aggregationLength": 0}), "spec.aggregationLength", "0 is out of range"),
     (raw("BGPAdvertisement", {"localPref": -1}), "spec.localPref", "-1 is out of range; 0 to 2147483647 is possible"),
+    (raw("BGPAdvertisement", {"med": -1}), "spec.med", "-1 is out of range; 0 to 4294967295 is possible"),
     (raw("BGPAdvertisement", {"asPrepend": {"count": 11}}), "spec.asPrepend.count", "11 is out of range; 1 to 10"),
     (
         raw("BGPAdvertisement", {"linkBandwidth": {"perEndpointMbps": 0}}),

@@ -78,8 +78,20 @@ def test_without_any_node_nothing_conflicts() -> None:
         ({"as_prepend": ASPrepend(count=1)}, {}, "a"),
         ({"as_prepend": ASPrepend(count=1)}, {"as_prepend": ASPrepend(count=2)}, "b"),
         ({"local_pref": 100}, {"local_pref": 200, "as_prepend": ASPrepend(count=9)}, "a"),
+        ({"med": 10}, {}, "a"),
+        ({"med": 10}, {"med": 20}, "b"),
+        ({"as_prepend": ASPrepend(count=1), "med": 10}, {"med": 20}, "a"),
     ],
-    ids=["higher", "set over not set", "no prepend", "fewer prepends", "localPref before prepend"],
+    ids=[
+        "higher",
+        "set over not set",
+        "no prepend",
+        "fewer prepends",
+        "localPref before prepend",
+        "no med",
+        "lower med",
+        "prepend before med",
+    ],
 )
 def test_a_conflict_is_reported_on_the_one_that_loses(one: Any, other: Any, loser: str) -> None:
     found = of_rule(compiled(pool("p", *V4), bgp("a", **one), bgp("b", **other), peer("r"), *NODES), "HL106")

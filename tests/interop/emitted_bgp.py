@@ -118,6 +118,7 @@ ATTRIBUTES: dict[str, dict[str, object]] = {
     },
     "prepended": {"prepend": (64500, 64500, 4200000001)},
     "link bandwidth": {"link_bandwidth": 8000},
+    "metric": {"med": 70},
     "extended communities": {
         "extended_communities": tuple(
             ExtendedCommunity(value)
@@ -136,6 +137,7 @@ ATTRIBUTES: dict[str, dict[str, object]] = {
         "large_communities": (LargeCommunity(1, 2, 3),),
         "prepend": (64500,),
         "link_bandwidth": 1,
+        "med": 4294967295,
     },
 }
 
@@ -212,6 +214,7 @@ def _update_fields(
     path = [*attributes.get("prepend", ()), *own]  # type: ignore[misc]
     fields["bgp.update.path_attribute.as_path_segment.as4"] = _texts(path)
     fields["bgp.update.path_attribute.local_pref"] = [str(attributes.get("local_pref", 100))] if internal else []
+    fields["bgp.update.path_attribute.multi_exit_disc"] = [str(attributes["med"])] if "med" in attributes else []
     communities = [one.value for one in attributes.get("communities", ())]  # type: ignore[attr-defined]
     known = [value for value in communities if value >> 16 == 0xFFFF]
     fields["bgp.update.path_attribute.community_wellknown"] = [f"0x{value:08x}" for value in known]

@@ -243,3 +243,35 @@ async def engine(host: str, directory: Path, node: str = "n1", *more: str) -> As
         raise
     finally:
         await process.close()
+
+
+ONE_SERVICE = """
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: p, namespace: metallb-system}
+spec: {addresses: ["192.168.1.200-192.168.1.210"]}
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: {name: a, namespace: metallb-system}
+spec: SPEC
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+status: {loadBalancer: {ingress: [{ip: 192.168.1.200}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.1.1], conditions: {ready: true}, nodeName: n1}]
+"""
+
+
+def one_service(*nodes: str, advertisement: str = "{}") -> str:
+    """The manifests of a Service with the address 192.168.1.200 on these nodes; the L2Advertisement's spec is given."""
+    return ONE_SERVICE.replace("SPEC", advertisement) + "".join(
+        f"---\napiVersion: v1\nkind: Node\nmetadata: {{name: {node}}}\n" for node in nodes
+    )

@@ -16,36 +16,14 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from segment import Network, answers, arping, eventually, inside, ip, mac_of
+from segment import Network, answers, arping, eventually, inside, ip, mac_of, one_service
 from test_arp_history import herald
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
 
 NODES = {"n1": "192.168.1.1", "n2": "192.168.1.2", "n3": "192.168.1.3"}
 VIP = "192.168.1.200"
-MANIFESTS = """
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata: {name: p, namespace: metallb-system}
-spec: {addresses: ["192.168.1.200-192.168.1.210"]}
----
-apiVersion: metallb.io/v1beta1
-kind: L2Advertisement
-metadata: {name: a, namespace: metallb-system}
-spec: {fastFailover: true}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: default}
-spec: {type: LoadBalancer, ports: [{port: 80}]}
-status: {loadBalancer: {ingress: [{ip: 192.168.1.200}]}}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints: [{addresses: [10.1.1.1], conditions: {ready: true}, nodeName: n1}]
-""" + "".join(f"---\napiVersion: v1\nkind: Node\nmetadata: {{name: {node}}}\n" for node in NODES)
+MANIFESTS = one_service(*NODES, advertisement="{fastFailover: true}")
 
 
 class Speaker:

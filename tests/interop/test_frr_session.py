@@ -42,6 +42,7 @@ COLOURED = Route(
     communities=(Community(64500 << 16 | 10), Community(0xFFFFFF01)),
     large_communities=(LargeCommunity(64500, 1, 4294967295),),
     prepend=(64500, 64500),
+    med=70,
 )
 SIX = Route(IPv6Network("2001:db8:cafe::1/128"), communities=(Community(64500 << 16 | 6),))
 
@@ -113,6 +114,7 @@ def test_routes_with_all_attributes_arrive_and_go(frr: FrrRouter, herald: Herald
     coloured = route_of(frr, "ipv4", "192.168.1.201/32")
     assert coloured["aspath"]["string"] == "64500 64500 64500"
     assert coloured["community"]["string"] == "64500:10 no-export"
+    assert (plain.get("metric", 0), coloured["metric"]) == (0, 70)
     assert coloured["largeCommunity"]["string"] == "64500:1:4294967295"
     six = route_of(frr, "ipv6", "2001:db8:cafe::1/128")
     assert six["community"]["string"] == "64500:6"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from segment import Network, answers, arping, eventually, ip, mac_of
+from segment import Network, answers, arping, eventually, ip, mac_of, one_service
 
 from herald.announcement.election import order
 from herald.cluster.meta import NodeName
@@ -18,37 +18,7 @@ pytestmark = pytest.mark.netns
 
 VIP = "192.168.1.200"
 NODES = ("n1", "n2")
-MANIFESTS = """
-apiVersion: v1
-kind: Node
-metadata: {name: n1}
----
-apiVersion: v1
-kind: Node
-metadata: {name: n2}
----
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata: {name: p, namespace: metallb-system}
-spec: {addresses: ["192.168.1.200-192.168.1.210"]}
----
-apiVersion: metallb.io/v1beta1
-kind: L2Advertisement
-metadata: {name: a, namespace: metallb-system}
-spec: {interfaces: [eth1]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: default}
-spec: {type: LoadBalancer, ports: [{port: 80}]}
-status: {loadBalancer: {ingress: [{ip: 192.168.1.200}]}}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints: [{addresses: [10.1.1.1], conditions: {ready: true}, nodeName: n1}]
-"""
+MANIFESTS = one_service("n1", "n2", advertisement="{interfaces: [eth1]}")
 
 
 class Segment:

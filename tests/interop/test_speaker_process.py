@@ -9,37 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from segment import Network, answers, arping, eventually, mac_of
+from segment import Network, answers, arping, eventually, mac_of, one_service
 
 pytestmark = pytest.mark.netns
 
 VIP = "192.168.1.200"
-MANIFESTS = """
-apiVersion: v1
-kind: Node
-metadata: {name: n1}
----
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata: {name: p, namespace: metallb-system}
-spec: {addresses: ["192.168.1.200-192.168.1.210"]}
----
-apiVersion: metallb.io/v1beta1
-kind: L2Advertisement
-metadata: {name: a, namespace: metallb-system}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: default}
-spec: {type: LoadBalancer, ports: [{port: 80}]}
-status: {loadBalancer: {ingress: [{ip: 192.168.1.200}]}}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints: [{addresses: [10.1.1.1], conditions: {ready: true}, nodeName: n1}]
-"""
+MANIFESTS = one_service("n1")
 
 
 class Speaker:

@@ -90,6 +90,7 @@ def test_metrics_tell_refusals_and_a_replica_that_stands_by_alarms_nobody(cluste
     first, second = free_port(), free_port()
     with stand.controller("controller-a", f"--port={first}") as leader:
         comes_true(lambda: bool(stand.events("AllocationFailed")), "a refusal")
+        comes_true(lambda: bool(scrape(first, token)), "a page")  # it listens when it has begun to work
         page = scrape(first, token)
         assert page['herald_allocator_refusals_total{reason="AllocationFailed"}'] == "1"
         assert page["herald_controller_leader_bool"] == "1"

@@ -79,6 +79,7 @@ async def test_fifty_flaps_of_the_owners_interface_leave_one_owner_that_answers(
     await flapping.mend(stand, owner)
     now_at = await stand.settled()
     assert now_at in NODES
+    await faults.Nothing(1.2).strike(stand, owner)  # who gave it up last answers for 1 s at most
     await stand.watching.begin()
     await faults.Nothing(1.0).strike(stand, owner)
     seen = await stand.watching.read()

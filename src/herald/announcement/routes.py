@@ -2,8 +2,8 @@
 
 Several advertisements, several services on one address, and several services inside one aggregate may all want the
 same prefix from the same node to the same session. The most preferred wins: highest localPref (unset is lowest), then
-fewest prepends; communities are united, and the highest bandwidth counts. `merge` cares about neither order nor
-grouping: the result is the same however the contributions arrived.
+fewest prepends, then lowest MED (unset counts as 0); communities are united, and the highest bandwidth counts. `merge`
+cares about neither order nor grouping: the result is the same however the contributions arrived.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,12 +35,14 @@ def _merge_two(left: RouteAttributes, right: RouteAttributes) -> RouteAttributes
         winner.prepend,
         max((each.link_bandwidth for each in (left, right) if each.link_bandwidth is not None), default=None),
         tuple(sorted({*left.extended_communities, *right.extended_communities}, key=_sort_key)),
+        winner.med,
     )
 
 
-def _preference(attributes: RouteAttributes) -> tuple[int, int, tuple[int, ...]]:
-    # The ASNs themselves come last, only so that equals are told apart the same way everywhere.
-    return (-(attributes.local_pref or 0), len(attributes.prepend), attributes.prepend)
+def _preference(attributes: RouteAttributes) -> tuple[int, int, int, tuple[int, ...], bool]:
+    # The ASNs themselves, and whether a MED of 0 is said, come last, so that equals are told apart everywhere alike.
+    med = attributes.med
+    return (-(attributes.local_pref or 0), len(attributes.prepend), med or 0, attributes.prepend, med is not None)
 
 
 def _sort_key(community: AnyCommunity) -> tuple[int, int, int]:
@@ -127,6 +129,7 @@ def attributes_of(advertisement: BGPAdvertisement, own_asn: int) -> RouteAttribu
         () if prepend is None else (prepend.asn or own_asn,) * prepend.count,
         advertisement.bandwidth_per_endpoint,
         tuple(sorted(set(advertisement.extended_communities), key=_sort_key)),
+        advertisement.med,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from herald.api.schema import ASN, INT32, MAX_INT32, Rule, default, described, ruled
+from herald.api.schema import ASN, INT32, MAX_INT32, MAX_UINT32, Rule, default, described, ruled
 from herald.api.selector import Selectors
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.wire import wire_name
@@ -46,6 +46,9 @@ AggregationLengthV6 = Annotated[
 LocalPref = Annotated[
     int, msgspec.Meta(ge=0, le=MAX_INT32, extra_json_schema={**INT32, "minimum": None, "maximum": None})
 ]
+
+
+Med = Annotated[int, msgspec.Meta(ge=0, le=MAX_UINT32, extra_json_schema={"format": "int64"})]
 
 
 class ASPrepend(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
@@ -97,6 +100,13 @@ class BGPAdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wir
     ] = ()
     as_prepend: Annotated[
         ASPrepend | None, described("Lengthens the AS path of the routes. An addition of Herald's.")
+    ] = None
+    med: Annotated[
+        Med | None,
+        described(
+            "MULTI_EXIT_DISC of the routes: of those that a router hears from one neighbouring AS it prefers the"
+            " lowest; none is sent when not set. An addition of Herald's."
+        ),
     ] = None
     link_bandwidth: Annotated[
         LinkBandwidth | None,

@@ -379,6 +379,7 @@ def path_attributes(attributes: RouteAttributes, egress: Egress, next_hop: IPv4A
         origin=Origin.IGP,
         as_path=path,
         next_hop=next_hop,
+        multi_exit_disc=attributes.med,
         local_pref=local_pref if egress.wire.internal else None,
         communities=attributes.communities or None,
         as4_path=path if not egress.wire.four_octet_as and as_path.needs_as4_path(path) else None,

@@ -19,6 +19,7 @@ class RouteAttributes(NamedTuple):
     prepend: tuple[int, ...] = ()
     link_bandwidth: int | None = None
     extended_communities: tuple[ExtendedCommunity, ...] = ()
+    med: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Route:
 
     `local_pref` reaches internal peers only; None means 100 there. `prepend` are ASNs put before the session's own, the
     leftmost first; towards internal peers they are the whole path. `link_bandwidth` in Mbit/s is what a router shares
-    its traffic by. Of `extended_communities` only the transitive ones reach external peers.
+    its traffic by. Of `extended_communities` only the transitive ones reach external peers. `med` is the
+    MULTI_EXIT_DISC (RFC 4271 §5.1.4): of routes of one neighbouring AS the lowest is preferred; none is sent for None.
     """
 
     prefix: Prefix
@@ -37,6 +39,7 @@ class Route:
     prepend: tuple[int, ...] = ()
     link_bandwidth: int | None = None
     extended_communities: tuple[ExtendedCommunity, ...] = ()
+    med: int | None = None
 
     @property
     def attributes(self) -> RouteAttributes:
@@ -47,4 +50,5 @@ class Route:
             self.prepend,
             self.link_bandwidth,
             self.extended_communities,
+            self.med,
         )

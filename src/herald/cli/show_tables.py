@@ -59,7 +59,7 @@ def _session(each: Document) -> tuple[Cell, ...]:
 
 def bgp_routes(routes: list[Document]) -> Iterable[Piece]:
     """One row per peer and prefix."""
-    header = ("PEER", "PREFIX", "LOCAL PREF", "PREPEND", "SESSION", "COMMUNITIES")
+    header = ("PEER", "PREFIX", "LOCAL PREF", "PREPEND", "MED", "SESSION", "COMMUNITIES")
     yield Table("BGP routes", header, tuple(_route(each) for each in routes), "none: nothing is announced by BGP here")
 
 
@@ -72,6 +72,7 @@ def _route(each: Document) -> tuple[Cell, ...]:
         each["prefix"],
         _text(each["localPref"]),
         " ".join(map(str, each["prepend"])) or "-",
+        _text(each.get("med")),
         Cell("up", Tone.GOOD) if each["established"] else Cell("down", Tone.BAD),
         " ".join(communities) or "-",
     )

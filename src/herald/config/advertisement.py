@@ -45,7 +45,7 @@ class Prepend:
 class BGPAdvertisement:
     """`peers` None means every peer. `local_pref` None means not set (the manifest's 0).
 
-    `bandwidth_per_endpoint` is in Mbit/s; None: no bandwidth is announced.
+    `bandwidth_per_endpoint` is in Mbit/s; None: no bandwidth is announced. `med` None: no MULTI_EXIT_DISC is sent.
     """
 
     name: str
@@ -61,6 +61,7 @@ class BGPAdvertisement:
     prepend: Prepend | None = None
     bandwidth_per_endpoint: int | None = None
     extended_communities: tuple[ExtendedCommunity, ...] = ()
+    med: int | None = None
 
     def matches_service(self, labels: Mapping[str, str]) -> bool:
         return matches_any(self.service_selectors, labels, if_empty=True)

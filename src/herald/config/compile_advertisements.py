@@ -105,6 +105,7 @@ def bgp_compiler(
             peers=frozenset(map(PeerName, spec.peers)) or None,
             service_selectors=spec.service_selectors,
             prepend=Prepend(spec.as_prepend.count, spec.as_prepend.asn) if spec.as_prepend else None,
+            med=spec.med,
             bandwidth_per_endpoint=spec.link_bandwidth.per_endpoint_mbps if spec.link_bandwidth else None,
         )
         add_foreign_addresses(advertisement, targets.pools, found)

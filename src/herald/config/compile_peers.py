@@ -152,7 +152,8 @@ def _usable_router_id(router_id: IPAddress | None, found: Findings) -> IPAddress
 
 
 def _check_bfd_profile(name: str, found: Findings, around: Surroundings) -> None:
-    if not name or name in around.bfd_profiles or _means_built_in(name, around):
+    # The built-in profile takes the place of one of its name that is left out, as of one that was deleted.
+    if not name or name in around.bfd_profiles or name == bfd_profile.DEFAULT.name:
         return
     field = "spec.bfdProfile"
     if around.is_left_out("BFDProfile", name):
@@ -164,10 +165,6 @@ def _check_bfd_profile(name: str, found: Findings, around: Surroundings) -> None
 
 def _bfd_profile(name: str, around: Surroundings) -> BFDProfile | None:
     return around.bfd_profiles.get(name, bfd_profile.DEFAULT) if name else None
-
-
-def _means_built_in(name: str, around: Surroundings) -> bool:
-    return name == bfd_profile.DEFAULT.name and not around.is_left_out("BFDProfile", name)
 
 
 def _graceful_restart(spec: api.BGPPeerSpec, found: Findings) -> GracefulRestart | None:

@@ -1,7 +1,7 @@
 """Two BGPAdvertisements that give one prefix different preferences toward one peer (HL106).
 
-MetalLB refuses the pair. Herald announces: a route carries the highest localPref, then the fewest prepends, and the
-communities of both.
+MetalLB refuses the pair. Herald announces: a route carries the highest localPref, then the fewest prepends, then the
+lowest MED, and the communities of both.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ from herald.config.problem import Problem
 from herald.net.ip_family import IPFamily
 
 
-def preference(advertisement: BGPAdvertisement) -> tuple[int, int, int]:
-    """Sorts the most preferred first: highest localPref (not set: 0), then fewest prepends, then lowest ASN."""
-    prepend = advertisement.prepend
-    return (-(advertisement.local_pref or 0), *((prepend.count, prepend.asn or 0) if prepend else (0, 0)))
+def preference(advertisement: BGPAdvertisement) -> tuple[int, int, int, int]:
+    """Sorts the most preferred first: highest localPref, fewest prepends, lowest MED (not set: 0), then lowest ASN."""
+    count, asn = (advertisement.prepend.count, advertisement.prepend.asn or 0) if advertisement.prepend else (0, 0)
+    return (-(advertisement.local_pref or 0), count, advertisement.med or 0, asn)
 
 
 def conflict(one: BGPAdvertisement, other: BGPAdvertisement, families: frozenset[IPFamily]) -> bool:
@@ -27,7 +27,7 @@ def conflict(one: BGPAdvertisement, other: BGPAdvertisement, families: frozenset
     In a dual-stack pool one equal length is enough. Advertisements without any node never conflict.
     """
     return (
-        (one.local_pref, one.prepend) != (other.local_pref, other.prepend)
+        (one.local_pref, one.prepend, one.med) != (other.local_pref, other.prepend, other.med)
         and prefixes_coincide(one, other, families)
         and peers_overlap(one, other)
         and not one.nodes.isdisjoint(other.nodes)
@@ -64,17 +64,26 @@ def conflict_problem(winner: BGPAdvertisement, loser: BGPAdvertisement, where: s
     return problem(
         "HL106",
         ObjectKey("BGPAdvertisement", namespace, loser.name),
-        "spec.localPref" if winner.local_pref != loser.local_pref else "spec.asPrepend",
+        _field(winner, loser),
         # Who wins stands first: an API server cuts what is long.
         f'BGPAdvertisement "{winner.name}" wins with {_words(winner)} over {_words(loser)} here, for the same prefixes '
-        f"and peers ({where}): highest localPref first, then fewest prepends; communities are united. Give both the "
-        "same values, or different peers, nodes or lengths.",
+        f"and peers ({where}): highest localPref first, then fewest prepends, then lowest med; communities are united. "
+        "Give both the same values, or different peers, nodes or lengths.",
     )
 
 
+def _field(winner: BGPAdvertisement, loser: BGPAdvertisement) -> str:
+    """What decides between the two."""
+    if winner.local_pref != loser.local_pref:
+        return "spec.localPref"
+    return "spec.asPrepend" if winner.prepend != loser.prepend else "spec.med"
+
+
 def _words(advertisement: BGPAdvertisement) -> str:
-    pref = f"localPref {advertisement.local_pref}" if advertisement.local_pref else "no localPref"
+    parts = [f"localPref {advertisement.local_pref}" if advertisement.local_pref else "no localPref"]
     prepend = advertisement.prepend
-    if prepend is None:
-        return pref
-    return f"{pref} and asPrepend {prepend.count} × {prepend.asn if prepend.asn is not None else 'its own ASN'}"
+    if prepend is not None:
+        parts.append(f"asPrepend {prepend.count} × {prepend.asn if prepend.asn is not None else 'its own ASN'}")
+    if advertisement.med is not None:
+        parts.append(f"med {advertisement.med}")
+    return " and ".join(parts)

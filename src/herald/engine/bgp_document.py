@@ -199,13 +199,14 @@ def routes(tables: Mapping[str, RouteTable], sessions: tuple[SessionSnapshot, ..
     separator = ""
     for peer in sorted(tables):
         routes = iter(tuple(tables[peer].values()))
-        while some := [_route(peer, route, established=peer in established) for route in islice(routes, SLICE)]:
+        while some := [route_of(peer, route) | {"established": peer in established} for route in islice(routes, SLICE)]:
             yield separator + json.dumps(some)[1:-1]
             separator = ", "
     yield "]"
 
 
-def _route(peer: str, route: Route, *, established: bool) -> Document:
+def route_of(peer: str, route: Route) -> Document:
+    """What is wished for towards a peer."""
     return {
         "peer": peer,
         "prefix": str(route.prefix),
@@ -215,5 +216,5 @@ def _route(peer: str, route: Route, *, established: bool) -> Document:
         "prepend": list(route.prepend),
         "linkBandwidth": route.link_bandwidth,
         "extendedCommunities": [community.text for community in route.extended_communities],
-        "established": established,
+        "med": route.med,
     }

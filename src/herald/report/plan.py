@@ -89,13 +89,15 @@ class BGPRow:
             "localPref": self.route.local_pref,
             "communities": [community.text for community in communities_of(self.route)],
             "asPath": list(self.route.prepend),
-            **_bandwidth(self.route),
+            **_optional(self.route),
             "services": [str(service) for service in self.services],
         }
 
 
-def _bandwidth(route: Route) -> dict[str, int]:
-    return {} if route.link_bandwidth is None else {"linkBandwidth": route.link_bandwidth}
+def _optional(route: Route) -> dict[str, int]:
+    """What only some routes have."""
+    told = {"linkBandwidth": route.link_bandwidth, "med": route.med}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ def attributes(route: Route) -> str:
         parts.append("communities " + " ".join(community.text for community in communities))
     if route.prepend:
         parts.append("prepend " + " ".join(map(str, route.prepend)))
+    if route.med is not None:
+        parts.append(f"med {route.med}")
     if route.link_bandwidth is not None:
         parts.append(f"bandwidth {route.link_bandwidth} Mbit/s")
     return ", ".join(parts) or "-"

@@ -23,6 +23,7 @@ from herald.bgp.route import Route
 from herald.cli.vtysh.state import Document, State, state
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.config.compile import compile_config
+from herald.engine.bgp_document import route_of
 from herald.store.cache import Cache
 from herald.store.kubernetes.client import ApiClient
 from herald.store.kubernetes.sources import Scope
@@ -57,7 +58,7 @@ async def read(client: ApiClient, namespace: str) -> State:
         _neighbor(session, by_peer.get(name, []), routes.get(name, {}), now)
         for name, session in sorted(sessions.items())
     ]
-    return state("cluster", summary, [_route(name, route) for name in routes for route in routes[name].values()])
+    return state("cluster", summary, [route_of(name, route) for name in routes for route in routes[name].values()])
 
 
 def _routes(view: View, cache: Cache, told: Iterable[ServiceBGPStatusStatus]) -> dict[str, dict[str, Route]]:
@@ -74,19 +75,6 @@ def _routes(view: View, cache: Cache, told: Iterable[ServiceBGPStatusStatus]) ->
             if session.names & set(one.peers):
                 found.setdefault(session.name, {}).update((str(route.prefix), route) for route in routes)
     return found
-
-
-def _route(peer: str, route: Route) -> Document:
-    return {
-        "peer": peer,
-        "prefix": str(route.prefix),
-        "localPref": route.local_pref,
-        "communities": [community.text for community in route.communities],
-        "largeCommunities": [community.text for community in route.large_communities],
-        "prepend": list(route.prepend),
-        "linkBandwidth": route.link_bandwidth,
-        "extendedCommunities": [community.text for community in route.extended_communities],
-    }
 
 
 def _neighbor(

@@ -97,6 +97,11 @@ class Path:
     neighbors: tuple[Neighbor, ...]
 
     @property
+    def metric(self) -> int:
+        """The MED; 0, as FRR shows it, where none is sent."""
+        return self.route.get("med") or 0
+
+    @property
     def as_path(self) -> str:
         """What is prepended, as it would stand in front of our own AS."""
         return " ".join(map(str, self.route["prepend"]))
@@ -190,7 +195,7 @@ def _network(route: Document) -> IPv4Network | IPv6Network:
 
 
 def _attributes(route: Document) -> str:
-    keys = ("localPref", "communities", "largeCommunities", "prepend", "extendedCommunities", "linkBandwidth")
+    keys = ("localPref", "communities", "largeCommunities", "prepend", "extendedCommunities", "linkBandwidth", "med")
     return repr([route.get(key) for key in keys])
 
 

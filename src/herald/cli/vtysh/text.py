@@ -120,7 +120,7 @@ def _row(entry: Entry, path: Path, next_hop: str | None, *, is_best: bool) -> st
     preference = "" if path.route["localPref"] is None else path.route["localPref"]
     hop = next_hop or unspecified(entry)
     as_path = f"{path.as_path} " if path.as_path else ""
-    return f"{start}{hop:<16}{0:>10}{preference:>7}{32768:>7} {as_path}i"
+    return f"{start}{hop:<16}{path.metric:>10}{preference:>7}{32768:>7} {as_path}i"
 
 
 def unspecified(entry: Entry) -> str:
@@ -147,7 +147,7 @@ def _path(state: State, found: Entry, path: Path, *, is_best: bool) -> Iterator[
     best = ", best (First path received)" if is_best else ""
     yield f"  {path.as_path or 'Local'}"
     yield f"    {hop} from {hop} ({state.router_id})"
-    yield f"      Origin IGP, metric 0{preference}, weight 32768, valid, sourced, local{best}"
+    yield f"      Origin IGP, metric {path.metric}{preference}, weight 32768, valid, sourced, local{best}"
     for title, words in (
         ("Community", " ".join(route["communities"])),
         ("Extended Community", path.extended_communities),
