@@ -34,16 +34,17 @@ def main(words: list[str]) -> int:
         sections[name] = table(SECTIONS[name], importlib.import_module(f"benchmarks.{name}").measure())
         print(sections[name], flush=True)
     if WRITE in words or not names:
-        RESULTS.write_text("\n".join([_head(), *({**_written(), **sections}).values()]))
+        known = _written() | {SECTIONS[name]: text for name, text in sections.items()}
+        titles = [title for title in SECTIONS.values() if title in known]
+        RESULTS.write_text("\n".join([_head(), *(known[title] for title in dict.fromkeys([*titles, *known]))]))
         print(f"written to {RESULTS}")
     return 0
 
 
 def _written() -> dict[str, str]:
-    """The sections of earlier runs, in the order in which they are printed."""
+    """The sections of earlier runs by title; also those of benchmarks that are run by themselves."""
     texts = RESULTS.read_text().split("\n## ")[1:] if RESULTS.exists() else []
-    known = {text.partition("\n")[0]: f"## {text.strip()}\n" for text in texts}
-    return {name: known[title] for name, title in SECTIONS.items() if title in known}
+    return {text.partition("\n")[0]: f"## {text.strip()}\n" for text in texts}
 
 
 def _head() -> str:

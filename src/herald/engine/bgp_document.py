@@ -25,7 +25,7 @@ bgp summary    [{peer, endpoint, state, since, downFor, localASN, remoteASN, rou
                 `shortSessions`: how many in a row fell soon after they came up; `kept`: the families whose routes
                 the peer keeps when the session is lost
 bgp routes     [{peer, prefix, localPref, communities: [text], largeCommunities: [text], prepend: [ASN],
-                linkBandwidth, extendedCommunities: [text], established}]    `linkBandwidth` in Mbit/s
+                linkBandwidth, extendedCommunities: [text], med, established}]    `linkBandwidth` in Mbit/s
                 what is wished for towards each peer, and whether a session stands to carry it; in no order
 """
 
