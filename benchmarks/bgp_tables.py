@@ -8,7 +8,8 @@ The routers stay; the speakers follow each other, all with the same routes and o
 
 * **time**: how long the speaker is sending. A packet socket at its interface sees each segment; the time of one session
   goes from its first UPDATE to its last, and where sessions do not run at the same time the pauses between are not
-  counted. Afterwards every router is asked whether it has all routes.
+  counted. Afterwards every router is asked whether it has all routes. ExaBGP packs everything before it sends the first
+  UPDATE, which is no part of its time: there, compare processor time.
 * **processor time** of the speaker alone, from the moment when it may connect; ExaBGP reads its
   configuration in it. Two cores also carry the routers.
 """
