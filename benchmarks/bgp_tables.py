@@ -79,7 +79,8 @@ def processor(group: int | None) -> float:
     return ran / 1e9
 
 
-async def _received(frr: Frr) -> int:
+async def received(frr: Frr) -> int:
+    """How many prefixes a router has from the speaker."""
     answer = await frr.ask("show bgp ipv4 unicast summary json")
     peer = (answer.get("ipv4Unicast") or answer).get("peers", {}).get(SPEAKER, {})
     return int(peer.get("pfxRcd", 0))
@@ -95,7 +96,7 @@ async def _all(routers: Sequence[Frr], count: int, tap: Wiretap) -> int:
             continue
         total = 0
         for router in routers:
-            total += await _received(router)
+            total += await received(router)
         if total == count * len(routers) or time.monotonic() > deadline:
             return total
 
@@ -121,7 +122,7 @@ async def _run(contestant: Contestant, routers: Sequence[Frr]) -> tuple[float | 
 async def _forgotten(routers: Sequence[Frr]) -> None:
     """Until the routers have lost what the last speaker said."""
     for router in routers:
-        while await _received(router):
+        while await received(router):
             await router.configure(f"do clear bgp {SPEAKER}")
             await asyncio.sleep(0.2)
 

@@ -27,7 +27,7 @@ from benchmarks import failover_page
 from benchmarks.failover_record import MANY, NUD, Record, told
 from herald.lab.failover import faults, many, nud, vrrp_nodes
 from herald.lab.failover.faults import Fault
-from herald.lab.failover.herald_nodes import FAST_FAILOVER, HeraldNodes
+from herald.lab.failover.herald_nodes import HeraldNodes
 from herald.lab.failover.stand import Contestant, NeverSettledError, Stand, standing
 from herald.lab.failover.trial import trial
 from herald.lab.failover.vrrp_nodes import VrrpNodes
@@ -77,10 +77,11 @@ LAST = Case(faults.Flapping(), 2)
 def groups() -> list[list[Group]]:
     """Those of one list run one after the other, the lists at the same time."""
     folder, device = Case(faults.FolderGone(), 5), Case(faults.Recreated(), 5)
-    herald = [Group("Herald", HeraldNodes(), (*crashes(30), *SHARED, folder, device, *LOSSES, LAST))]
-    if FAST_FAILOVER is not None:
-        fast = HeraldNodes("Herald, fastFailover", fast_failover=True)
-        herald.append(Group("Herald, fastFailover", fast, (*crashes(30), SHARED[0], *LOSSES)))
+    fast = HeraldNodes("Herald, fastFailover", fast_failover=True)
+    herald = [
+        Group("Herald", HeraldNodes(), (*crashes(30), *SHARED, folder, device, *LOSSES, LAST)),
+        Group("Herald, fastFailover", fast, (*crashes(30), SHARED[0], *LOSSES)),
+    ]
     if not vrrp_nodes.available():
         return [herald]
     tuned = Group("keepalived, 0.1 s", VrrpNodes(0.1), (*crashes(30), *SHARED, device, *LOSSES, LAST))
@@ -156,7 +157,7 @@ async def measure_many(record: Record) -> None:
     """A thousand addresses of either family, by a crash and by SIGTERM, with and without fast failover."""
     name = f"m{os.getpid() % 100_000}"
     for version in (4, 6):
-        for fast in (False, True) if FAST_FAILOVER is not None else (False,):
+        for fast in (False, True):
             what = f"IPv{version}, frozen" + (", fastFailover" if fast else "")
             if not record.has(MANY, what):
                 record.put(MANY, what, _taken(await many.crash(name, ADDRESSES, version, fast_failover=fast)))

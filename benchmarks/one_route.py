@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.bgp_speakers import ROUTER_ASN, SPEAKER, SPEAKER_ASN, prefixes
+from benchmarks.bgp_tables import received
 from benchmarks.figure import Figure, percentile
 from benchmarks.population import FIRST_ADDRESS
 from benchmarks.wiretap import Wiretap
@@ -216,11 +217,7 @@ class Bird(Told):
 
 async def _until_loaded(frr: Frr) -> None:
     async with asyncio.timeout(WITHIN_S):
-        while True:
-            answer = await frr.ask("show bgp ipv4 unicast summary json")
-            peer = (answer.get("ipv4Unicast") or answer).get("peers", {}).get(SPEAKER, {})
-            if int(peer.get("pfxRcd", 0)) == COUNT:
-                return
+        while await received(frr) != COUNT:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
 
 

@@ -9,13 +9,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
-from herald.api.l2_advertisement import L2AdvertisementSpec
 from herald.lab.failover.stand import NODES, Stand
 from herald.lab.platform import HERALD
 from herald.lab.process import Process
-
-FAST_FAILOVER: Final = "fastFailover" if "fast_failover" in L2AdvertisementSpec.__struct_fields__ else None
-"""The field of an L2Advertisement that switches it on, if this Herald knows it."""
 
 COUNTED: Final = ("alive", "suspect")
 """A suspect takes part in elections like others."""
@@ -88,8 +84,7 @@ class HeraldNodes:
         """Write the manifests; every node's kernel accepts what arrives for the addresses and does not answer ARP."""
         spec: dict[str, Any] = {}
         if self.fast_failover:
-            assert FAST_FAILOVER is not None
-            spec[FAST_FAILOVER] = True
+            spec["fastFailover"] = True
         if self.preferred:
             spec["preferredNodeSelectors"] = [
                 {"weight": 100 - place, "preference": {"matchLabels": {"kubernetes.io/hostname": node}}}
