@@ -6,7 +6,7 @@ import os
 import pytest
 
 from herald.engine import precedence
-from herald.engine.precedence import Precedence
+from herald.engine.precedence import Need, Precedence
 
 
 class Machine:
@@ -44,22 +44,33 @@ async def test_it_is_taken_once_and_given_back_when_nobody_is_watched_over() -> 
     machine = Machine()
     one = machine.precedence()
     for needed in (False, True, True, False, False):
-        one.need(needed=needed)
+        one.need(Need.BFD, needed=needed)
     assert machine.policies == [os.SCHED_RR, os.SCHED_OTHER]
     assert not one.taken
+
+
+async def test_it_is_kept_while_anybody_needs_it() -> None:
+    machine = Machine()
+    one = machine.precedence()
+    one.need(Need.GOSSIP, needed=True)
+    one.need(Need.BFD, needed=True)
+    one.need(Need.BFD, needed=False)
+    assert one.taken
+    one.need(Need.GOSSIP, needed=False)
+    assert machine.policies == [os.SCHED_RR, os.SCHED_OTHER]
 
 
 async def test_a_busy_engine_is_a_process_like_others_until_it_is_quiet() -> None:
     machine = Machine()
     one = machine.precedence()
-    one.need(needed=True)
+    one.need(Need.BFD, needed=True)
     machine.processor_time()
     machine.share = 0.9
     await wait_for(machine, [os.SCHED_RR, os.SCHED_OTHER])
     machine.processor_time()
     machine.share = 0.1
     await wait_for(machine, [os.SCHED_RR, os.SCHED_OTHER, os.SCHED_RR])
-    one.need(needed=False)
+    one.need(Need.BFD, needed=False)
 
 
 async def test_without_the_right_all_stays_as_it_is_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -67,17 +78,18 @@ async def test_without_the_right_all_stays_as_it_is_and_that_is_said_once(caplog
     machine = Machine(allowed=False)
     one = machine.precedence()
     for needed in (True, True, False, True):  # as sessions come and go
-        one.need(needed=needed)
+        one.need(Need.BFD, needed=needed)
     assert not one.taken
-    assert len(caplog.records) == 1
+    one.need(Need.GOSSIP, needed=True)
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["BFD", "gossip"]
 
 
 @pytest.mark.netns
 async def test_the_kernel_takes_what_is_asked_of_it() -> None:
     one = Precedence()
-    one.need(needed=True)
+    one.need(Need.BFD, needed=True)
     assert one.taken
     assert os.sched_getscheduler(0) == os.SCHED_RR | os.SCHED_RESET_ON_FORK
-    one.need(needed=False)
+    one.need(Need.BFD, needed=False)
     assert os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_OTHER
     assert precedence.PRIORITY == 1

@@ -267,7 +267,7 @@ def test_a_member_that_answers_by_tcp_only_stays_and_the_log_says_so() -> None:
                 said = stream.Reading(PLAIN).feed(one.data)
                 if isinstance(said, Ping):
                     node.event(Answered(one.ask, Ack(said.sequence)))
-    assert {one.kind for one in notes} == {Kind.UDP_BLOCKED}
+    assert {one.kind for one in notes} == {Kind.ONLY_BY_TCP}
     state = node.state("n2")
     assert state is not None
     assert state[0] is State.ALIVE

@@ -16,7 +16,7 @@ from herald.bfd.path import Lane, Path
 from herald.bfd.profile import BFDProfile
 from herald.bfd.reception import Reason
 from herald.bfd.session import Changed
-from herald.engine.precedence import Precedence
+from herald.engine.precedence import Need, Precedence
 
 Forget: TypeAlias = Callable[["BfdUser"], None]
 
@@ -24,10 +24,11 @@ Forget: TypeAlias = Callable[["BfdUser"], None]
 class BfdSessions:
     """Made in the loop that it runs in."""
 
-    def __init__(self, network: Network, rng: random.Random) -> None:
+    def __init__(self, network: Network, rng: random.Random, precedence: Precedence | None = None) -> None:
+        """`precedence`: of this process, None where nobody else asks for it."""
         self.driver = BfdDriver(network, rng, self._changed)
         self._users: list[BfdUser] = []
-        self._precedence = Precedence()
+        self._precedence = precedence or Precedence()
 
     def user(self, on_change: OnChange) -> "BfdUser":
         """Another part that watches; `on_change` hears of its own paths."""
@@ -47,7 +48,7 @@ class BfdSessions:
             self.driver.watch(path, min(wanted, key=_patience))
         else:
             self.driver.unwatch(path)
-        self._precedence.need(needed=any(user.profiles for user in self._users))
+        self._precedence.need(Need.BFD, needed=any(user.profiles for user in self._users))
 
     async def leave(self, user: "BfdUser") -> None:
         """One part ends, with the last of them everything."""

@@ -1,8 +1,9 @@
-"""While BFD watches over somebody the engine goes before others on a busy machine, where it may.
+"""While BFD or gossip watches over somebody the engine goes before others on a busy machine, where it may.
 
-What it does takes microseconds, and late by tens of milliseconds is a false alarm. A nice value does not help: it
-counts among the processes of one control group or login session only. The real-time class does: on two cores with
-eight busy processes a timer was late by 3 ms at worst instead of 58.
+What it does takes microseconds. Late by tens of milliseconds is a false alarm of BFD; late by half a second, and the
+other speakers call this node dead. A nice value helps only among the processes of one control group or login session,
+as against our own control process (see `herald.speaker.control_process`). The real-time class helps against all: on two
+cores with eight busy processes a timer was late by 3 ms at worst instead of 58.
 
 It takes CAP_SYS_NICE, which root on a plain host has and a pod has not unless it is given; without it all stays as it
 is. And it must not be a way to starve the machine: if the engine uses more than half a core for a second, as when it
@@ -11,6 +12,7 @@ holds (sched_rt_runtime_us: 95 % of a second).
 """
 
 import asyncio
+import enum
 import logging
 import os
 import time
@@ -23,6 +25,13 @@ BUSY: Final = 0.5
 QUIET: Final = 0.25
 
 _log: Final = logging.getLogger("herald.engine")
+
+
+class Need(enum.Enum):
+    """What watches over somebody; the value is for people."""
+
+    BFD = "BFD"
+    GOSSIP = "gossip"
 
 
 def _set_policy(policy: int) -> None:
@@ -43,8 +52,9 @@ class Precedence:
         self._set_policy = set_policy
         self._used = used
         self._timer: asyncio.TimerHandle | None = None
+        self._needed_by: set[Need] = set()
+        self._complained: set[Need] = set()
         self._taken = False
-        self._has_complained = False
         self._looked = (0.0, 0.0)
 
     @property
@@ -52,12 +62,15 @@ class Precedence:
         """Whether the engine goes before others at present."""
         return self._taken
 
-    def need(self, *, needed: bool) -> None:
-        """Say whether somebody is watched over."""
-        if needed and self._timer is None:
-            if self._take():
+    def need(self, who: Need, *, needed: bool) -> None:
+        """Say whether this part watches over somebody."""
+        if not needed:
+            self._needed_by.discard(who)
+        elif who not in self._needed_by:
+            self._needed_by.add(who)
+            if self._timer is None and self._take(who):
                 self._look_later()
-        elif not needed and self._timer is not None:
+        if not self._needed_by and self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self._give_back()
@@ -73,17 +86,17 @@ class Precedence:
         if self._taken and share > BUSY:
             self._give_back()
         elif not self._taken and share < QUIET:
-            self._take()
+            self._take(*self._needed_by)
         self._look_later()
 
-    def _take(self) -> bool:
+    def _take(self, *who: Need) -> bool:
         try:
             self._set_policy(os.SCHED_RR)
         except PermissionError:
-            if not self._has_complained:
-                self._has_complained = True
-                extra = {"event": "enginePriority"}
-                _log.info("BFD runs without precedence over other processes: CAP_SYS_NICE is missing", extra=extra)
+            for one in set(who) - self._complained:
+                text = "%s runs without precedence over other processes: CAP_SYS_NICE is missing"
+                _log.info(text, one.value, extra={"event": "enginePriority"})
+            self._complained.update(who)
             return False
         self._taken = True
         return True

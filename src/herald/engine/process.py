@@ -40,6 +40,7 @@ from herald.engine.newcomers import LET_GO_S, Newcomers
 from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
+from herald.engine.precedence import Need, Precedence
 from herald.engine.usable import UsableInterfaces
 from herald.engine.watch import Watch
 from herald.engine.wish import Difference, Wish
@@ -119,7 +120,8 @@ class _Engine:
         )
         changed = self._link.note_change
         self._dialler = Dialler(self._is_on_link)
-        self._bfd = BfdSessions(BfdNetwork(asyncio.get_running_loop().time), random.SystemRandom())
+        self._precedence = Precedence()
+        self._bfd = BfdSessions(BfdNetwork(asyncio.get_running_loop().time), random.SystemRandom(), self._precedence)
         self._peers = Peers(
             tasks,
             dial=self._dialler.dial,
@@ -165,7 +167,9 @@ class _Engine:
         asyncio.get_running_loop().call_soon(self._look_at_members)
 
     def _look_at_members(self) -> None:
-        self._failover.see(frozenset(self._membership.members()))
+        members = self._membership.members()
+        self._precedence.need(Need.GOSSIP, needed=self._options.gossip is not None and len(members) > 1)
+        self._failover.see(frozenset(members))
         self._newcomers.look()
 
     def _living(self) -> Members:

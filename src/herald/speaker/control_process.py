@@ -3,10 +3,11 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from herald import __version__
 from herald.cluster.meta import NodeName
@@ -14,6 +15,10 @@ from herald.config.compile import DEFAULT_NAMESPACE
 from herald.observe import collector, log, serving
 from herald.observe.tls import TlsOptionsError
 from herald.speaker.decider import Options
+
+GIVES_WAY: Final = 10
+"""Added to the nice value: the engine of this speaker never waits for this process while both have work. With as much
+to do as it could, this process kept an engine from its processor for up to a second, and the others called it dead."""
 
 _log = logging.getLogger("herald.speaker")
 
@@ -61,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log.info("Herald speaker starting", extra=extra)
     for ignored in given.ignored:
         _log.info("this option does nothing: %s", ignored, extra={"event": "optionIgnored"})
+    os.nice(GIVES_WAY)
     collector.calm()
     try:
         wanted = serving.options(given)

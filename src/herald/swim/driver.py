@@ -7,6 +7,7 @@ if this process was late. What a stream brings is decoded in a thread when it is
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
@@ -44,10 +45,8 @@ SAY_AGAIN: Final = 60.0
 MOST_STREAMS: Final = 128
 """Streams of others at the same time."""
 _CHUNK: Final = 65536
-_LOUD: Final = frozenset(
-    {Kind.CONFLICT, Kind.UDP_BLOCKED, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED, Kind.OTHER_KEY}
-)
-_QUIET: Final = frozenset({Kind.SUSPECTED, Kind.REFUTED})
+_LOUD: Final = frozenset({Kind.CONFLICT, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED, Kind.OTHER_KEY})
+_QUIET: Final = frozenset({Kind.SUSPECTED, Kind.REFUTED, Kind.ONLY_BY_TCP})
 
 _log: Final = logging.getLogger("herald.swim")
 
@@ -203,7 +202,7 @@ class GossipDriver:
         except TimeoutError:
             self.tell(Unanswered(ask.ask, "no answer in time"))
         except (OSError, DecodeError, UnauthenticatedError, asyncio.IncompleteReadError) as error:
-            self.tell(Unanswered(ask.ask, str(error) or type(error).__name__))
+            self.tell(Unanswered(ask.ask, _why(error)))
         else:
             self.tell(Answered(ask.ask, message))
 
@@ -252,6 +251,13 @@ class GossipDriver:
             self._streams -= 1
             self._answers.pop(number, None)
             writer.close()
+
+
+def _why(error: Exception) -> str:
+    """In the kernel's words, where it is the kernel's error; asyncio's hide them behind its own."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__
 
 
 def open_sockets(at: Endpoint) -> tuple[socket.socket, socket.socket]:

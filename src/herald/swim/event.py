@@ -157,7 +157,7 @@ class Kind(enum.Enum):
     REFUTED = "memberRefuted"
     ACCUSED = "accusedFalsely"
     CONFLICT = "memberConflict"
-    UDP_BLOCKED = "memberUdpBlocked"
+    ONLY_BY_TCP = "memberAnsweredByTcp"
     CLOSED = "memberUnreachable"
     OPENED = "memberReachable"
     JOIN_FAILED = "memberJoinFailed"

@@ -140,7 +140,7 @@ class Prober:
         if probe is None:
             return
         if probe.by_tcp:
-            local.note(Kind.UDP_BLOCKED, probe.member.name, "answers by TCP but not by UDP, is the port open?")
+            local.note(Kind.ONLY_BY_TCP, probe.member.name, "answered this time by TCP only")
             return
         local.worse(probe.nacks_expected - probe.nacks if probe.nacks_expected else 1)
         if probe.member.state.present:
