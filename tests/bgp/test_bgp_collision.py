@@ -174,12 +174,46 @@ def test_of_two_connections_in_open_sent_the_one_of_the_dominant_speaker_is_kept
         effects = walk.hear(opened, open_of(LOW))
         assert (PEER, COLLISION) in said(effects)
         if opened is PEER or used is PEER:
-            assert type(dict(said(effects)).get(US, open_of(HIGH))) in (Open, Keepalive)
+            assert type(dict(said(effects)).get(US, open_of(HIGH))) is Open
         if opened is PEER:
             walk.hear(US, open_of(LOW))
         assert walk.session.state is State.OPEN_CONFIRM
-        assert walk.hear(US, Keepalive()) == [Up(US)]
+        assert walk.hear(US, Keepalive())[-1] == Up(US)
         assert walk.shown.last_error is None, "nothing has gone wrong"
+
+
+@pytest.mark.parametrize("opened", Initiator)
+@pytest.mark.parametrize("used", Initiator)
+def test_a_peer_whose_connection_we_have_refused_agrees_first(used, opened):
+    """FRR 8.4 ends a session whose OPEN and KEEPALIVE it reads in one go, before its own connection is over."""
+    walk = both_open_sent(HIGH, used)
+    for on in dict.fromkeys((opened, US)):
+        walk.hear(on, open_of(LOW))
+    assert walk.session.state is State.OPEN_CONFIRM
+    assert (US, Keepalive()) not in said(walk.done)
+    assert said(walk.hear(US, Keepalive())) == [(US, Keepalive())]
+    assert (walk.done[-1], walk.session.state) == (Up(US), State.ESTABLISHED)
+
+
+def test_it_agrees_first_also_if_it_has_given_up_its_connection_itself():
+    walk = both_open_sent(HIGH)
+    walk.give(Closed("the peer closed the connection", PEER))
+    assert said(walk.hear(US, open_of(LOW))) == []
+    assert said(walk.hear(US, Keepalive())) == [(US, Keepalive())]
+
+
+def test_who_waits_for_the_peer_to_agree_still_says_what_is_due():
+    walk = both_open_sent(HIGH)
+    walk.hear(US, open_of(LOW))
+    assert (US, Keepalive()) in said(walk.wait(30))
+    assert walk.hear(US, Keepalive())[-1] == Up(US)
+
+
+def test_without_a_second_connection_nobody_waits_for_the_other():
+    walk = Walk(HIGH)
+    walk.give(Start(), walk.local)
+    assert said(walk.hear(US, open_of(LOW))) == [(US, Keepalive())]
+    assert walk.hear(US, Keepalive()) == [Up(US)]
 
 
 @pytest.mark.parametrize("used", Initiator)

@@ -242,11 +242,20 @@ async def test_a_refresh_is_marked_and_costs_no_route() -> None:
 
 
 async def test_why_the_router_shuts_the_session_down_is_shown_here() -> None:
-    with a_router(Frr) as (daemon, router):
+    with a_router(Frr) as (_, router):
         async with herald(router) as speaker:
             await speaker.apply(WISH)
-            await until(daemon, {ONE: False, TWO: False}, "both routes are there")
-            router.vtysh("conf t", "router bgp 64501", f"neighbor {HERALD} shutdown message new fibre in rack 7")
+            await speaker.until(lambda facts: any(one.established for one in facts.sessions), "the session is up")
+            shut = "conf t", "router bgp 64501", f"neighbor {HERALD} shutdown message new fibre in rack 7"
+            await asyncio.to_thread(router.vtysh, *shut)
             facts = await speaker.until(lambda facts: not facts.sessions[0].established, "the session is down")
-            assert facts.sessions[0].last_error is not None
-            assert 'Cease/Administrative Shutdown: "new fibre in rack 7"' in facts.sessions[0].last_error
+            assert 'Cease/Administrative Shutdown: "new fibre in rack 7"' in str(facts.sessions[0].last_error)
+            told = facts.sessions[0].last_error
+            for _ in range(400):
+                (summary,) = json.loads(await speaker.show("bgp summary"))["data"]
+                if summary["lastError"] != told:
+                    break
+                await asyncio.sleep(0.05)
+            assert summary["lastError"] != told, "the next attempt has come to nothing"
+            assert summary["pinnedError"] == told, "and this is still why"
+            assert speaker.facts.sessions[0].last_error == told

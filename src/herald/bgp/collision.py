@@ -16,6 +16,10 @@ and the dominant one's decision counts:
 * The other speaker, once it has agreed to its own connection, goes on with that until the dominant one agrees too, or
   closes it: whoever judges by the letter may have agreed before its own connection came up. This is where we depart
   from the RFC, which closes it at the OPEN on the second one, and with it a session that the peer may believe in.
+* The dominant speaker says its KEEPALIVE on the connection that is kept only after the peer's, which shows that the
+  peer has read our OPEN and judged too. FRR (seen with 8.4) lets a connection that it has accepted take the place of
+  its own in the moment of Established. If it reads OPEN and KEEPALIVE in one go, its own is not over by then, and what
+  was to end that ends the session instead. Should the peer say nothing, our next KEEPALIVE still leaves when it is due.
 
 So at both ends the same connection survives, however the messages of the two overtake each other.
 """

@@ -127,7 +127,7 @@ class Connections:
         self._advance(conversation, Input.OPEN, now)
         self.outflow.restart_keepalive(conversation, now)
         self._restart_hold(conversation, now)
-        return [self.outflow.say(Keepalive(), conversation)]
+        return [] if conversation.agrees_last else [self.outflow.say(Keepalive(), conversation)]
 
     def _heard(self, received: Message, conversation: Conversation, happened: Input, now: float) -> list[Effect]:
         """A message of the connection in use, which is in OpenConfirm or Established."""
@@ -149,6 +149,7 @@ class Connections:
             return []
         contender = self.pair.contender
         effects = self.dump(contender, now) if contender is not None else []
+        effects += [self.outflow.say(Keepalive(), conversation)] if conversation.agrees_last else []
         self._record.up(now)
         self.outflow.begin(conversation, now)
         return [*effects, Up(conversation.initiator)]

@@ -39,6 +39,7 @@ class Conversation:
         self.open_by = open_by
         self.state = State.OPEN_SENT
         self.has_spoken = False  # our OPEN is on its way
+        self.collided = False  # there was another one beside it
         self.local_address = local.local_address
         self.offered = offer(parameters, local.router_id, standing, host_name)
         self.theirs: Open | None = None
@@ -72,6 +73,11 @@ class Conversation:
         """Whether, in a collision, it would be the one to keep. The peer's OPEN must be known."""
         assert self.theirs is not None
         return dominant(self.offered, self.theirs) is self.initiator
+
+    @property
+    def agrees_last(self) -> bool:
+        """Whether our first KEEPALIVE waits for the peer's: after a collision that was ours to decide (`collision`)."""
+        return self.collided and self.initiator is Initiator.US and self.wins
 
     def against(self, other: "Conversation | None") -> Verdict:
         """Which of the two is kept, at the peer's OPEN on this one."""

@@ -40,6 +40,7 @@ class Pair:
         else:
             assert self.contender is None
             self.contender = conversation
+            self.used.collided = conversation.collided = True
             self._timers.set(Timer.CONTENDER, conversation.open_by)
 
     def drop(self, conversation: Conversation) -> None:
