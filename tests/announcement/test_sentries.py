@@ -30,11 +30,11 @@ CASES: dict[str, tuple[list[str], dict[str, set[str]]]] = {
     "nothing": ([], {"a": set()}),
     "an owner without anybody in line": (["a"], {"a": set()}),
     "the owner and the next": (["a b"], {"a": {"b"}, "b": {"a"}}),
-    "the owner and the next two, who do not watch each other": (
+    "the owner and the next two, who watch each other too": (
         ["a b c"],
-        {"a": {"b", "c"}, "b": {"a"}, "c": {"a"}},
+        {"a": {"b", "c"}, "b": {"a", "c"}, "c": {"a", "b"}},
     ),
-    "no more than two": (["a b c d"], {"a": {"b", "c"}, "d": set()}),
+    "no more than two": (["a b c d"], {"a": {"b", "c"}, "b": {"a", "c"}, "d": set()}),
     "many addresses, one session": (["a b", "a b", "b a"], {"a": {"b"}, "b": {"a"}}),
     "all in turn": (["a b c", "b c a", "c a b"], {"a": {"b", "c"}, "b": {"a", "c"}, "c": {"a", "b"}}),
 }

@@ -84,10 +84,24 @@ def mac_of(host: str, interface: str = "eth0") -> str:
 
 async def arping(host: str, address: str, interface: str = "eth0", count: int = 2) -> set[str]:
     """The MACs that answer when `host` asks for `address`."""
+    return _macs_in(await _arping(host, address, interface, count))
+
+
+async def arping_once(host: str, address: str, interface: str = "eth0") -> set[str]:
+    """The MACs that answer the first question that `host` asks for `address`; none if it has to ask again."""
+    output = await _arping(host, address, interface, 1)
+    return _macs_in(output) if "Sent 1 probes" in output else set()
+
+
+def _macs_in(output: str) -> set[str]:
+    return {mac.lower() for mac in re.findall(r"\[([0-9A-Fa-f:]{17})\]", output)}
+
+
+async def _arping(host: str, address: str, interface: str, count: int) -> str:
     words = ["ip", "netns", "exec", host, "arping", "-b", "-I", interface, "-c", str(count), "-w", "2", address]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
-    return {mac.lower() for mac in re.findall(r"\[([0-9A-Fa-f:]{17})\]", output.decode())}
+    return output.decode()
 
 
 async def eventually(found: Callable[[], bool], what: str, seconds: float = 10.0) -> None:

@@ -119,13 +119,26 @@ def test_a_link_that_goes_takes_along_what_was_answered_there(vip: Address) -> N
 
 
 @VIPS
-def test_a_successor_that_looks_before_it_announces_has_it_at_once(vip: Address) -> None:
+def test_a_successor_that_looks_before_it_announces_gets_no_answer_and_everybody_else_does(vip: Address) -> None:
     machine = holding(vip)
-    looking = FrameReceived(2, probe(vip, OTHER))
+    looking, own_card = FrameReceived(2, probe(vip, OTHER)), FrameReceived(2, probe(vip, MAC1))
     assert machine.handle(looking, LONG_AGO - 0.1) == []
+    assert not machine.is_probe(looking), "it is held: whoever wants it is told so"
     assert machine.handle(handed_over(vip), LONG_AGO) == [], "a probe is no announcement"
-    assert machine.handle(FrameReceived(2, probe(vip, MAC1)), LONG_AGO + 0.1) == [], "our own other card"
-    assert machine.handle(looking, LONG_AGO + 0.1) == nowhere(vip)
+    assert [machine.is_probe(one) for one in (looking, own_card, question(vip))] == [True, False, False]
+    assert machine.handle(looking, LONG_AGO + 0.7) == []
+    assert machine.handle(looking, LONG_AGO + 0.9) == []
+    assert machine.deadline() == LONG_AGO + 0.7 + LONGEST, "the first probe gives it the time that it needs, once"
+    assert machine.handle(announcement(vip), LONG_AGO + 1.3) == nowhere(vip)
+    assert not machine.is_probe(looking)
+
+
+@VIPS
+def test_on_a_link_that_was_given_up_already_a_probe_is_nobody_s(vip: Address) -> None:
+    machine = holding(vip, links=BOTH)
+    machine.handle(handed_over(vip), LONG_AGO)
+    machine.handle(announcement(vip, index=2), LONG_AGO + 0.1)
+    assert [machine.is_probe(FrameReceived(index, probe(vip, OTHER))) for index in (2, 3)] == [False, True]
 
 
 @VIPS
@@ -153,6 +166,9 @@ events = st.one_of(
     st.sampled_from([ONE, BOTH, LinksChanged((), OWN)]),
     st.builds(announcement, st.sampled_from(addresses), st.sampled_from([OTHER, MAC1]), st.sampled_from([2, 3])),
     st.sampled_from([question(VIP), question(VIP6)]),
+    st.builds(
+        lambda vip, index: FrameReceived(index, probe(vip, OTHER)), st.sampled_from(addresses), st.integers(2, 3)
+    ),
     st.binary(max_size=120).map(lambda data: FrameReceived(2, data)),
     st.just(None),
 )
@@ -177,5 +193,5 @@ def test_nothing_is_handed_over_for_longer_than_the_bound_and_nothing_that_is_he
             assert isinstance(effect, LetGo)
             assert effect.change.address not in held
         begun = {address: begun.get(address, now) for address in machine.snapshot()}
-        assert all(now - at <= LONGEST + 1e-6 for at in begun.values())
+        assert all(now - at <= 2 * LONGEST + 1e-6 for at in begun.values())
         assert set(machine.wanted()) == held

@@ -1,18 +1,20 @@
 """Who watches whom for `fastFailover`: the owner of an address and the two nodes next in line.
 
     in line   owner, 2nd, 3rd        for each service that an L2Advertisement with fastFailover reaches
-    pairs     {owner, 2nd}, {owner, 3rd}, each once however many services share it
+    pairs     {owner, 2nd}, {owner, 3rd}, {2nd, 3rd}, each once however many services share it
     chosen    as many as leave every node with `MOST_PARTNERS` at most
 
 Both ends of a pair must come to it by themselves, so the choice depends on nothing but the lines: the pairs with the
-second in line come first, then those with the third, among equals by a hash of the two names. A service that comes or
-goes adds or takes away its own pairs and leaves the order of the others alone. In groups of up to nine nodes nothing
-is ever left out; in larger ones addresses whose pairs are left out move at the speed of gossip.
+second in line come first, then those with the third, then those of the two in line, by whom the third learns at once
+that the second died with the owner; among equals by a hash of the two names. A service that comes or goes adds or takes
+away its own pairs and leaves the order of the others alone. In groups of up to nine nodes nothing is ever left out; in
+larger ones addresses whose pairs are left out move at the speed of gossip.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from itertools import combinations
 from typing import Final, TypeAlias
 
 from herald.cluster.meta import NodeName
@@ -27,12 +29,12 @@ Line: TypeAlias = tuple[NodeName, ...]
 
 
 def pairs(lines: Iterable[Line]) -> dict[Pair, int]:
-    """Every pair with the nearest place in line that it stands for: 1 for the second in line, 2 for the third."""
+    """Every pair with the rank of what it is for: 0 the owner and the second in line, then as in the table above."""
     found: dict[Pair, int] = {}
     for line in lines:
-        for place, successor in enumerate(line[1 : 1 + NEXT_IN_LINE], start=1):
-            both = (line[0], successor) if line[0] < successor else (successor, line[0])
-            found[both] = min(place, found.get(both, place))
+        for rank, (one, other) in enumerate(combinations(line[: 1 + NEXT_IN_LINE], 2)):
+            both = (one, other) if one < other else (other, one)
+            found[both] = min(rank, found.get(both, rank))
     return found
 
 

@@ -292,7 +292,8 @@ class Layer2Driver:
                 continue
             received, now = FrameReceived(index, data), self._loop.time()
             self._perform(self._handover.handle(received, now))
-            self._perform(self._responder.handle(received, now))
+            if not self._handover.is_probe(received):
+                self._perform(self._responder.handle(received, now))
             if self._quarantine is not None and self._quarantine.is_waiting:
                 self._perform(self._quarantine.handle(received, now))
         self._arm()

@@ -11,8 +11,8 @@ node does, it goes on answering until the announcement comes. What is heard is w
 so a client always has somebody to ask: a question that reaches us before the announcement is answered here, one that
 comes after it there.
 
-A successor that looks before it announces (`herald.layer2.quarantine`) says nothing as long as we answer, so its probe
-counts as well: it is not answered, and we let go.
+A successor that looks before it announces (`herald.layer2.quarantine`) says nothing as long as its probes are answered.
+So these are not (`is_probe`), everybody else is, and the time until it announces begins with the first probe.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,6 +42,7 @@ class _Leaving:
     links: dict[int, str]
     until: float
     heard: Mac | None = None
+    is_probed: bool = False
 
 
 @dataclass(slots=True)
@@ -77,8 +78,10 @@ class Handover:
                 self._ndp_links = {link.index: link for link in ndp_links}
                 return self._lose_links()
             case FrameReceived(index, data):
-                claims = self._spoken_for(index, data)
-                return [effect for address, mac in claims for effect in self._hear(address, mac, index, now)]
+                claims = tuple(self._spoken_for(index, data))
+                self._wait_for((address for address, _, is_probe in claims if is_probe), now)
+                heard = ((address, mac) for address, mac, is_probe in claims if not is_probe)
+                return [effect for address, mac in heard for effect in self._hear(address, mac, index, now)]
             case _:
                 return []
 
@@ -99,6 +102,10 @@ class Handover:
     def wanted(self) -> tuple[Address, ...]:
         """What is held and not handed over."""
         return tuple(one.holding.address for one in self._held.values() if one.leaving is None)
+
+    def is_probe(self, frame: FrameReceived) -> bool:
+        """Whether a frame is the probe of a successor: answered, it would not announce what it is to take."""
+        return bool(self._leaving) and any(is_probe for *_, is_probe in self._spoken_for(frame.index, frame.data))
 
     # The wish.
 
@@ -139,6 +146,14 @@ class Handover:
 
     # Letting go.
 
+    def _wait_for(self, probed: Iterable[Address], now: float) -> None:
+        """Answer as long as it takes a successor to announce that asks first; one that never does gains little."""
+        for address in probed:
+            one = self._leaving[address]
+            if not one.is_probed:
+                one.is_probed, one.until = True, now + LONGEST
+                self._leaving[address] = self._leaving.pop(address)
+
     def _hear(self, address: Address, mac: Mac, index: int, now: float) -> list[Effect]:
         held = self._held[address.packed]
         if held.leaving is None:
@@ -176,19 +191,22 @@ class Handover:
 
     # Frames.
 
-    def _spoken_for(self, index: int, data: bytes) -> Iterator[tuple[Address, Mac]]:
-        """The addresses held here on that link for which a frame of somebody else speaks."""
+    def _spoken_for(self, index: int, data: bytes) -> Iterator[tuple[Address, Mac, bool]]:
+        """(address, MAC, whether it only asks who has it) of what is held here and a frame of somebody else is about.
+
+        A question counts only where the address is handed over on that link.
+        """
         if not self._held or not self._is_of_interest(data):
             return
         is_ndp = ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6
         link = self._ndp_links.get(index) if is_ndp else self._links.get(index)
         found = _ndp_claims(data) if is_ndp else _arp_claims(data)
-        for address, mac, is_question in found:
+        for address, mac, is_probe in found:
             held = self._held.get(address.packed)
             if link is None or held is None or not held.holding.covers(link.name) or mac in self._own_macs:
                 continue
-            if held.leaving is not None or not is_question:
-                yield address, mac
+            if not is_probe or (held.leaving is not None and index in held.leaving.links):
+                yield address, mac, is_probe
 
     def _is_of_interest(self, data: bytes) -> bool:
         """Looks at two addresses, for most of a busy segment's frames are of no concern here."""
@@ -198,7 +216,7 @@ class Handover:
 
 
 def _arp_claims(data: bytes) -> Iterator[tuple[Address, Mac, bool]]:
-    """(address, MAC, whether it is only asked for by who wants it)."""
+    """(address, MAC, whether it is a probe: an ARP request from 0.0.0.0)."""
     try:
         packet = arp.decode(data).packet
     except arp.ArpError:
@@ -214,6 +232,6 @@ def _ndp_claims(data: bytes) -> Iterator[tuple[Address, Mac, bool]]:
         frame = ndp.decode(data)
     except ndp.NdpError:
         return
-    is_question = isinstance(frame.message, ndp.NeighborSolicitation) and frame.sender == ndp.UNSPECIFIED
+    is_probe = isinstance(frame.message, ndp.NeighborSolicitation) and frame.sender == ndp.UNSPECIFIED
     for address, mac in ndp_answer.claims(frame):
-        yield address, mac, is_question
+        yield address, mac, is_probe
