@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
+from itertools import permutations
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,6 +20,9 @@ from typing import Any
 import pytest
 from segment import Network, answers, arping, eventually, inside, ip, mac_of, one_service
 from test_arp_history import herald
+
+from herald.announcement.election import order
+from herald.cluster.meta import NodeName
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
 
@@ -100,9 +105,8 @@ class Lab:
         """One owner, and it and those next in line are all sure of each other."""
         owners = [node for node, speaker in self.speakers.items() if await speaker.holds()]
         told = {node: await speaker.watched() for node, speaker in self.speakers.items()}
-        pairs = [(owners[0], node) for node in NODES if node != owners[0]] if len(owners) == 1 else []
-        ends = [told[one].get(other) for pair in pairs for one, other in (pair, pair[::-1])]
-        return len(ends) == 4 and all(end and end["bfd"] == "Up" and not end["calm"] for end in ends)
+        ends = [told[one].get(other) for one, other in permutations(NODES, 2)]
+        return len(owners) == 1 and all(end and end["bfd"] == "Up" and not end["calm"] for end in ends)
 
     async def owner(self) -> str:
         """The owner, as soon as all is well."""
@@ -166,6 +170,20 @@ async def test_a_crash_is_noticed_by_bfd_and_everything_that_is_shown_says_so(la
     lab.speakers[owner].start()
     assert await lab.owner() == owner
     await answers(lab.client, VIP, {lab.speakers[owner].mac})
+
+
+async def test_where_the_next_in_line_fails_together_with_the_owner_the_third_takes_over_as_fast(lab: Lab) -> None:
+    owner = await lab.owner()
+    second, third = order((NodeName(node) for node in NODES if node != owner), ip_address(VIP), {})
+    for node in (owner, second):
+        lab.speakers[node].send(signal.SIGKILL)
+    assert await lab.successor_of(owner, monotonic()) == third
+    assert (await lab.taken_by(third))["detectedBy"] == "bfd"
+    assert {row["node"] for row in lab.speakers[third].events("failoverDead")[-2:]} == {owner, second}
+    for node in (owner, second):
+        lab.speakers[node].process.wait(10)
+        lab.speakers[node].start()
+    assert await lab.owner() == owner
 
 
 async def test_a_node_that_is_cut_off_is_replaced_and_comes_back(lab: Lab) -> None:
