@@ -6,11 +6,9 @@ With `--config DIR` on a folder of manifests (this module), without it in a clus
 import argparse
 import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from herald import __version__
 from herald.config.compile import DEFAULT_NAMESPACE
@@ -18,6 +16,7 @@ from herald.controller import on_folder
 from herald.controller.assigner import Options
 from herald.observe import collector, log, serving
 from herald.observe.tls import TlsOptionsError
+from herald.observe.until_told import until_told
 from herald.store import folder_lock
 
 WEBHOOK_MODES = ("enabled", "disabled", "onlywebhook")
@@ -83,7 +82,7 @@ def _run(given: argparse.Namespace) -> int:
         print(f"herald controller: {error}", file=sys.stderr)  # noqa: T201
         return 2
     options = Options(given.namespace, given.lb_class or None)
-    asyncio.run(_until_told(on_folder.run(given.config, options, wanted)))
+    asyncio.run(until_told(on_folder.run(given.config, options, wanted), "Herald controller", _log))
     return 0
 
 
@@ -97,22 +96,15 @@ def _run_in_cluster(given: argparse.Namespace) -> int:
 
     collector.calm()
     try:
-        asyncio.run(_until_told(in_cluster.run(given, Options(given.namespace, given.lb_class or None))))
+        asyncio.run(
+            until_told(
+                in_cluster.run(given, Options(given.namespace, given.lb_class or None)), "Herald controller", _log
+            )
+        )
     except in_cluster.CannotStartError as error:
         _log.error("%s", error, extra={"event": "cannotStart", "error": str(error)})
         return 1
     return 0
-
-
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
-    running = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, running.cancel)
-    try:
-        await running
-    except asyncio.CancelledError:
-        _log.info("Herald controller ends")
 
 
 if __name__ == "__main__":

@@ -4,16 +4,16 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from herald import __version__
 from herald.cluster.meta import NodeName
 from herald.config.compile import DEFAULT_NAMESPACE
 from herald.observe import collector, log, serving
 from herald.observe.tls import TlsOptionsError
+from herald.observe.until_told import until_told
 from herald.speaker.decider import Options
 
 GIVES_WAY: Final = 10
@@ -76,12 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.config is not None:
         from herald.speaker import on_folder
 
-        asyncio.run(_until_told(on_folder.run(given, options, wanted)))
+        asyncio.run(until_told(on_folder.run(given, options, wanted), "Herald speaker control", _log))
         return 0
     from herald.speaker import in_cluster
 
     try:
-        asyncio.run(_until_told(in_cluster.run(given, options, wanted)))
+        asyncio.run(until_told(in_cluster.run(given, options, wanted), "Herald speaker control", _log))
     except in_cluster.CannotStartError as error:
         return _cannot_start(error)
     return 0
@@ -90,17 +90,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _cannot_start(error: Exception) -> int:
     _log.error("%s", error, extra={"event": "cannotStart", "error": str(error)})
     return 1
-
-
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
-    running = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, running.cancel)
-    try:
-        await running
-    except asyncio.CancelledError:
-        _log.info("Herald speaker control ends")
 
 
 if __name__ == "__main__":
