@@ -20,7 +20,7 @@ from herald.lab.kubernetes.client import RequestRefusedError
 
 sys.path.append(str(Path(__file__).parents[1] / "interop"))  # the segment and the router of the other tests
 
-from segment import EngineProcess, Network, answers, arp_socket, arping, drain, inside, ip, mac_of
+from segment import EngineProcess, Network, answers, arp_socket, arping, drain, eventually, inside, ip, mac_of
 from small_router import Router
 
 NAMESPACE = "metallb-system"
@@ -199,7 +199,7 @@ async def stand(server: ApiServer, directory: Path) -> AsyncIterator[Stand]:
         made = Stand(Cluster(server), network, directory)
         yield made
     except BaseException:
-        _show_logs(directory)
+        show_logs(directory)
         raise
     finally:
         if made is not None:
@@ -207,7 +207,8 @@ async def stand(server: ApiServer, directory: Path) -> AsyncIterator[Stand]:
         network.close()
 
 
-def _show_logs(directory: Path) -> None:
+def show_logs(directory: Path) -> None:
+    """On standard error."""
     for log in sorted(directory.glob("*.log")):
         sys.stderr.write(f"{log.name}:\n{log.read_text()}")
 
@@ -229,13 +230,16 @@ __all__ = [
     "APPLY_CRDS",
     "Cluster",
     "ControlProcess",
+    "EngineProcess",
     "Network",
     "Stand",
     "answers",
     "arping",
     "comes_true",
     "drain",
+    "eventually",
     "ip",
     "mac_of",
+    "show_logs",
     "stand",
 ]

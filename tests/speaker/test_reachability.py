@@ -14,11 +14,14 @@ from herald.speaker.reachability import Reachability, named
 from herald.speaker.status_book import Slot, StatusBook
 from herald.speaker.status_object import Judgement, StatusKind, Trouble
 from herald.speaker.status_wish import StatusWish
-from herald.store.store import Changes, Event
+from herald.store.store import Changes, Event, Synced
 
 CONFIGURATION = Slot(StatusKind.CONFIGURATION, "")
 UDP = ClosedWay("node-1", "node-2", "udp", 7946, "no ping is answered")
 TCP = ClosedWay("node-1", "node-2", "tcp", 7946, "no answer in time")
+
+ADDRESSES = (NodeAddress(type="InternalIP", address="10.0.0.2"), NodeAddress(type="Hostname", address="node-2"))
+NODE_2 = Node(metadata=ObjectMeta(name="node-2"), status=NodeStatus(addresses=ADDRESSES))
 
 
 class Written:
@@ -49,9 +52,16 @@ class Written:
         self.ways.append(ways)
 
 
+def knowing(decider: Decider, *nodes: Node) -> Decider:
+    """It knows these nodes, and who is alive."""
+    decider.see({decider.options.node: None})
+    decider.take(Synced(nodes))
+    return decider
+
+
 def test_each_way_is_told_once_when_it_closes_and_once_when_it_opens() -> None:
     written = Written()
-    reachability = Reachability(Decider(Options(NodeName("node-1"))), written)
+    reachability = Reachability(knowing(Decider(Options(NodeName("node-1")))), written)
     for seen in ((), (UDP,), (UDP,), (UDP, TCP), (TCP,), ()):
         reachability.see(seen)
     assert [(event.about.kind, event.about.name, event.reason) for event in written.events] == [
@@ -66,6 +76,19 @@ def test_each_way_is_told_once_when_it_closes_and_once_when_it_opens() -> None:
     assert written.ways == [(UDP,), (TCP, UDP), (TCP,), ()]
 
 
+def test_what_was_found_before_the_nodes_were_listed_is_told_afterwards_and_by_their_names() -> None:
+    written, decider = Written(), Decider(Options(NodeName("node-1")))
+    reachability = Reachability(decider, written)
+    reachability.see([ClosedWay("node-1", "10.0.0.2", "tcp", 7946, "no answer in time")])
+    reachability.look_again()
+    assert (written.events, written.ways) == ([], [])
+    knowing(decider, NODE_2)
+    reachability.look_again()
+    reachability.look_again()
+    assert written.ways == [(TCP,)]
+    assert [event.reason for event in written.events] == ["SpeakerUnreachable"]
+
+
 @pytest.mark.parametrize(
     ("way", "ends"),
     [
@@ -75,9 +98,7 @@ def test_each_way_is_told_once_when_it_closes_and_once_when_it_opens() -> None:
     ],
 )
 def test_an_address_is_named_by_its_node(way: ClosedWay, ends: str) -> None:
-    addresses = (NodeAddress(type="InternalIP", address="10.0.0.2"), NodeAddress(type="Hostname", address="node-2"))
-    node = Node(metadata=ObjectMeta(name="node-2"), status=NodeStatus(addresses=addresses))
-    assert [one.ends for one in named([way], [node])] == [ends]
+    assert [one.ends for one in named([way], [NODE_2])] == [ends]
 
 
 def test_the_status_of_the_speaker_says_it_beside_the_configuration() -> None:

@@ -38,6 +38,7 @@ from herald.speaker.status_wish import LONGEST_MESSAGE, is_news, judgement, sess
 
 NODE = NodeName("node-1")
 NOW = "2026-11-21T12:00:00Z"
+LATER = "2026-11-21T12:00:30Z"
 UP = SessionReport("tor", "10.0.0.1:179", "Established", NOW, prefixes_sent=3)
 TYPES = {
     StatusKind.CONFIGURATION: ConfigurationState,
@@ -95,6 +96,28 @@ def test_metallbs_own_verdict_is_taken_for_ours_where_it_says_the_same() -> None
     condition = {"type": "configReconcilerValid", "status": "True", "reason": "Reconciled", "message": ""}
     status = {"result": "Valid", "errorSummary": "", "conditions": [{**condition, "lastTransitionTime": NOW}]}
     assert status_document.read(StatusKind.CONFIGURATION, status) == Judgement()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "times"),
+    [
+        pytest.param(Judgement(), Judgement("wrong"), [LATER], id="the configuration is wrong now"),
+        pytest.param(Judgement("wrong"), Judgement("quite wrong"), [NOW], id="and for another reason"),
+        pytest.param(Judgement("wrong"), Judgement(), [LATER], id="and right again"),
+        pytest.param(Judgement(), Judgement("", "a way"), [NOW, LATER], id="a way is closed"),
+        pytest.param(Judgement("", "a way"), Judgement("", "two"), [NOW, NOW], id="and another one"),
+        pytest.param(Judgement("", "a way"), Judgement("wrong", "a way"), [LATER, NOW], id="beside it"),
+        pytest.param(Judgement("", "a way"), Judgement(), [NOW], id="and open again"),
+    ],
+)
+def test_a_condition_keeps_its_time_while_its_status_stays(before: Judgement, now: Judgement, times: list[str]) -> None:
+    stands = status_document.write(NODE, "", before, NOW)
+    found = status_document.read(StatusKind.CONFIGURATION, stands)
+    assert isinstance(found, Judgement)
+    assert found == before
+    written = status_document.write(NODE, "", now.dated(found, LATER), LATER)
+    assert [condition["lastTransitionTime"] for condition in written["conditions"]] == times
+    assert status_document.read(StatusKind.CONFIGURATION, written) == now
 
 
 def raw(**metadata: object) -> bytes:

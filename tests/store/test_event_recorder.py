@@ -128,3 +128,23 @@ async def test_what_stands_has_one_name_and_that_it_is_there_already_is_no_failu
         await until(server.stirred, came(server, 2))
         assert json.loads(server.requests[0].body)["metadata"]["name"] == json.loads(first.body)["metadata"]["name"]
         assert pauses.taken == []
+
+
+@pytest.mark.parametrize(
+    ("about", "path", "named"),
+    [
+        pytest.param(WEB, "default", "default", id="in a namespace"),
+        pytest.param(ObjectKey("BGPPeer", "", "tor"), "metallb-system", "metallb-system", id="in none that is told"),
+        pytest.param(ObjectKey("Node", "", "node-1"), "default", None, id="of the cluster"),
+    ],
+)
+async def test_an_event_stands_where_kubectl_looks_for_those_about_its_object(
+    tmp_path: Path, about: ObjectKey, path: str, named: str | None
+) -> None:
+    async with recording(tmp_path, WRITTEN) as (recorder, server, _):
+        recorder.record(Event(about, EventType.NORMAL, "apple", "apple"))
+        await until(server.stirred, came(server, 1))
+        (request,) = server.requests
+        body = json.loads(request.body)
+        assert request.path == f"/api/v1/namespaces/{path}/events"
+        assert (body["metadata"]["namespace"], body["involvedObject"].get("namespace")) == (path, named)

@@ -207,6 +207,7 @@ class Control:
             elif self._narrator.has_more:
                 self._narrator.tell_more()
             else:
+                self._reachability.look_again()
                 self._publisher.settle()
                 await self._wait()
             if pace.is_due:

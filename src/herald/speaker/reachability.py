@@ -1,7 +1,7 @@
 """Ways between speakers on which gossip does not arrive: named by nodes, and told as events and in the status.
 
 The engine finds them (`herald.swim.paths`) and logs them. Where nobody is a member it knows an address only; which node
-has it, the Nodes say.
+has it, the Nodes say. Until those have been listed nothing is told: the engine may have found it before a new control.
 """
 
 from collections.abc import Iterable
@@ -20,12 +20,20 @@ class Reachability:
     def __init__(self, decider: Decider, publisher: Publisher) -> None:
         self._decider = decider
         self._publisher = publisher
+        self._seen: tuple[ClosedWay, ...] = ()
         self._known: dict[str, ClosedWay] = {}
 
     def see(self, ways: Iterable[ClosedWay]) -> None:
         """The engine sees that these are closed, and no others."""
+        self._seen = tuple(ways)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """The Nodes may be others."""
         view, node = self._decider.view, self._decider.options.node
-        present = {way.ends: way for way in named(ways, view.landscape.nodes.values() if view else ())}
+        if view is None or not (self._seen or self._known):
+            return
+        present = {way.ends: way for way in named(self._seen, view.landscape.nodes.values())}
         for ends in present.keys() - self._known.keys():
             self._publisher.tell(happening.unreachable(node, present[ends]))
         for ends in self._known.keys() - present.keys():

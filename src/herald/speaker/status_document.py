@@ -60,14 +60,14 @@ def _configuration(judgement: Judgement, time: str) -> dict[str, Any]:
         "status": "False" if message else "True",
         "reason": "ConfigurationError" if message else "Reconciled",
         "message": message,
-        "lastTransitionTime": time,
+        "lastTransitionTime": judgement.judged_at or time,
     }
     unreachable = {
         "type": REACHABLE,
         "status": "False",
         "reason": "GossipBlocked",
         "message": judgement.unreachable,
-        "lastTransitionTime": time,
+        "lastTransitionTime": judgement.unreachable_at or time,
     }
     verdict = {"result": "Invalid", "errorSummary": message} if message else {"result": "Valid"}
     return {**verdict, "conditions": [condition, unreachable] if judgement.unreachable else [condition]}
@@ -76,9 +76,8 @@ def _configuration(judgement: Judgement, time: str) -> dict[str, Any]:
 def _judgement(status: Document) -> Judgement | None:
     conditions: Sequence[Document] = status.get("conditions") or ({},)
     found, other = conditions if len(conditions) > 1 else (conditions[0], {})
-    judgement = Judgement(found.get("message", ""), other.get("message", ""))
-    time = found.get("lastTransitionTime", "")
-    expected = _configuration(judgement, time)
+    judgement = Judgement(*(one.get(key, "") for key in ("message", "lastTransitionTime") for one in (found, other)))
+    expected = _configuration(judgement, "")
     same = {key: value for key, value in status.items() if value != ""} == expected
     return judgement if same else None
 

@@ -12,7 +12,7 @@ that a write which is repeated cannot make a second object, and objects under ot
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
@@ -48,14 +48,25 @@ class Judgement:
     """Whether the configuration could be used; `message` says what could not, and is empty if nothing is wrong.
 
     `unreachable`, one line each: the ways between this speaker and others on which gossip does not arrive.
+
+    `judged_at` and `unreachable_at` are when either began or ceased to be empty, RFC 3339; empty: not known. They are
+    no part of what is wanted: nothing is written for their sake.
     """
 
     message: str = ""
     unreachable: str = ""
+    judged_at: str = field(default="", compare=False)
+    unreachable_at: str = field(default="", compare=False)
 
     @property
     def is_valid(self) -> bool:
         return not self.message
+
+    def dated(self, before: "Judgement | None", time: str) -> "Judgement":
+        """As it is to be written at `time` where `before` stands: what is (or is not) wrong still keeps its time."""
+        judged_at = before.judged_at if before is not None and before.is_valid is self.is_valid else ""
+        unreachable_at = before.unreachable_at if before is not None and before.unreachable else ""
+        return replace(self, judged_at=judged_at or time, unreachable_at=unreachable_at or time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from herald.speaker.own_objects import kind_of
 from herald.speaker.pledges import Pledges
 from herald.speaker.ration import Ration
 from herald.speaker.status_book import Action, Remove, Slot, StatusBook, Write
-from herald.speaker.status_object import SessionReport, StatusKind, label_value, labels, object_name
+from herald.speaker.status_object import Judgement, SessionReport, StatusKind, label_value, labels, object_name
 from herald.speaker.superseded import Superseded
 from herald.store.kubernetes.client import ApiError
 from herald.store.kubernetes.objects import Objects, Owner
@@ -65,6 +65,7 @@ class StatusWriter:
         self._ration = Ration(PER_SECOND, BURST)
         self._pledges = Pledges(node, self._report_of)
         self._complained_at: float | None = None
+        self._judged: Judgement | None = None
 
     def stir(self) -> None:
         """The book may have something to do."""
@@ -138,7 +139,10 @@ class StatusWriter:
 
     async def _write(self, action: Write, owner: Owner | None) -> None:
         slot = action.slot
-        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        time, essence = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), action.essence
+        if isinstance(essence, Judgement):
+            before = self._judged or (action.before if isinstance(action.before, Judgement) else None)
+            essence = self._judged = essence.dated(before, time)
         await self._objects.apply(
             kind_of(slot.kind),
             self._namespace,
@@ -146,7 +150,7 @@ class StatusWriter:
             labels=labels(slot.kind, self._node, slot.subject),
             owner=owner,
             spec=None,
-            status=status_document.write(self._node, slot.subject, action.essence, time),
+            status=status_document.write(self._node, slot.subject, essence, time),
         )
 
     async def _make_room(self, action: Action, error: StoreError) -> None:

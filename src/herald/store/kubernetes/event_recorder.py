@@ -1,7 +1,9 @@
 """Events (core/v1), in order, written beside everything else: `kubectl describe` shows them under the object.
 
-Those about objects of the cluster as a whole stand in Herald's namespace. `record` never waits. While the API server
-does not answer they wait; what it refuses is lost, and that is logged once. Verbs: `create` and `patch` on events.
+Those about objects of the cluster as a whole, such as a Node, stand in the namespace `default`: elsewhere the API
+server takes none that names no namespace, and `kubectl describe` looks for no other. `record` never waits. While the
+API server does not answer they wait; what it refuses is lost, and that is logged once. Verbs: `create` and `patch` on
+events.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ GIVE_WAY_S: Final = 0.25
 """Between two events while statuses are being written in numbers: addresses first, their tidings later."""
 MOST_REFUSALS: Final = 5
 """So often an event may be refused by a server that is not well: it may be well for all others."""
+CLUSTER_WIDE: Final = "default"
 _UNAUTHORISED, _NOT_FOUND, _CONFLICT = 401, 404, 409
 _LONGEST_NAME: Final = 253
 
@@ -35,7 +38,9 @@ _log = logging.getLogger("herald.store.events")
 
 
 class EventRecorder:
-    """Speaks for `component` (`metallb-controller`). `namespace` is Herald's; `uid` finds that of an object.
+    """Speaks for `component` (`metallb-controller`). `namespace` is Herald's: for what names none and is to be in one.
+
+    `uid` finds that of an object.
 
     While `is_busy` it gives way to more urgent writes.
     """
@@ -130,19 +135,23 @@ class EventRecorder:
         self._series.created(event, uid, name, monotonic())
 
     def _path(self, event: Event) -> str:
-        return f"/api/v1/namespaces/{event.about.namespace or self._namespace}/events"
+        return f"/api/v1/namespaces/{self._namespace_of(event.about) or CLUSTER_WIDE}/events"
+
+    def _namespace_of(self, about: ObjectKey) -> str:
+        """That of the object; empty if it is in none."""
+        return (about.namespace or self._namespace) if kind_of(about.kind).namespaced else ""
 
     def _body(self, event: Event, name: str, instant: str, uid: str | None) -> dict[str, Any]:
         about = event.about
-        namespace = about.namespace or self._namespace
+        namespace = self._namespace_of(about)
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace or CLUSTER_WIDE},
             "involvedObject": {
                 "apiVersion": kind_of(about.kind).api_version,
                 "kind": about.kind,
-                "namespace": namespace,
+                **({"namespace": namespace} if namespace else {}),
                 "name": about.name,
                 **({"uid": uid} if uid else {}),
             },
