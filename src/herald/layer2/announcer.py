@@ -1,10 +1,11 @@
 """The machine that tells the segment when an address begins to be answered here.
 
-Every (address, link) that becomes covered is announced in `ROUNDS` rounds, `INTERVAL` seconds apart: at 0, 1.1, 2.2,
-3.3 and 4.4 s. A round of gratuitous ARP is two broadcast frames, the request form and the reply form; one of NDP is an
-unsolicited Neighbor Advertisement to all nodes. Only what is *new* begins rounds: an address taken, an interface added
-to it, a link that appeared or changed its MAC. Wishing the same again sends nothing, and releasing an address ends its
-rounds; neither protocol knows a farewell.
+Every (address, link) that becomes covered is announced in rounds, at `ROUNDS`: at once and, as by MetalLB, every 1.1 s
+until 4.4 s; and once more after 0.1 s, for where a network loses packets a client that missed the first round would
+otherwise send to the former owner for a second. A round of gratuitous ARP is two broadcast frames, the request form and
+the reply form; one of NDP is an unsolicited Neighbor Advertisement to all nodes. Only what is *new* begins rounds: an
+address taken, an interface added to it, a link that appeared or changed its MAC. Wishing the same again sends nothing,
+and releasing an address ends its rounds; neither protocol knows a farewell.
 
 Where a `refresh` interval is given, every target gets one more round at least that often for as long as it is held.
 Switches forget a MAC that sends nothing, commonly after 300 s, and routers believe an ARP entry for longer: an address
@@ -49,8 +50,8 @@ from herald.layer2.link import Link, NdpLink
 from herald.layer2.rate_window import RateWindow
 from herald.net.interface import Mac
 
-ROUNDS: Final = 5
-INTERVAL: Final = 1.1
+ROUNDS: Final = (0.0, 0.1, 1.1, 2.2, 3.3, 4.4)
+"""Seconds since an address began to be covered."""
 DEFAULT_RATE: Final = 200
 """Gratuitous frames in any one second besides first rounds, for the whole node and both families."""
 FIRST_FACTOR: Final = 40
@@ -60,6 +61,9 @@ FIRST_PORTION: Final = 0.005
 FRAMES_PER_ROUND: Final = 2
 """Of ARP; a round of NDP is one frame."""
 AGAIN_ROUNDS: Final = 3
+"""At the distances of as many of the last `ROUNDS`."""
+LATE: Final = 0.5
+"""Seconds by which a round may be late without putting off those that follow."""
 REFRESH_SHARE: Final = 0.5
 """Of the rate, for rounds that can wait."""
 SHORTEST_REFRESH: Final = 1.0
@@ -226,7 +230,7 @@ class Announcer:
     def _begin(self, targets: Iterable[Target]) -> None:
         for target in targets:
             turn = next(self._turns)
-            self._progress[target] = _Progress(ROUNDS, turn)
+            self._progress[target] = _Progress(len(ROUNDS), turn)
             self._first.append((turn, target))
 
     def _announce_again(self, addresses: Iterable[Address] | None, at: float) -> None:
@@ -288,9 +292,10 @@ class Announcer:
         progress.turn = next(self._turns)
         if progress.left:
             # A timer that fires a little late must not push the later rounds back; waiting for the rate must.
-            base = due if now - due < INTERVAL / 2 else now
+            base = due if now - due < LATE else now
+            wait = ROUNDS[-progress.left] - ROUNDS[-progress.left - 1]
             queue = self._repeats if progress.is_urgent else self._refreshes
-            heapq.heappush(queue, (base + INTERVAL, progress.turn, target))
+            heapq.heappush(queue, (base + wait, progress.turn, target))
         elif self._refresh is not None:
             wait = self._refresh * self._rng.uniform(1 - _JITTER if was_refresh else 0.0, 1.0)
             heapq.heappush(self._refreshes, (now + wait, progress.turn, target))

@@ -6,11 +6,11 @@ on the Service        nodeAssigned         this node began to announce it, by on
                       addressConflict      another machine claims its address, with the MAC
                       notAnnounced         nobody announces it, and why; one speaker says so for all
 in Herald's namespace BGPSessionUp/Down    about the BGPPeer
-                      SpeakerUnreachable   about the Node: gossip from or to another speaker does not arrive
-                      SpeakerReachable     it does again
                       BFDSessionUp/Down    the same
                       LeaderChanged        about the ServiceL2Status of the node that took over
                       NodeDamped/Steady    about each L2Advertisement with flapDamping; one speaker says it for all
+in `default`          SpeakerUnreachable   about the Node: gossip from or to another speaker does not arrive
+                      SpeakerReachable     it does again
 """
 
 from typing import Final
