@@ -68,6 +68,7 @@ def test_a_node_whose_counter_stands_still_is_gone_after_600_ms_and_not_before()
     while "other" in directory.look():
         assert directory.now - since < DEAD_AFTER
     assert directory.now - since == pytest.approx(DEAD_AFTER, abs=SAMPLE_EVERY)
+    assert directory.liveness.farewells() == set()
 
 
 @pytest.mark.parametrize("content", ["left", None])
@@ -85,7 +86,9 @@ def test_a_node_that_left_is_back_when_it_beats_again() -> None:
     directory.alive("other")
     directory.beats["other"] = "left"
     assert directory.look() == {"me"}
+    assert directory.liveness.farewells() == {"other"}
     assert directory.beat("other", 1) == {"me", "other"}
+    assert directory.liveness.farewells() == set()
 
 
 def test_a_reader_that_was_held_up_does_not_declare_the_others_dead() -> None:
@@ -170,6 +173,7 @@ async def test_two_heartbeats_see_each_other_and_a_farewell(tmp_path: Path) -> N
     await second.leave()
     assert read_beats(tmp_path / "members")["n2"] == "left"
     await until(lambda: first.members().keys() == {"n1"})
+    assert (first.has_left("n2"), second.has_left("n1")) == (True, False)
     await first.leave()
     assert changes.count("n1") == 2
 

@@ -69,9 +69,9 @@ async def test_a_take_over_its_cause_and_its_return_are_told(network: Network, t
         await eventually(lambda: bool(speakers["n2"].events("addressHeld")), "n2 takes it over", seconds=30)
         (taken,) = await until_told(speakers["n2"], 1)
         assert (taken["ip"], taken["what"], taken["from"], taken["to"]) == (VIP, "taken", "n1", "n2")
-        assert taken["cause"] == "n1 is gone"
-        assert taken["decision"] is not None
-        assert taken["announced"] >= taken["decision"]
+        assert taken["cause"] == "n1 left in good order"
+        assert (taken["detectedBy"], taken["decision"]) == (None, None)
+        assert taken["announced"] >= 0
         speakers["n1"].process.wait(10)
         speakers["n1"] = Speaker(hosts["n1"], "n1", tmp_path)
         await eventually(lambda: bool(speakers["n2"].events("addressReleased")), "n1 takes it back", seconds=30)
@@ -80,7 +80,7 @@ async def test_a_take_over_its_cause_and_its_return_are_told(network: Network, t
         assert before == taken
         code, table = await herald("history", VIP, "--socket", str(speakers["n2"].show_socket))
         assert code == 0
-        assert "n1 is gone" in table
+        assert "n1 left in good order" in table
         assert await told(speakers["n2"], "192.168.1.77") == []
         code, refusal = await herald("history", "nonsense", "--socket", str(speakers["n2"].show_socket))
         assert (code, refusal) == (2, "herald history: 'nonsense' is no IP address\n")
@@ -90,23 +90,31 @@ async def test_a_take_over_its_cause_and_its_return_are_told(network: Network, t
             sys.stderr.write(speaker.log.read_text())
 
 
-async def test_how_long_a_dead_node_was_silent_before_gossip_noticed_is_told(network: Network, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["gossip", "heartbeat"])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+async def test_a_node_that_died_is_told_from_one_that_was_stopped_and_how_it_was_noticed(
+    network: Network, tmp_path: Path, by: str, end: signal.Signals
+) -> None:
     switch = network.bridge("sw")
     hosts = {node: network.host(node) for node in NODES}
     for number, host in enumerate(hosts.values(), start=1):
         network.plug(host, switch)
         ip("-n", host, "addr", "add", f"192.168.1.{number}/24", "dev", "eth0")
     vip = ip_address(VIP)
+    words = {node: ("--members-dir", str(tmp_path / "members")) for node in NODES}
+    if by == "gossip":
+        words = {node: ("--ml-bindaddr", f"192.168.1.{number}") for number, node in enumerate(hosts, start=1)}
     async with (
-        engine(hosts["n1"], tmp_path, "n1", "--ml-bindaddr", "192.168.1.1") as first,
-        engine(hosts["n2"], tmp_path, "n2", "--ml-bindaddr", "192.168.1.2") as second,
+        engine(hosts["n1"], tmp_path, "n1", *words["n1"]) as first,
+        engine(hosts["n2"], tmp_path, "n2", *words["n2"]) as second,
     ):
         assert second.channel is not None
         await second.channel.send(Join(("192.168.1.1",)))
         await second.until(lambda facts: len(facts.members) == 2, "n2 knows n1")
-        await asyncio.sleep(1)  # so long that n1 has answered a ping of n2
-        await first.end(signal.SIGKILL)
-        await second.until(lambda facts: len(facts.members) == 1, "n1 is dead")
+        if by == "gossip":
+            await asyncio.sleep(1)  # so long that n1 has answered a ping of n2
+        await first.end(end)
+        await second.until(lambda facts: len(facts.members) == 1, "n1 is gone")
         await second.apply(Apply(holdings=(Holding(vip),)))
         await second.channel.send(Moved((vip,), "n1", "n2", "n1 is gone"))
         found: list[dict[str, Any]] = []
@@ -116,6 +124,13 @@ async def test_how_long_a_dead_node_was_silent_before_gossip_noticed_is_told(net
                 break
             await asyncio.sleep(0.02)
         (only,) = found
-        assert (only["from"], only["to"], only["cause"]) == ("n1", "n2", "n1 is gone")
-        assert only["detection"] > 0
+        assert (only["from"], only["to"]) == ("n1", "n2")
+        logged = second.log.read_text()
+        if end is signal.SIGTERM:
+            assert (only["cause"], only["detectedBy"], only["detection"]) == ("n1 left in good order", None, None)
+            assert '"memberLeft"' in logged
+            return
+        assert (only["cause"], only["detectedBy"]) == ("n1 is gone", by)
+        assert only["detection"] is None if by == "heartbeat" else only["detection"] > 0
         assert 0 <= only["decision"] <= only["announced"]
+        assert '"memberDied"' in logged

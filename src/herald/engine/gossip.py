@@ -32,7 +32,7 @@ from herald.swim.event import Accuse, AskNow, JoinAt, Leave, SetMeta, SetWrappin
 from herald.swim.gossip import Gossip
 from herald.swim.keyring import KeyChange
 from herald.swim.local import Identity
-from herald.swim.member import Address, Endpoint
+from herald.swim.member import Address, Endpoint, State
 from herald.swim.packet import Wrapping
 from herald.swim.paths import Closed
 
@@ -99,6 +99,11 @@ class GossipMembership:
         """What all members tell; of this node what the others read, lest it come to something else than they."""
         others = {name: metadata.decode(meta) for name, meta in machine.present().items()}
         return {**others, self._node: metadata.decode(self._metadata)}
+
+    def has_left(self, node: str) -> bool:
+        """See `Membership.has_left`."""
+        known = () if self._machine is None else self._machine.snapshot().members
+        return any(one.name == node and one.state is State.LEFT for one in known)
 
     @property
     def _metadata(self) -> bytes:

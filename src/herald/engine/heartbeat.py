@@ -30,7 +30,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from herald.engine import beat
 from herald.engine.membership import Members, Notes, UsableNames
@@ -44,6 +44,10 @@ FORGET_AFTER: Final = 60.0
 _COMPLAIN_EVERY: Final = 60.0
 
 _log: Final = logging.getLogger("herald.engine.heartbeat")
+
+
+_Told: TypeAlias = tuple[Members, Mapping[str, bytes], frozenset[str]]
+"""Who is alive, the notes of those, and who said farewell."""
 
 
 @dataclass(slots=True)
@@ -79,6 +83,10 @@ class Liveness:
     def notes(self) -> dict[str, bytes]:
         """What the members told by their notes at the last look."""
         return {node: beat.note_of(seen.content) for node, seen in self._seen.items() if seen.alive}
+
+    def farewells(self) -> frozenset[str]:
+        """The nodes that said farewell, and nothing since."""
+        return frozenset(node for node, seen in self._seen.items() if beat.is_farewell(seen.content))
 
     def complaints(self) -> dict[str, str]:
         """The nodes whose interfaces cannot be believed, and why."""
@@ -124,6 +132,7 @@ class Heartbeat:
         self._loop = asyncio.get_running_loop()
         self._members: Members = {node: None}
         self._notes: Mapping[str, bytes] = {}
+        self._farewells: frozenset[str] = frozenset()
         self._offered: UsableNames = None
         self._note = b""
         self._instance = os.urandom(4).hex()
@@ -138,6 +147,10 @@ class Heartbeat:
     def members(self) -> Members:
         """See `Membership.members`."""
         return {**self._members, self._node: self._offered}
+
+    def has_left(self, node: str) -> bool:
+        """See `Membership.has_left`."""
+        return node in self._farewells
 
     def offer(self, interfaces: frozenset[str]) -> None:
         """See `Membership.offer`."""
@@ -172,8 +185,8 @@ class Heartbeat:
     def _pulse(self, number: int) -> None:
         self._answered = number
 
-    def _changed(self, seen: tuple[Members, Mapping[str, bytes]]) -> None:
-        members, self._notes = seen
+    def _changed(self, seen: _Told) -> None:
+        members, self._notes, self._farewells = seen
         before, self._members = self._members, members
         came, went = members.keys() - before.keys(), before.keys() - members.keys()
         if came or went:
@@ -182,6 +195,8 @@ class Heartbeat:
                 ", ".join(sorted(members)),
                 extra={"event": "membersChanged", "joined": sorted(came), "left": sorted(went)},
             )
+        for node in sorted(went):
+            _log_end(node, said_farewell=node in self._farewells)
         for node in sorted(members.keys() - {self._node}):
             if members[node] != before.get(node):
                 _log_interfaces(node, members[node])
@@ -191,7 +206,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         liveness = Liveness(self._node)
-        told: tuple[Members, Mapping[str, bytes]] = {self._node: None}, {}
+        told: _Told = {self._node: None}, {}, frozenset()
         write_at, written = time.monotonic(), (self._offered, self._note)
         while not self._stop.wait(SAMPLE_EVERY):
             now = time.monotonic()
@@ -203,8 +218,8 @@ class Heartbeat:
             self._complain(liveness.complaints(), now)
             self._remove(liveness.forgotten(now))
             notes = {node: note for node, note in liveness.notes().items() if node != self._node}
-            if (members, notes) != told:
-                told = members, notes
+            if (seen := (members, notes, liveness.farewells())) != told:
+                told = seen
                 self._call(self._changed, told)
         self._write(beat.LEFT)
 
@@ -247,6 +262,12 @@ class Heartbeat:
             self._write_failed = True
         else:
             self._write_failed = False
+
+
+def _log_end(node: str, *, said_farewell: bool) -> None:
+    """In the words of gossip."""
+    event, why = ("memberLeft", "by its own word") if said_farewell else ("memberDied", "its heartbeat has ended")
+    _log.info("%s: %s", node, why, extra={"event": event, "member": node})
 
 
 def _log_interfaces(node: str, interfaces: UsableNames) -> None:

@@ -26,6 +26,10 @@ class Membership(Protocol):
         """The nodes whose speaker is alive; this node always among them, with what was offered last."""
         ...
 
+    def has_left(self, node: str) -> bool:
+        """Whether that node has gone by its own word, and is not back. False: it died, or nothing is known of it."""
+        ...
+
     def offer(self, interfaces: frozenset[str]) -> None:
         """Tell the others that these are the usable interfaces of this node. Before the first time nobody knows."""
         ...
@@ -67,6 +71,10 @@ class Alone:
     def members(self) -> Members:
         """This node."""
         return {self._node: self._offered}
+
+    def has_left(self, node: str) -> bool:
+        """There is nobody who could."""
+        return False
 
     def notes(self) -> Notes:
         """See `Membership.notes`."""

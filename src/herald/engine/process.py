@@ -182,7 +182,7 @@ class _Engine:
         by = "heartbeat" if self._options.gossip is None else "gossip"
 
         def found(node: str) -> Death | None:
-            if rows.get(node, {}).get("state") == "left":
+            if self._membership.has_left(node):
                 return None
             silent_for = self._failover.silent_for(node)
             return Death(by, rows.get(node, {}).get("lastSeen")) if silent_for is None else Death("bfd", silent_for)
