@@ -13,7 +13,7 @@ import matrix_bird
 import pytest
 from bfd_router import HERALD, HERALD6, ROUTER, ROUTER6, Wire, keep_in_time, two_hops, wire
 from matrix_neighbor import Neighbor
-from segment import EngineProcess, engine
+from segment import EngineProcess, engine, eventually
 from unnumbered_routers import daemons
 
 from herald.bfd.profile import BFDProfile
@@ -129,5 +129,4 @@ async def test_bird_is_told_of_a_shutdown(link: Wire, tmp_path: Path) -> None:
         async with speaking(link, tmp_path, peer()) as herald:
             await agreed(herald, router, HERALD, "0.050", "0.150")
             assert await herald.end() == 0
-            await asyncio.sleep(0.5)
-            assert "Message:" in router.show("protocols all")
+            await eventually(lambda: "Message:" in router.show("protocols all"), "BIRD has heard why")

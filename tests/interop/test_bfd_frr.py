@@ -420,7 +420,11 @@ async def test_who_has_the_port_is_named_and_bgp_goes_on(link: Wire, tmp_path: P
         async with engine(link.herald, tmp_path) as herald:
             await herald.apply(wish(peer()))
             await herald.until(lambda facts: any(one.established for one in facts.sessions), "BGP is up")
-            await asyncio.sleep(0.5)
-            assert "UDP port 3784 of this host belongs to another program" in (await shown(herald))["problem"]
+            words = "UDP port 3784 of this host belongs to another program"
+
+            async def is_named() -> bool:
+                return words in ((await shown(herald))["problem"] or "")
+
+            await until(is_named)
             assert fact(herald).established
         assert router.bfd()["status"] != "up"

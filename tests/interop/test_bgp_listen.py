@@ -161,8 +161,8 @@ async def test_a_passive_peer_that_waits_in_vain_says_why(
     place: FrrRouter, tmp_path: Path, more: tuple[str, ...], why: str
 ) -> None:
     async with herald(place, tmp_path, PASSIVE, more=more) as started:
-        await started.until(lambda facts: bool(facts.sessions), "the session is told of")
-        assert started.facts.sessions[0].reason == f"waiting for the peer to dial (passive): {why}"
+        words = f"waiting for the peer to dial (passive): {why}"
+        await started.until(lambda facts: [one.reason for one in facts.sessions] == [words], words)
 
 
 async def test_a_port_that_another_program_has_is_named_and_taken_once_it_is_free(

@@ -62,4 +62,4 @@ def test_bird_learns_what_was_wished_for_and_forgets_it(there: tuple[Bird, Names
         loop.do(lambda: here.peering.apply_routes((), tuple(route.prefix for route in ROUTES)))
         eventually(lambda: "192.168.1.201" not in router.show("route"), "the route is withdrawn")
         eventually(lambda: "2001:db8:cafe" not in router.show("route"), "the IPv6 route is withdrawn")
-    assert "Received: Administrative shutdown" in router.show("protocols all herald")
+    eventually(lambda: "Received: Administrative shutdown" in router.show("protocols all herald"), "BIRD is told why")

@@ -158,7 +158,7 @@ async def test_a_drained_node_marks_withdraws_and_comes_back_when_told(place: Pl
         ["plain", "graceful-shutdown", "gone"],
         ["plain", "graceful-shutdown"],
     )
-    assert place.path() == {}
+    await asyncio.to_thread(eventually, lambda: place.path() == {}, "the router has taken the route away")
     assert place.router.neighbor()["bgpState"] == "Established"
 
     place.end()

@@ -134,6 +134,7 @@ def test_hold_and_keepalive_times_are_the_smaller_ones_and_an_end_of_rib_was_sen
     herald.peer(replace(PARAMETERS, hold_time=30, keepalive_time=2), PLAIN)
     herald.wait_established()
     assert (herald.snapshot.hold_time, herald.snapshot.keepalive_time) == (9, 2)
+    eventually(lambda: frr.neighbor()["bgpState"] == "Established", "the router has heard our KEEPALIVE too")
     assert frr.neighbor()["bgpTimerHoldTimeMsecs"] == 9000
     for family in ("IPv4 Unicast", "IPv6 Unicast"):
         eventually(lambda: f"rcvd End-of-RIB for {family} from {HERALD}" in frr.log, f"End-of-RIB of {family}")  # noqa: B023

@@ -73,6 +73,7 @@ async def test_a_successor_that_looks_first_gets_the_address_whoever_is_told_fir
         await pair.first.apply(GIVE)
         await pair.second.apply(TAKE)
     await no_question_is_lost_until_it_has_moved(pair)
+    await eventually(lambda: bool(pair.said(pair.first, "addressHandedOver")), "the predecessor has seen it move")
     (released,) = pair.said(pair.first, "addressReleased")
     assert released["successor"] == "n2"
     (handed_over,) = pair.said(pair.first, "addressHandedOver")

@@ -95,11 +95,21 @@ def speakers(segment: Segment, tmp_path: Path) -> Iterator[dict[str, Speaker]]:
         sys.stderr.write(speaker.log.read_text())
 
 
-async def shown_members(speaker: Speaker) -> str:
+async def shown_members(speaker: Speaker) -> list[list[str]]:
+    """The words of each row."""
     words = [sys.executable, "-m", "herald.cli.main", "show", "members", "--socket", str(speaker.show_socket)]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
-    return output.decode()
+    return [line.split() for line in output.decode().splitlines() if line.split()[:1] in (["n1"], ["n2"])]
+
+
+async def members_are(speaker: Speaker, *rows: list[str]) -> None:
+    """Wait until they are shown so: one node may have acted on what the other has yet to hear."""
+    for _ in range(20):
+        if (seen := await shown_members(speaker)) == list(rows):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"shown are {seen}")
 
 
 async def test_the_address_is_owned_by_a_node_that_has_the_named_interface_and_follows_it(
@@ -110,11 +120,7 @@ async def test_the_address_is_owned_by_a_node_that_has_the_named_interface_and_f
     await eventually(lambda: bool(speakers["n2"].events("addressHeld")), "n2 takes the address", seconds=30)
     await segment.owned_by("n2")
     assert speakers["n1"].events("addressHeld") == []
-    table = await shown_members(speakers["n1"])
-    assert [line.split() for line in table.splitlines() if line.split()[:1] in (["n1"], ["n2"])] == [
-        ["n1", "eth0"],
-        ["n2", "eth0", "eth1"],
-    ]
+    await members_are(speakers["n1"], ["n1", "eth0"], ["n2", "eth0", "eth1"])
 
     segment.plug_eth1("n1")
     await segment.owned_by("n1")
