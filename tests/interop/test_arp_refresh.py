@@ -55,7 +55,7 @@ async def test_a_quiet_address_stays_known_to_a_switch_that_forgets_soon(network
                 seen.extend(frame for frame in drain(watching) if arp.decode(frame).packet.sender_ip == VIP)
                 if seen:
                     forgotten.append(not knows(switch, mac))
-                return len(seen) >= 12 + 2 * 8
+                return len(seen) >= 14 + 2 * 8
 
-            await eventually(many_refreshes, "eight refreshes after the six rounds", seconds=30)
+            await eventually(many_refreshes, "eight refreshes after the seven rounds", seconds=30)
     assert not any(forgotten[1:])

@@ -1,7 +1,7 @@
 """The machine that tells the segment when an address begins to be answered here.
 
 Every (address, link) that becomes covered is announced in rounds, at `ROUNDS`: at once and, as by MetalLB, every 1.1 s
-until 4.4 s; and once more after 0.1 s, for where a network loses packets a client that missed the first round would
+until 4.4 s; and after 0.1 and 0.4 s, for where a network loses packets a client that missed the first round would
 otherwise send to the former owner for a second. A round of gratuitous ARP is two broadcast frames, the request form and
 the reply form; one of NDP is an unsolicited Neighbor Advertisement to all nodes. Only what is *new* begins rounds: an
 address taken, an interface added to it, a link that appeared or changed its MAC. Wishing the same again sends nothing,
@@ -50,7 +50,7 @@ from herald.layer2.link import Link, NdpLink
 from herald.layer2.rate_window import RateWindow
 from herald.net.interface import Mac
 
-ROUNDS: Final = (0.0, 0.1, 1.1, 2.2, 3.3, 4.4)
+ROUNDS: Final = (0.0, 0.1, 0.4, 1.1, 2.2, 3.3, 4.4)
 """Seconds since an address began to be covered."""
 DEFAULT_RATE: Final = 200
 """Gratuitous frames in any one second besides first rounds, for the whole node and both families."""

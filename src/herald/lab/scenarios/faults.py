@@ -38,7 +38,7 @@ QUIET_S = 5.0
 """Seconds for which nothing may happen after the API is back."""
 
 SILENCE_S = 2.5
-"""Who takes an address says so six times, at most 1.1 s apart; after a pause of this length it has said all."""
+"""Who takes an address says so seven times, at most 1.1 s apart; after a pause of this length it has said all."""
 
 ADDRESS, SECOND, THIRD = "192.168.1.200", "192.168.1.201", "192.168.1.202"
 PREFIX = f"{ADDRESS}/32"
