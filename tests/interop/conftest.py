@@ -9,6 +9,7 @@ import matrix_place
 import pytest
 from matrix_page import Key, Said
 from matrix_registry import DAEMONS, FEATURES
+from segment import Network
 
 OPTION = "--write-interoperability"
 PROPERTY = "interop matrix"
@@ -60,3 +61,11 @@ def _cells(properties: list[tuple[str, Any]]) -> Iterator[Key]:
         if name == PROPERTY:
             daemon, feature = value
             yield daemon, feature
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Namespaces of a test's own, and what connects them."""
+    made = Network()
+    yield made
+    made.close()

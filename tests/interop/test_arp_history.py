@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,6 @@ from herald.engine.link import Apply, Join, Moved
 from herald.layer2.holding import Holding
 
 pytestmark = pytest.mark.netns
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 async def herald(*words: str) -> tuple[int | None, str]:

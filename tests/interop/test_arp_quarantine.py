@@ -1,7 +1,6 @@
 """An address that a host on the segment has configured: kept back, told with its MAC, announced when it is free."""
 
 import json
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,13 +14,6 @@ pytestmark = pytest.mark.netns
 
 VIP, VIP6, FREE = "192.168.1.200", "2001:db8::200", "192.168.1.201"
 PREFIXES = {VIP: 24, VIP6: 64}
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("used", [VIP, VIP6], ids=["IPv4", "IPv6"])

@@ -1,7 +1,6 @@
 """Refreshes on a real bridge that forgets MACs sooner than its hosts forget addresses."""
 
 import subprocess
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,13 +14,6 @@ from herald.layer2.holding import Holding
 pytestmark = pytest.mark.netns
 
 VIP = ip_address("192.168.1.200")
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 def knows(switch: str, mac: str) -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import struct
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.netns
 VIP = "192.168.1.200"
 OTHER = "192.168.1.201"
 STRANGER = Mac(bytes.fromhex("02000000c0de"))
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -18,13 +17,6 @@ pytestmark = pytest.mark.netns
 
 STUCK = ("root", "tbf", "rate", "8bit", "burst", "100", "limit", "100000")
 """Takes what is sent, and lets one octet a second out: the kernel reports no error."""
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 def tc(host: str, *words: str) -> None:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,13 +85,6 @@ class Herald:
             process.terminate()
         for process in self.running.values():
             process.wait(15)
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 async def test_one_of_two_nodes_answers_for_both_addresses_and_the_other_takes_both_over(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -24,13 +24,6 @@ PEER = PeerParameters("router", ip_address("10.50.0.1"), 64500, 64501)
 ONE = Route(ip_network("192.168.1.200/32"), communities=(Community(64500 << 16 | 1),))
 TWO = Route(ip_network("192.168.1.201/32"))
 WISH = Apply(reset=True, peers=(PEER,), routes=(PeerRoutes("router", (ONE,), replace=True),))
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 @pytest.fixture

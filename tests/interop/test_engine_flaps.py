@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -34,13 +33,6 @@ def open_files(herald: EngineProcess) -> int:
 
 def memory(herald: EngineProcess) -> int:
     return int(Path(f"/proc/{herald.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 async def nothing_is_left(herald: EngineProcess, files: int, octets: int) -> None:

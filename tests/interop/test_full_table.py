@@ -36,13 +36,6 @@ PEER = PeerParameters("feed", ip_address("10.50.0.1"), 64500, 64501)
 OURS = Route(ip_network("192.168.1.200/32"))
 
 
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
-
-
 @contextmanager
 def bird(host: str, directory: Path) -> Iterator[None]:
     """A BIRD with a million static routes, which it sends to whoever connects from 10.50.0.2."""

@@ -220,13 +220,6 @@ def open_files(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
-
-
 @contextlib.asynccontextmanager
 async def villains(host: str) -> AsyncIterator[dict[str, Villain]]:
     made = {name: Villain(host, 1000 + number, attack) for number, (name, attack) in enumerate(ATTACKS.items())}

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -19,13 +18,6 @@ FIRST = IPv6Address("2001:db8:51::1")
 COUNT = 700
 OPTMEM_MAX = "net.core.optmem_max=20480"
 """What older kernels have: some 400 groups for one socket. Where it is not a namespace's own, it stays as it is."""
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 def run(host: str, *words: str) -> str:

@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
@@ -40,13 +39,6 @@ def run(host: str, *words: str, check: bool = True) -> str:
 
 def sysctl(host: str, *settings: str) -> None:
     run(host, "sysctl", "-qw", *settings)
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 def a_host(network: Network, name: str) -> str:

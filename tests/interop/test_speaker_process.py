@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,13 +49,6 @@ class Speaker:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(10)
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 async def test_control_and_engine_may_be_killed_and_the_node_goes_on_and_leaves_when_told(

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -43,15 +43,6 @@ FOUR, SIX = Route(IPv4Network("192.168.1.200/32")), Route(IPv6Network("2001:db8:
 
 def config(router_id: str = "10.50.0.1", remote_as: str = "external", more: str = "") -> str:
     return FRR_CONFIG.format(router_id=router_id, remote_as=remote_as, more=more)
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def host(network: Network, name: str) -> str:

@@ -5,7 +5,6 @@ the choice of the way out is proven: two routers have the same address behind tw
 """
 
 import subprocess
-from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
@@ -31,15 +30,6 @@ router bgp 64501
 """
 ROUTER, NODE, NODE_ONE = "10.50.0.1", "10.50.0.2", "10.50.0.3"
 ROUTE = Route(IPv4Network("192.168.1.200/32"))
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def has_vrfs(host: str) -> bool:

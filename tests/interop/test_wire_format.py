@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -34,13 +34,6 @@ ROUTES = (
     ),
     Route(ip_network("2001:db8:cafe::/64"), communities=(Community(0xFFFFFF01),)),
 )
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    made = Network()
-    yield made
-    made.close()
 
 
 @asynccontextmanager
