@@ -28,10 +28,10 @@ apart.)
 """
 
 LOSSY = """\
-Where frames are lost, a part of the longest waits is not the announcement: the kernel of the new owner has to ask for the
-client's MAC before it can answer, and repeats a question that was lost after a second. In 20 more runs of Herald frozen at
-a loss of 30 % in which the nodes knew that MAC beforehand, as they know their router's, the longest wait was 675 ms for
-IPv4 and 1605 ms for IPv6.
+Where frames are lost, a part of the longest waits is not the announcement: the kernel of the new owner has to ask for
+the client's MAC before it can answer, and repeats a question that was lost after a second. In 20 more runs of Herald
+frozen at a loss of 30 % in which the nodes knew that MAC beforehand, as they know their router's, the longest wait was
+675 ms for IPv4 and 1605 ms for IPv6.
 """
 
 
