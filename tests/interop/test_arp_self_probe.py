@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -31,6 +32,18 @@ def free(host: str) -> None:
     tc(host, "del", "dev", "eth0", "root")
 
 
+EGRESS = "table netdev t { chain e { type filter hook egress device eth0 priority 0; ether type arp drop; }; }"
+"""Drops what is sent, and tells the sender so: ENOBUFS."""
+
+
+def refuse(host: str) -> None:
+    ip("netns", "exec", host, "nft", EGRESS)
+
+
+def accept(host: str) -> None:
+    ip("netns", "exec", host, "nft", "delete table netdev t")
+
+
 def reading(facts: Facts) -> dict[str, str]:
     return {one.name: one.verdict for one in facts.interfaces if one.name == "eth0"}
 
@@ -49,15 +62,16 @@ async def test_a_healthy_link_is_seen_to_send_and_is_never_called_mute(network: 
         assert (tmp_path / "n1.log").read_text().count("linkMute") == 0
 
 
-async def test_a_stuck_queue_is_noticed_told_with_its_reason_and_forgiven_when_it_runs_again(
-    network: Network, tmp_path: Path
+@pytest.mark.parametrize(("close", "reopen"), [(stick, free), (refuse, accept)], ids=["stuck queue", "egress filter"])
+async def test_what_does_not_leave_is_noticed_told_with_its_reason_and_forgiven_when_it_does_again(
+    network: Network, tmp_path: Path, close: Callable[[str], None], reopen: Callable[[str], None]
 ) -> None:
     node, client = network.host("node"), network.host("client")
     network.wire(node, "eth0", client, "eth0")
     async with engine(node, tmp_path, "n1", "--self-probe-interval=1") as herald:
         await herald.apply(Apply(reset=True, holdings=(Holding(ip_address(VIP)),)))
         await answers(client, VIP, {mac_of(node)})
-        stick(node)
+        close(node)
         facts = await herald.until(lambda facts: bool(facts.holdings), "the address is told to be answered nowhere")
         assert [(str(one.address), one.reason) for one in facts.holdings] == [
             (VIP, "not answered: what this node sends on its interfaces does not leave them")
@@ -69,7 +83,7 @@ async def test_a_stuck_queue_is_noticed_told_with_its_reason_and_forgiven_when_i
         shown = json.loads(await herald.show("l2"))["data"]
         assert shown["holdings"][0]["answeredOn"] == []
         assert shown["selfProbe"][0]["mute"] is True
-        free(node)
+        reopen(node)
         await herald.until(lambda facts: not facts.holdings, "the address is answered again")
         await answers(client, VIP, {mac_of(node)})
 

@@ -6,6 +6,7 @@ socket stands again: it is tried anew at the next change and at the latest after
 """
 
 import asyncio
+import errno
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +66,8 @@ DEFEND_AFTER: Final = 0.5
 move the successor speaks before its predecessor lets go."""
 FRAMES_PER_WAKEUP: Final = 64
 """Frames read before other work gets its turn; a flood on one link must not starve the BGP sessions."""
+REFUSED: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EPERM})
+"""What is said of a frame (a queue is full, a filter drops it), and not of the socket."""
 
 _log: Final = logging.getLogger("herald.layer2")
 
@@ -309,7 +312,7 @@ class Layer2Driver:
             self._send_failures += 1
             for machine in self._machines:
                 self._perform(machine.handle(SendFailed(index, data), self._loop.time()))
-            if not isinstance(error, BlockingIOError):
+            if error.errno not in REFUSED:
                 self._loop.call_soon(self._lose, lane, index, error)
 
     def _probe(self, index: int, data: bytes) -> None:
