@@ -60,6 +60,28 @@ def test_where_gossip_finds_the_others_is_checked_at_once(
     assert told in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["speaker", "--node-name=n1"], ["speaker", "--node-name=n1", "--config=."], ["standalone", "--config=."]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param(["--ml-bindaddr=foo"], '"foo" is no IP address; write the address of this node', id="a word"),
+        pytest.param(["--ml-bindaddr=0.0.0.0"], "0.0.0.0 is not the address of one host", id="every IPv4 address"),
+        pytest.param(["--ml-bindaddr=::"], ":: is not the address of one host", id="every IPv6 address"),
+        pytest.param(["--ml-bindaddr=239.1.1.1"], "is not the address of one host", id="multicast"),
+        pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-bindport=0"], "0 is not in the range 1<=x<=65535", id="port 0"),
+        pytest.param(["--ml-bindaddr=192.0.2.1", "--ml-bindport=70000"], "70000 is not in the range", id="port 70000"),
+    ],
+)
+def test_where_gossip_is_to_happen_is_checked_at_once(command: list[str], words: list[str], told: str) -> None:
+    done = CliRunner().invoke(main, [*command, *words, "--ml-secret-key-path=/k"])
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+
+
 def test_in_a_cluster_gossip_asks_for_pods_and_takes_no_list() -> None:
     words = ["speaker", "--node-name=n1", "--ml-bindaddr=192.0.2.1", "--ml-join=192.0.2.2"]
     done = CliRunner().invoke(main, words)

@@ -14,6 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MEMBERLIST_CONFIG: Final = Path("/etc/metallb/memberlist/config.json")
 """Where MetalLB's manifests mount it, if there is one."""
+_OWN: Final = "write the address of this node at which the others reach it, such as 192.0.2.11"
 _OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_profile", "ml_wan_config")
 
 
@@ -29,12 +30,33 @@ def places(context: click.Context, parameter: click.Parameter, given: str | None
     return found
 
 
+def own_address(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """The address to gossip at, which others are told; nothing where there is to be no gossip."""
+    if not given:
+        return None
+    try:
+        address = ip_address(given)
+    except ValueError as error:
+        raise click.BadParameter(f'"{given}" is no IP address; {_OWN}') from error
+    if address.is_unspecified or address.is_multicast:
+        raise click.BadParameter(f"{given} is not the address of one host; {_OWN}")
+    return given
+
+
 _OPTIONS = (
     click.option(
-        "--ml-bindaddr", envvar="METALLB_ML_BIND_ADDR", metavar="IP", help="Address for gossip; without it, none."
+        "--ml-bindaddr",
+        envvar="METALLB_ML_BIND_ADDR",
+        metavar="IP",
+        callback=own_address,
+        help="Address of this node, for gossip; without it, none.",
     ),
     click.option(
-        "--ml-bindport", envvar="METALLB_ML_BIND_PORT", metavar="PORT", help="Port for gossip.  [default: 7946]"
+        "--ml-bindport",
+        envvar="METALLB_ML_BIND_PORT",
+        type=click.IntRange(1, 65535),
+        metavar="PORT",
+        help="Port for gossip.  [default: 7946]",
     ),
     click.option(
         "--ml-join",
