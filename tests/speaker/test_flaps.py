@@ -66,3 +66,20 @@ def test_a_node_does_not_judge_itself() -> None:
         flaps.see(BOTH, now)
         flaps.see({OTHER: frozenset({"eth0"})}, now)
     assert not flaps.damped(2.0)
+
+
+def test_what_was_lost_before_anybody_asked_for_damping_is_not_held_against_a_node() -> None:
+    flaps = Flaps(ME)
+    for now in range(0, 10, 2):
+        flaps.see(BOTH, now, counts=False)
+        flaps.see(GONE, now + 1, counts=False)
+    assert flaps.damped(10.0) == {}
+
+
+def test_once_nobody_asks_for_damping_all_is_forgotten() -> None:
+    flaps = Flaps(ME)
+    lose(flaps, 0.0)
+    lose(flaps, 1.0)
+    assert flaps.damped(2.0)
+    flaps.forget()
+    assert flaps.damped(2.0) == {}

@@ -43,16 +43,24 @@ class Flaps:
         self._usable: frozenset[NodeName] = frozenset()
         self._records: dict[NodeName, Record] = {}
 
-    def see(self, members: Mapping[NodeName, frozenset[str] | None], now: float) -> None:
-        """These are alive, with these usable interfaces (None: not known)."""
+    def see(self, members: Mapping[NodeName, frozenset[str] | None], now: float, *, counts: bool = True) -> None:
+        """These are alive, with these usable interfaces (None: not known).
+
+        `counts`: whether anybody asks for damping. What was lost before that is not held against a node: to ask for it
+        would take away its addresses at once, however well it is by then.
+        """
         usable = frozenset(node for node, names in members.items() if names is None or names)
-        for node in self._usable - usable - {self._node}:
+        for node in self._usable - usable - {self._node} if counts else ():
             before = self._records.get(node)
             self._records[node] = Record(1, now, now) if before is None else before.again(now)
         self._usable = usable
         self._records = {
             node: one for node, one in self._records.items() if now < max(one.last_at, one.until) + WITHIN_S
         }
+
+    def forget(self) -> None:
+        """Nobody asks for damping any more."""
+        self._records.clear()
 
     def damped(self, now: float) -> Mapping[NodeName, Record]:
         """Those that are to stand aside, by name."""
