@@ -1,6 +1,7 @@
 """The engine goes before others while BFD needs it, and not while it is busy itself."""
 
 import asyncio
+import errno
 import os
 
 import pytest
@@ -13,7 +14,7 @@ class Machine:
     """Records the policies that are set, and says how much of a core was used."""
 
     def __init__(self, *, allowed: bool = True) -> None:
-        self.allowed = allowed
+        self.refusal: OSError | None = None if allowed else PermissionError()
         self.policies: list[int] = []
         self.share = 0.0
         self.loop = asyncio.get_running_loop()
@@ -21,8 +22,8 @@ class Machine:
         self.at = self.loop.time()
 
     def set_policy(self, policy: int) -> None:
-        if not self.allowed:
-            raise PermissionError
+        if self.refusal is not None:
+            raise self.refusal
         self.policies.append(policy)
 
     def processor_time(self) -> float:
@@ -82,6 +83,19 @@ async def test_without_the_right_all_stays_as_it_is_and_that_is_said_once(caplog
     assert not one.taken
     one.need(Need.GOSSIP, needed=True)
     assert [record.getMessage().split()[0] for record in caplog.records] == ["BFD", "gossip"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+async def test_where_the_kernel_knows_no_such_class_all_stays_as_it_is(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "herald.engine")
+    machine = Machine()
+    machine.refusal = OSError(number, os.strerror(number))
+    one = machine.precedence()
+    one.need(Need.GOSSIP, needed=True)
+    assert not one.taken
+    assert os.strerror(number) in caplog.text
 
 
 @pytest.mark.netns

@@ -28,6 +28,9 @@ MOMENT_S = 3.0
 """Longer than anything is on its way, claims of one that has come back yield, and two own what is handed back."""
 QUIET_S = 20.0
 """Longer than claims yield of who was cut off."""
+AWAY_S = 1.2
+"""What an engine needs to come back."""
+STALLS_S = (1.0, 3.0, 10.0)
 NAMES = tuple(NodeName(f"n{number}") for number in range(4))
 ADDRESSES = tuple(ip_address(f"10.0.0.{number}") for number in range(1, 11))
 ETH0: frozenset[str] = frozenset({"eth0"})
@@ -172,6 +175,8 @@ class Group:
         self.alive = {name: Speaker(name, self.cluster, Said()) for name in NAMES}
         self.usable = dict.fromkeys(NAMES, ETH0)
         self.side = dict.fromkeys(NAMES, 0)
+        self.stalled: dict[NodeName, float] = {}
+        """The controls that do nothing, and until when."""
         self._past: list[dict[NodeName, Said]] = []
         self._sides: list[dict[NodeName, int]] = []
         self._ages = {(one, other): self._rng.randrange(OLDEST) for one in NAMES for other in NAMES}
@@ -179,7 +184,8 @@ class Group:
     @property
     def has_been_calm(self) -> bool:
         """Whether all hear each other, and nothing happened for a moment."""
-        return len(set(self.side.values())) == 1 and self.now >= self._happened_at + MOMENT_S - STEP_S
+        since = max(self._happened_at, *self.stalled.values(), 0.0)
+        return len(set(self.side.values())) == 1 and self.now >= since + MOMENT_S - STEP_S
 
     def run(self, seconds: float) -> None:
         """So much time passes."""
@@ -188,7 +194,8 @@ class Group:
             self._past = [{name: one.said for name, one in self.alive.items()}, *self._past[:OLDEST]]
             self._sides = [dict(self.side), *self._sides[:OLDEST]]
             for name, speaker in self.alive.items():
-                speaker.see(self._heard(name), self.now)
+                if self.now >= self.stalled.get(name, 0.0):
+                    speaker.see(self._heard(name), self.now)
 
     def _heard(self, name: NodeName) -> dict[NodeName, Said]:
         found = {}
@@ -207,6 +214,18 @@ class Group:
 
     def restart(self, name: NodeName) -> None:
         self.alive[name] = Speaker(name, self.cluster, Said(usable=self.usable[name]))
+
+    def replace_engine(self, name: NodeName) -> None:
+        """Its engine dies and another one starts: the others hear that it answers for nothing yet, then that it does.
+
+        Meanwhile control goes by what it saw last.
+        """
+        speaker = self.alive[name]
+        self.stalled[name] = self.now + AWAY_S
+        speaker.said = Said(b"", frozenset())
+        self.run(AWAY_S)
+        speaker.said = Said(b"", self.usable[name])
+        speaker.telling.engine_is_new(self.now)
 
     def owners(self) -> dict[IPAddress, list[NodeName]]:
         return {ip: [name for name, one in self.alive.items() if ip in one.held()] for ip in ADDRESSES}
@@ -231,6 +250,10 @@ class Group:
                 self.alive[name].start(self.cluster)
             case "froze" if name in self.alive:
                 self.alive[name].telling.froze(self.now)
+            case "stall":
+                self.stalled[name] = self.now + STALLS_S[number % len(STALLS_S)]
+            case "engine" if name in self.alive:
+                self.replace_engine(name)
             case "service":
                 policy = "Local" if number % 3 == 0 else "Cluster"
                 at = number % len(ADDRESSES)  # one of two that are its alone
@@ -265,7 +288,7 @@ class Group:
         assert all(able[ip].issuperset(found) for ip, found in owners.items())
 
 
-DEEDS = ("kill", "return", "return", "interface", "cut", "heal", "control", "froze")
+DEEDS = ("kill", "return", "return", "interface", "cut", "heal", "control", "froze", "stall", "engine")
 WISHES = ("service", "service", "endpoints", "delete", "policy")
 
 
@@ -284,7 +307,24 @@ def test_a_moment_after_whatever_happened_each_address_has_one_owner(seed: int) 
         if group.has_been_calm:
             group.check()
     group.perform("heal", 0, frozenset())
+    group.stalled.clear()
     group.run(QUIET_S)
     for _ in range(10):
         group.run(0.5)
         group.check()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_others_took_over_when_an_engine_died_alone_stays_theirs_with_never(seed: int) -> None:
+    group = Group(seed)
+    group.perform("policy", 0, frozenset())
+    for number in range(5):
+        group.perform("service", number, frozenset(NAMES))
+    group.run(40.0)
+    group.check()
+    (victim, *_), *_ = (found for found in group.owners().values() if found)
+    its_own = [address for address, found in group.owners().items() if found == [victim]]
+    group.replace_engine(victim)
+    group.run(QUIET_S)
+    group.check()
+    assert not any(victim in group.owners()[address] for address in its_own)

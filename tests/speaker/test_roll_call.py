@@ -10,6 +10,7 @@ def test_nothing_is_concluded_before_the_first_engine_has_had_time_to_look_aroun
     call = RollCall()
     call.connected(100.0)
     assert call.members(100.0) is None
+    assert call.deadline() is None, "nothing comes of waiting before anything is reported"
     call.report(ALONE)
     assert call.members(100.1) is None
     assert call.deadline() == 100.0 + SETTLE_S

@@ -233,3 +233,14 @@ def test_a_node_that_is_lost_twice_is_named_to_all_and_where_people_look() -> No
     assert decode(said).damped
     one.see({B: b"", C: b""}, 70.0)
     assert [each.reason for each in one.publisher.events] == ["NodeDamped", "NodeSteady"]
+
+
+def test_when_the_engine_is_another_one_the_claims_yield_and_at_the_first_one_they_do_not() -> None:
+    one = Node(B, NEVER)
+    one.telling.engine_is_new(0.0)
+    assert one.see({A: b"", C: b""}, 0.0) == HELD
+    one.telling.engine_is_new(100.0)
+    assert one.see({A: b"", C: b""}, 100.0) == YIELDED
+    assert one.owns, "nobody else claims it"
+    one.see({A: HELD, C: b""}, 100.1)
+    assert not one.owns

@@ -43,7 +43,7 @@ def _set_policy(policy: int) -> None:
 class Precedence:
     """Taken while it is needed, and given back while the engine is busy. Used in one loop.
 
-    `set_policy` sets the scheduling policy of this process and raises PermissionError; `used` gives its processor time.
+    `set_policy` sets the scheduling policy of this process and raises OSError where it may not; `used` gives its processor time.
     """
 
     def __init__(
@@ -92,10 +92,12 @@ class Precedence:
     def _take(self, *who: Need) -> bool:
         try:
             self._set_policy(os.SCHED_RR)
-        except PermissionError:
+        except OSError as error:
+            # Without the right it is EPERM; EINVAL and ENOSYS come from sandboxes, and from groups without such time.
+            why = "CAP_SYS_NICE is missing" if isinstance(error, PermissionError) else str(error)
             for one in set(who) - self._complained:
-                text = "%s runs without precedence over other processes: CAP_SYS_NICE is missing"
-                _log.info(text, one.value, extra={"event": "enginePriority"})
+                text = "%s runs without precedence over other processes: %s"
+                _log.info(text, one.value, why, extra={"event": "enginePriority"})
             self._complained.update(who)
             return False
         self._taken = True

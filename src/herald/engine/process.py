@@ -168,9 +168,9 @@ class _Engine:
 
     def _look_at_members(self) -> None:
         members = self._membership.members()
-        self._precedence.need(Need.GOSSIP, needed=self._options.gossip is not None and len(members) > 1)
         self._failover.see(frozenset(members))
         self._newcomers.look()
+        self._precedence.need(Need.GOSSIP, needed=self._options.gossip is not None and len(members) > 1)
 
     def _living(self) -> Members:
         """Who counts as there: those of the membership that are not taken for dead by fastFailover."""

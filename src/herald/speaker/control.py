@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, time
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 from typing import TypeAlias
 
 from herald.cluster.meta import NodeName
@@ -144,10 +144,11 @@ class Control:
                 tasks.create_task(self._watch_pod(self._deletion))
 
     async def _notice_standstill(self) -> None:
+        """By a clock that goes on while the machine is suspended, and where it can while a virtual one is paused."""
         while True:
-            due = monotonic() + self._telling.tick_s
-            await asyncio.sleep(due - monotonic())
-            if monotonic() > due + FROZEN_S:
+            tick_s, before = self._telling.tick_s, clock_gettime(CLOCK_BOOTTIME)
+            await asyncio.sleep(tick_s)
+            if clock_gettime(CLOCK_BOOTTIME) > before + tick_s + FROZEN_S:
                 await self._inputs.put(StoodStill())
 
     async def _watch_pod(self, deletion: Deletion) -> None:
@@ -242,7 +243,7 @@ class Control:
                 self._told_whole = self._told_reset = self._told_join = False
                 self._told_departing = None
                 self._sentries.engine_is_new()
-                self._telling.engine_is_new()
+                self._telling.engine_is_new(monotonic())
                 knows_where = self._addresses is None or self._join is not None
                 self._roll_call.connected(monotonic(), SETTLE_S if knows_where else UNKNOWN_S)
             case Lost(channel):

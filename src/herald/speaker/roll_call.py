@@ -40,8 +40,8 @@ class RollCall:
         self._reported, self._notes = members, notes or {}
 
     def deadline(self) -> float | None:
-        """When `members` may be different without a report, or None."""
-        return self._settled_at
+        """When `members` may be different without a report, or None: before the first one it may not."""
+        return None if self._reported is None else self._settled_at
 
     def members(self, now: float) -> Members | None:
         """Those to be taken for alive, or None while nothing can be said."""

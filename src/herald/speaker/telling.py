@@ -61,9 +61,11 @@ class Telling:
         self._looked_at: View | None = None
         self._damped: frozenset[NodeName] = frozenset()
 
-    def engine_is_new(self) -> None:
-        """It has been told nothing."""
+    def engine_is_new(self, now: float) -> None:
+        """It has been told nothing. If another one is gone, others may have taken over what this node claims."""
         self._told = b""
+        if self._composed is not None:
+            self._keeping.froze(now)
 
     def expect(self, speakers: int) -> None:
         """So many may be found somewhere."""
@@ -78,7 +80,7 @@ class Telling:
         if self._members:
             self._returned.update((str(node), now) for node in members.keys() - self._members.keys())
         self._members, self._notes = members, notes
-        self._flaps.see(members, now)
+        self._flaps.see(members, now, counts=self._damps)
         self._keeping.see(len(members), self._expected(), now)
         self.look_again(now)
 
@@ -100,6 +102,8 @@ class Telling:
             self._looked_at = self._decider.view
             self._changed.update(self._decider.upkeep.contributions())
             self._changed.update(self._keeping.services)
+            if not self._damps:
+                self._flaps.forget()
 
     def froze(self, now: float) -> None:
         """This process stood still for a while."""
@@ -149,12 +153,17 @@ class Telling:
             _log.info("the claims of this node fit again", extra={"event": "claimsExact", "addresses": held})
 
     def _own(self, now: float) -> Note:
-        """The note of this node as it goes by it itself."""
+        """The note of this node as it goes by it itself.
+
+        Claims that are empty say nothing of whether they yield; what lingers beside them must all the same.
+        """
+        yields = self._keeping.yields(now)
         if self._composed is None:
-            return codec.decode(self._notes.get(self._node) or b"")
+            note = codec.decode(self._notes.get(self._node) or b"")
+            return replace(note, claims=replace(note.claims, yields=yields or note.claims.yields))
         claims = self._composed.claims
         lingering = {digest(address) >> (WIDTH - claims.bits) for address in self._keeping.lingering(now)}
-        return replace(self._composed, claims=replace(claims, marks=claims.marks | lingering))
+        return replace(self._composed, claims=replace(claims, marks=claims.marks | lingering, yields=yields))
 
     def _read(self, node: str, octets: bytes | None, now: float) -> Note | None:
         """The note of a member; that of one that has only just come back yields."""
