@@ -116,6 +116,11 @@ def test_metallbs_file_of_timing_is_read(tmp_path: Path) -> None:
     ("more", "says"),
     [
         pytest.param(["--ml-bindaddr", "eth0"], "--ml-bindaddr: 'eth0'", id="no address"),
+        pytest.param(["--ml-bindaddr", "0.0.0.0"], "it must be this node's own, such as", id="every IPv4 address"),
+        pytest.param(
+            ["--ml-bindaddr", "::"], "--ml-bindaddr: :: is not the address of one host", id="every IPv6 address"
+        ),
+        pytest.param(["--ml-bindaddr", "224.0.0.1"], "is not the address of one host", id="a group"),
         pytest.param(["--ml-bindaddr", "::1", "--ml-bindport", "70000"], "--ml-bindport: 70000", id="no port"),
         pytest.param(["--ml-bindaddr", "::1", "--ml-config", "BAD"], "ProbeInterval", id="a bad file"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from swim_values import at, messages, packet_messages
 
 from herald.swim import packet
-from herald.swim.event import Ask, Effect, PacketReceived, SendPacket, StreamAsked
+from herald.swim.event import Answer, Ask, Effect, Leave, PacketReceived, SendPacket, StreamAsked
 from herald.swim.gossip import Gossip
 from herald.swim.keyring import Keyring, UnauthenticatedError, derive_key
 from herald.swim.local import Identity
@@ -106,6 +106,24 @@ def test_fuzz_with_the_key_streams_of_anything_leave_the_machine_lawful(said: li
         victim.machine.handle(StreamAsked(number, message), victim.now)
         victim.sleep(wait)
     assert victim.is_lawful()
+
+
+@given(st.lists(messages, max_size=6))
+def test_fuzz_who_has_left_takes_whatever_is_still_said_to_it(said: list[Message]) -> None:
+    victim = Victim()
+    victim.machine.handle(Leave(), victim.now)
+    for number, message in enumerate(said):
+        victim.machine.handle(StreamAsked(number, message), victim.now)
+        victim.sleep(0.1)
+
+
+def test_who_has_left_takes_a_state_in_which_nobody_lives() -> None:
+    victim = Victim()
+    victim.hear([encode(Dead(1, "n2", "n3"))])
+    victim.machine.handle(Leave(), victim.now)
+    gone = Entry("n2", at(2), b"", 1, State.LEFT, METALLB_VERSIONS)
+    effects = victim.machine.handle(StreamAsked(1, PushPull(False, (gone,))), victim.now)
+    assert [one.stream for one in effects if isinstance(one, Answer)] == [1]
 
 
 absurd = st.sampled_from([0, 1, 2, 2**31, HIGHEST_INCARNATION - 1, HIGHEST_INCARNATION])

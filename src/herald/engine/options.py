@@ -116,9 +116,12 @@ def _add_gossip(parser: argparse.ArgumentParser) -> None:
 
 def _gossip(parser: argparse.ArgumentParser, given: argparse.Namespace) -> GossipOptions:
     try:
-        ip_address(given.ml_bindaddr)
+        address = ip_address(given.ml_bindaddr)
     except ValueError as error:
         parser.error(f"--ml-bindaddr: {error}")
+    if address.is_unspecified or address.is_multicast:  # it is told to the others, who would ask themselves there
+        own = "the others are told this address: it must be this node's own, such as 192.0.2.11"
+        parser.error(f"--ml-bindaddr: {address} is not the address of one host; {own}")
     if not 0 < given.ml_bindport < 65536:
         parser.error(f"--ml-bindport: {given.ml_bindport} is not 1 to 65535")
     profile = PROFILES["wan" if given.ml_wan_config else given.ml_profile]

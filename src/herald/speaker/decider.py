@@ -8,7 +8,7 @@ first round over all services is over (`is_ready`): half a wish would withdraw t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -26,6 +26,7 @@ from herald.config.config import Config
 from herald.config.findings import ObjectKey
 from herald.config.problem import Problem
 from herald.config.resources import Resources
+from herald.net.usable_names import BOTH, UsableNames, can_answer
 from herald.store.cache import SLICE, Cache, Touched
 from herald.store.store import Changes
 
@@ -34,7 +35,9 @@ _NOTHING_TOLD = Told()
 _NOT_COMPILED = Compiled(Config(), (), {})
 
 Usable: TypeAlias = Mapping[NodeName, frozenset[str] | None]
-"""The live speakers and the names of their usable interfaces, None if not known."""
+"""The live speakers and their usable interfaces, in the words of `herald.net.usable_names`; None if not known."""
+Asked: TypeAlias = tuple[bool, ...]
+"""For each thing that elections ask about the interfaces of a node, the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,21 +207,21 @@ class Decider:
         touched = (before, self.slices.service_of(key))
         return Step(change, tuple(dict.fromkeys(service for service in touched if service is not None)))
 
-    def _asked_for(self, members: Usable) -> Mapping[NodeName, tuple[bool, frozenset[str]] | None]:
-        """What elections know of each node: whether it has any usable interface, and which of those that are named."""
-        named = {name for ad in self._compiled.config.l2_advertisements for name in ad.interfaces or ()}
-        return {node: None if usable is None else (bool(usable), usable & named) for node, usable in members.items()}
+    def _asked_for(self, members: Usable) -> Mapping[NodeName, Asked | None]:
+        """What elections know of each node: for which families it has any usable interface, and which that are named."""
+        named = sorted({name for ad in self._compiled.config.l2_advertisements for name in ad.interfaces or ()})
+        wanted = [None, *([name] for name in named)]
+        return {node: None if usable is None else _asked(usable, wanted) for node, usable in members.items()}
 
     def _relevant(self, told: Told) -> Told:
-        """As much of it as an advertisement makes matter."""
+        """As much of it as an advertisement makes matter. Who is not Herald's always does: it has its own election."""
         advertisements = self._compiled.config.l2_advertisements
         keeps = any(ad.failback_s for ad in advertisements)
         damps = any(ad.flap_damping for ad in advertisements)
-        spreads = any(ad.spread_evenly for ad in advertisements)
         return Told(
             told.claims if keeps else {},
             told.damped if damps else frozenset(),
-            told.foreign if keeps or damps or spreads else frozenset(),
+            told.foreign,
         )
 
     def _look_again(self) -> None:
@@ -241,3 +244,7 @@ class Decider:
             return resources
         nodes = (Node(metadata=ObjectMeta(name=name, labels={HOSTNAME_LABEL: name})) for name in sorted(self._hosts))
         return replace(resources, nodes=tuple(nodes))
+
+
+def _asked(usable: UsableNames, wanted: Iterable[list[str] | None]) -> Asked:
+    return tuple(can_answer(usable, names, family) for names in wanted for family in sorted(BOTH))

@@ -220,6 +220,8 @@ def _compatible(alive: list[Versions | None]) -> bool:
     known = [one for one in alive if one is not None]
     if len(known) < len(alive):
         return False
+    if not known:  # this node has left, and the other tells of the dead only
+        return True
     low, high = max(one.pmin for one in known), min(one.pmax for one in known)
     dlow, dhigh = max(one.dmin for one in known), min(one.dmax for one in known)
     return all(low <= one.pcur <= high and dlow <= one.dcur <= dhigh for one in known)
