@@ -21,7 +21,7 @@ def test_a_take_over_from_a_dead_node_has_its_cause_and_all_its_times() -> None:
     history.gone({"n1"}, lambda node: Death("gossip", 0.4), 100.0)
     history.took([VIP], 100.02, WALL)
     assert rows(history)[0]["cause"] is None
-    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone"), 100.1)
+    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone", previous_gone=True), 100.1)
     assert rows(history, first_sent=100.025) == [
         {
             "ip": "192.168.1.200",
@@ -51,7 +51,7 @@ def test_a_node_that_said_farewell_did_not_die() -> None:
     history = History("n2")
     history.gone({"n1"}, lambda node: None, 100.0)
     history.took([VIP], 100.02, WALL)
-    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone"), 100.1)
+    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone", previous_gone=True), 100.1)
     (only,) = rows(history, first_sent=100.025)
     assert only["cause"] == "n1 left in good order"
     assert (only["detectedBy"], only["detection"], only["decision"], only["announced"]) == (None, None, None, 0.005)
@@ -73,8 +73,26 @@ def test_a_death_of_long_ago_is_not_the_reason_of_a_move(passed: float) -> None:
     history = History("n2")
     history.gone({"n1"}, lambda node: Death("gossip", 0.4), 0.0)
     history.took([VIP], passed, WALL)
-    history.explain(Moved((VIP,), "n1", "n2", "n1: drained"), passed)
+    history.explain(Moved((VIP,), "n1", "n2", "n1 is gone", previous_gone=True), passed)
     assert rows(history)[0]["detection"] is None
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        pytest.param(Death("gossip", 0.652), "n1: none of the interfaces is there", id="killed, back, loses its link"),
+        pytest.param(None, "n1: none of the interfaces is there", id="stopped, back, loses its link"),
+        pytest.param(Death("bfd", 0.192), "n2 comes before n1", id="cut off ourselves, and back"),
+    ],
+)
+def test_the_end_of_a_node_is_not_the_reason_of_what_moves_once_it_is_back(end: Death | None, cause: str) -> None:
+    history = History("n2")
+    history.gone({"n1"}, lambda node: end, 100.0)
+    history.took([VIP], 111.8, WALL)
+    history.explain(Moved((VIP,), "n1", "n2", cause), 111.9)
+    (only,) = rows(history, first_sent=111.81)
+    assert only["cause"] == cause
+    assert (only["detectedBy"], only["detection"], only["decision"], only["announced"]) == (None, None, None, 0.01)
 
 
 def test_the_same_wish_again_is_no_move_and_what_is_released_keeps_when_it_was_announced() -> None:

@@ -74,6 +74,10 @@ async def test_a_take_over_its_cause_and_its_return_are_told(network: Network, t
         assert code == 0
         assert "n1 left in good order" in table
         assert await told(speakers["n2"], "192.168.1.77") == []
+        ip("-n", hosts["n1"], "link", "set", "eth0", "down")
+        await eventually(lambda: len(speakers["n2"].events("addressHeld")) == 2, "n2 takes it again", seconds=30)
+        (again, *_) = await until_told(speakers["n2"], 3)
+        assert "n1: none of the interfaces" in again["cause"], "it is back since it left in good order"
         code, refusal = await herald("history", "nonsense", "--socket", str(speakers["n2"].show_socket))
         assert (code, refusal) == (2, "herald history: 'nonsense' is no IP address\n")
     finally:
@@ -108,7 +112,7 @@ async def test_a_node_that_died_is_told_from_one_that_was_stopped_and_how_it_was
         await first.end(end)
         await second.until(lambda facts: len(facts.members) == 1, "n1 is gone")
         await second.apply(Apply(holdings=(Holding(vip),)))
-        await second.channel.send(Moved((vip,), "n1", "n2", "n1 is gone"))
+        await second.channel.send(Moved((vip,), "n1", "n2", "n1 is gone", previous_gone=True))
         found: list[dict[str, Any]] = []
         for _ in range(100):
             found = json.loads(await second.show("history"))["data"]

@@ -401,7 +401,7 @@ async def test_a_takeover_is_an_event_of_the_node_that_takes_over(tmp_path: Path
         assert "from node-2 to node-1 (node-2 is gone)" in event.message
         while (moved := await engine.moved()).previous != "node-2":
             assert (moved.previous, moved.cause) == (None, "no earlier leader is known here")
-        assert (moved.owner, moved.cause) == ("node-1", "node-2 is gone")
+        assert (moved.owner, moved.cause, moved.previous_gone) == ("node-1", "node-2 is gone", True)
 
 
 async def test_an_address_that_is_answered_nowhere_is_an_event_of_its_service(tmp_path: Path) -> None:

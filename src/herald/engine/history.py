@@ -31,7 +31,7 @@ from herald.net.interface import Mac, mac_text
 PER_ADDRESS: Final = 20
 ADDRESSES: Final = 2000
 RECENT: Final = 30.0
-"""Seconds within which a cause belongs to a move, and a move to the death of a node."""
+"""Seconds within which a cause belongs to a move, and a move to the end of a node."""
 TAKEN: Final = "taken"
 RELEASED: Final = "released"
 
@@ -63,7 +63,7 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """A speaker is gone since `at`. Without a death it has said farewell."""
+    """A speaker went at `at`, and may be back. Without a death it has said farewell."""
 
     at: float
     death: Death | None
@@ -103,14 +103,18 @@ class History:
         self._gone.update((node, _Gone(now, found(node))) for node in nodes)
 
     def explain(self, moved: Moved, now: float) -> None:
-        """Control says why."""
+        """Control says why.
+
+        The end of a node belongs to a move only if control, too, counted it as gone when it decided. One that is back
+        by then may lose an address for many a reason, and one that is back by now may have lost it by its end.
+        """
         what = TAKEN if moved.owner == self._node else RELEASED
         for address in moved.addresses:
             entry = self._unexplained(address, what, now)
             if entry is None:
                 continue
             entry.before, entry.after, entry.cause = moved.previous, moved.owner, moved.cause
-            gone = self._gone.get(moved.previous or "")
+            gone = self._gone.get(moved.previous or "") if moved.previous_gone else None
             if what != TAKEN or gone is None or not 0 <= entry.at - gone.at < RECENT:
                 continue
             if gone.death is None:

@@ -115,13 +115,15 @@ class Departing:
 class Moved:
     """Why this node took addresses, or let them go: who led before, who leads now (None: nobody), and why in words.
 
-    For the history only; it may come late, or not at all.
+    `previous_gone`: control counted the speaker that led before as gone when it decided. For the history only; it may
+    come late, or not at all.
     """
 
     addresses: tuple[Address, ...]
     previous: str | None
     owner: str | None
     cause: str
+    previous_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,8 @@ class Narrator:
         else:
             cause = self._why_not(before, moved.after, decision).removeprefix(" (").removesuffix(")")
             cause = cause or self._given_back(moved, before) or f"{self._node} comes before {before}"
-        return Moved(moved.verdict.addresses, before, owner, cause)
+        is_gone = before is not None and before != self._node and not moved.after.landscape.is_live(before)
+        return Moved(moved.verdict.addresses, before, owner, cause, is_gone)
 
     def _given_back(self, moved: _Moved, before: NodeName) -> str | None:
         decision = self._decide(moved.verdict.service, moved.before) if moved.before else None
