@@ -195,3 +195,46 @@ def test_nothing_is_handed_over_for_longer_than_the_bound_and_nothing_that_is_he
         begun = {address: begun.get(address, now) for address in machine.snapshot()}
         assert all(now - at <= 2 * LONGEST + 1e-6 for at in begun.values())
         assert set(machine.wanted()) == held
+
+
+def lent(*addresses: Address, links: LinksChanged = ONE) -> Handover:
+    """A machine that has lent what it held for long."""
+    machine = holding(*addresses, links=links)
+    assert machine.handle(HoldingsChanged(handed_over=addresses, until_taken=True), LONG_AGO) == []
+    return machine
+
+
+@VIPS
+def test_what_is_lent_is_answered_for_without_end_until_somebody_is_heard_to_take_it(vip: Address) -> None:
+    machine = lent(vip)
+    assert machine.deadline() is None
+    assert machine.wake(1e9) == []
+    assert machine.handle(FrameReceived(2, probe(vip, OTHER)), 1e9) == [], "a successor that looks first gets no answer"
+    assert machine.deadline() is None
+    assert machine.handle(announcement(vip), 1e9 + 1) == nowhere(vip)
+
+
+@VIPS
+def test_a_link_that_goes_and_comes_back_does_not_end_what_is_lent(vip: Address) -> None:
+    machine = lent(vip)
+    assert machine.handle(LinksChanged((), OWN, ()), LONG_AGO + 1) == []
+    assert machine.lent() == (Holding(vip),)
+    assert machine.handle(ONE, LONG_AGO + 2) == []
+    assert machine.handle(announcement(vip), LONG_AGO + 3) == nowhere(vip)
+
+
+@VIPS
+def test_what_is_lent_and_not_taken_can_be_had_back(vip: Address) -> None:
+    machine = lent(vip)
+    machine.handle(HoldingsChanged(machine.lent()), LONG_AGO + 1)
+    assert (machine.lent(), machine.snapshot(), machine.wanted()) == ((), (), (vip,))
+    assert machine.handle(announcement(vip), LONG_AGO + 2) == []
+
+
+@VIPS
+def test_what_is_lent_and_then_another_s_for_certain_is_handed_over_as_always(vip: Address) -> None:
+    machine = lent(vip)
+    machine.handle(handed_over(vip), LONG_AGO + 10)
+    assert machine.lent() == ()
+    assert machine.deadline() == LONG_AGO + 10 + LONGEST
+    assert machine.wake(LONG_AGO + 10 + LONGEST) == nowhere(vip, None)

@@ -164,10 +164,23 @@ class Layer2Driver:
 
     async def hand_over(self) -> None:
         """Others take everything: returns when each address is, or nobody was heard to take it for long enough."""
-        self._tell(HoldingsChanged(handed_over=self._handover.wanted()))
+        lent = tuple(one.address for one in self._handover.lent())
+        self._tell(HoldingsChanged(handed_over=(*lent, *self._handover.wanted())))
         while self._handover.snapshot():
             self._all_let_go.clear()
             await self._all_let_go.wait()
+
+    def lend(self) -> None:
+        """Nobody here knows who is to have what is held: answer for it until somebody else is heard to."""
+        wanted = self._handover.wanted()
+        if wanted:
+            self._tell(HoldingsChanged(handed_over=wanted, until_taken=True))
+
+    def take_back(self) -> None:
+        """What is lent and nobody has taken is held as before."""
+        lent = self._handover.lent()
+        if lent:
+            self._tell(HoldingsChanged(lent))
 
     def close(self) -> None:
         """Stop answering: every socket is closed when this returns."""

@@ -15,11 +15,15 @@ class HoldingsChanged:
 
     `handed_over` are no longer wanted either, but another node has them from now on: they are announced no more, and
     answered for until it is heard, see `herald.layer2.handover`. Repeating it changes nothing.
+
+    With `until_taken` nobody knows whether another node takes what is handed over, and it is answered for until one is
+    heard to, however long that takes.
     """
 
     held: tuple[Holding, ...] = ()
     released: tuple[Address, ...] = ()
     handed_over: tuple[Address, ...] = ()
+    until_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ node does, it goes on answering until the announcement comes. What is heard is w
 so a client always has somebody to ask: a question that reaches us before the announcement is answered here, one that
 comes after it there.
 
+An address that is handed over `until_taken` is lent: nobody knows whether there is a successor, so it is answered for
+without end, over links that come and go, and can be taken back.
+
 A successor that looks before it announces (`herald.layer2.quarantine`) says nothing as long as its probes are answered.
 So these are not (`is_probe`), everybody else is, and the time until it announces begins with the first probe.
 """
@@ -18,6 +21,7 @@ So these are not (`is_probe`), everybody else is, and the time until it announce
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from math import inf
 from typing import Final
 
 from herald.layer2 import arp, ethernet, ndp, ndp_answer
@@ -71,7 +75,8 @@ class Handover:
             case HoldingsChanged(held, released, handed_over):
                 self._forget(released)
                 self._hold(held, now)
-                return [effect for address in handed_over for effect in self._hand_over(address, now)]
+                longest = inf if event.until_taken else LONGEST
+                return [effect for address in handed_over for effect in self._hand_over(address, now, longest)]
             case LinksChanged(links, own_macs, ndp_links):
                 self._own_macs = own_macs
                 self._links = {link.index: link for link in links}
@@ -93,7 +98,7 @@ class Handover:
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
         first = next(iter(self._leaving.values()), None)
-        return None if first is None else first.until
+        return None if first is None or first.until == inf else first.until
 
     def snapshot(self) -> tuple[Address, ...]:
         """See `herald.machine.Machine.snapshot`: what is being handed over."""
@@ -102,6 +107,11 @@ class Handover:
     def wanted(self) -> tuple[Address, ...]:
         """What is held and not handed over."""
         return tuple(one.holding.address for one in self._held.values() if one.leaving is None)
+
+    def lent(self) -> tuple[Holding, ...]:
+        """What is answered for until somebody is heard to take it."""
+        lent = (address for address, one in self._leaving.items() if one.until == inf)
+        return tuple(self._held[address.packed].holding for address in lent)
 
     def is_probe(self, frame: FrameReceived) -> bool:
         """Whether a frame is the probe of a successor: answered, it would not announce what it is to take."""
@@ -123,11 +133,12 @@ class Handover:
             self._held.pop(address.packed, None)
             self._leaving.pop(address, None)
 
-    def _hand_over(self, address: Address, now: float) -> list[Effect]:
+    def _hand_over(self, address: Address, now: float, longest: float) -> list[Effect]:
         held = self._held.get(address.packed)
         if held is None or held.leaving is not None:
+            self._end_loan(address, now + longest)
             return []
-        held.leaving = leaving = _Leaving(self._covered(held.holding), now + LONGEST)
+        held.leaving = leaving = _Leaving(self._covered(held.holding), now + longest)
         self._leaving[address] = leaving
         heard = {
             index: mac for index, (at, mac) in held.claims.items() if now - at <= RECENT and index in leaving.links
@@ -135,7 +146,13 @@ class Handover:
         for index, mac in heard.items():
             del leaving.links[index]
             leaving.heard = mac
-        return [self._narrowed(address)] if heard or not leaving.links else []
+        return [self._narrowed(address)] if heard or not (leaving.links or longest == inf) else []
+
+    def _end_loan(self, address: Address, until: float) -> None:
+        one = self._leaving.get(address)
+        if one is not None and one.until == inf:
+            one.until = until
+            self._leaving[address] = self._leaving.pop(address)
 
     def _covered(self, holding: Holding) -> dict[int, str]:
         links = self._links_for(holding.address).values()
@@ -151,7 +168,7 @@ class Handover:
         for address in probed:
             one = self._leaving[address]
             if not one.is_probed:
-                one.is_probed, one.until = True, now + LONGEST
+                one.is_probed, one.until = True, max(one.until, now + LONGEST)
                 self._leaving[address] = self._leaving.pop(address)
 
     def _hear(self, address: Address, mac: Mac, index: int, now: float) -> list[Effect]:
@@ -169,6 +186,9 @@ class Handover:
         effects: list[Effect] = []
         for address, one in tuple(self._leaving.items()):
             there = self._links_for(address)
+            if one.until == inf and one.heard is None:
+                one.links = self._covered(self._held[address.packed].holding)
+                continue
             gone = [index for index in one.links if index not in there]
             for index in gone:
                 del one.links[index]
