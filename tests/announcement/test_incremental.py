@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from announcement_facts import ABC, bgp, config, l2, node, peer, pool, selectors, service, slice_of
+from announcement_facts import ABC, bgp, config, ips, l2, node, peer, pool, selectors, service, slice_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -410,7 +410,7 @@ def owned_by_b(conf: Config) -> str:
 
 def _owned(conf: Config, by: NodeName) -> str:
     texts = (f"10.0.0.{n}" for n in range(1, 100))
-    electorate = View(conf).l2_reach(PoolName("p"), {}).electorate(None)
+    electorate = View(conf).l2_reach(PoolName("p"), {}).electorate(None, ips("10.0.0.1"))
     return next(text for text in texts if electorate.wins(by, ip_address(text)))
 
 

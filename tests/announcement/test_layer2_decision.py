@@ -1,5 +1,6 @@
 """Who answers in Layer 2, and the reason of every node that does not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,11 +8,13 @@ from announcement_facts import ABC, config, decided, ips, l2, node, pool, ready,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.announcement.decide import Decision
+from herald.announcement.decide import Decision, decide
+from herald.announcement.election import Electorate
 from herald.announcement.incremental import Upkeep
 from herald.announcement.on_node import why_not
 from herald.announcement.readiness import NONE, Readiness, readiness
 from herald.announcement.reason import Code, Protocol
+from herald.announcement.told import Told
 from herald.announcement.view import View
 from herald.cluster.meta import NodeName
 from herald.cluster.node import Node
@@ -208,6 +211,69 @@ CASES: dict[str, tuple[dict[str, Any], list[L2Advertisement], Readiness, dict[st
     ),
 }
 
+# Beside speakers of MetalLB, whose order is b, a, c: they know neither drained nodes nor interfaces.
+B_IS_DRAINED = {"nodes": nodes(b=node("node-b", drain="true"))}
+B_HAS_NO_LINK: dict[str, Any] = {"interfaces": {"node-b": frozenset(), "node-c": frozenset({"eth0"})}}
+A_IS_METALLB = {"told": Told(foreign=frozenset({NodeName("node-a")}))}
+B_IS_METALLB = {"told": Told(foreign=frozenset({NodeName("node-b")}))}
+ONLY_B_IS_OURS = {"told": Told(foreign=frozenset(map(NodeName, ("node-a", "node-c"))))}
+NEXT_OF_OURS = {"node-a": NOT_ELECTED.value, "node-c": "owner"}
+CASES |= {
+    "the winner of MetalLB's election is drained: the next of Herald's, not MetalLB's": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {**B_IS_DRAINED, **A_IS_METALLB},
+        {**NEXT_OF_OURS, "node-b": Code.NODE_DRAINED.value},
+    ),
+    "it has no interface": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {**B_HAS_NO_LINK, **A_IS_METALLB},
+        {**NEXT_OF_OURS, "node-b": Code.INTERFACE_MISSING.value},
+    ),
+    "with spread even as well": (
+        {},
+        [replace(l2(), spread_evenly=True)],
+        ANYWHERE,
+        {**B_IS_DRAINED, **A_IS_METALLB},
+        {**NEXT_OF_OURS, "node-b": Code.NODE_DRAINED.value},
+    ),
+    "it is excluded by label, which MetalLB knows": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {"nodes": nodes(b=node("node-b", excluded=True)), **A_IS_METALLB},
+        {"node-a": "owner", "node-b": Code.NODE_EXCLUDED_BY_LABEL.value, "node-c": NOT_ELECTED.value},
+    ),
+    "it is MetalLB's: that it is drained is nothing to it": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {**B_IS_DRAINED, **B_IS_METALLB},
+        HASH_ORDER,
+    ),
+    "no other node of Herald's is there": (
+        {},
+        [l2()],
+        ANYWHERE,
+        {**B_IS_DRAINED, **ONLY_B_IS_OURS},
+        {
+            "node-a": Code.METALLB_WAITS.value,
+            "node-b": Code.NODE_DRAINED.value,
+            "node-c": Code.METALLB_WAITS.value,
+        },
+    ),
+    "its endpoints are elsewhere, which MetalLB knows": (
+        {"local": True},
+        [l2()],
+        ready("node-a", "node-c"),
+        {**B_IS_DRAINED, **A_IS_METALLB},
+        {"node-a": "owner", "node-b": Code.NODE_DRAINED.value, "node-c": NOT_ELECTED.value},
+    ),
+}
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_node_answers_or_has_the_reason(name: str) -> None:
@@ -256,6 +322,49 @@ def test_both_families_follow_the_first_address_of_the_status() -> None:
     assert v4_first != v6_first
 
 
+V4, V6, DUAL = ("10.0.0.1",), ("fd00::1",), ("10.0.0.1", "fd00::1")
+
+
+@pytest.mark.parametrize(
+    ("usable", "addresses", "excluded"),
+    [
+        pytest.param({"node-b": ["eth0/4"]}, V4, {}, id="IPv4 where there is IPv4"),
+        pytest.param({"node-c": ["eth0/4"]}, V6, {"node-c": "IPv6"}, id="IPv6 where there is none"),
+        pytest.param({"node-c": ["eth0/6"]}, V4, {"node-c": "IPv4"}, id="IPv4 where there is none"),
+        pytest.param({"node-b": ["eth0/4"]}, DUAL, {"node-b": "IPv6"}, id="both where one is missing"),
+        pytest.param({"node-b": ["eth0/4", "eth1/6"]}, DUAL, {}, id="both on two interfaces"),
+        pytest.param({one: ["eth0/4"] for one in ABC}, DUAL, {}, id="nobody has both: half is better than none"),
+        pytest.param({"node-b": ["eth0"], "node-c": ["eth0/4"]}, V6, {"node-c": "IPv6"}, id="a name alone means both"),
+    ],
+)
+def test_an_address_needs_an_interface_of_its_own_family(
+    usable: dict[str, list[str]], addresses: tuple[str, ...], excluded: dict[str, str]
+) -> None:
+    for named in (None, ["eth0", "eth1"]):
+        conf = config(POOL, l2(interfaces=named))
+        interfaces = {NodeName(one): frozenset(found) for one, found in usable.items()}
+        found = decided(service(), conf, ANYWHERE, *addresses, interfaces=interfaces).layer2
+        assert {one: dict(reason.arguments)["family"] for one, reason in found.excluded.items()} == excluded
+        assert {reason.code for reason in found.excluded.values()} <= {Code.FAMILY_MISSING}
+        assert found.owner == next(one for one in found.candidates if one not in excluded)
+
+
+def test_the_line_leaves_out_speakers_of_metallb_and_what_would_wait_for_ever() -> None:
+    for foreign, line, candidates in (
+        ({"node-a"}, ("node-b", "node-c"), ("node-b", "node-a", "node-c")),
+        ({"node-b"}, (), ("node-b", "node-a", "node-c")),
+        (set(), ("node-b", "node-a", "node-c"), ("node-b", "node-a", "node-c")),
+    ):
+        told = Told(foreign=frozenset(map(NodeName, foreign)))
+        conf = config(POOL, replace(l2(), fast_failover=True))
+        found = decided(service(), conf, ANYWHERE, told=told).layer2
+        assert (found.candidates, found.line) == (candidates, line)
+    drained = config(POOL, replace(l2(), fast_failover=True), nodes=nodes(b=node("node-b", drain="true")))
+    found = decided(service(), drained, ANYWHERE, **A_IS_METALLB).layer2
+    assert (found.candidates, found.line) == (("node-c",), ("node-c",)), "node-a waits for node-b as long as that lives"
+    assert (found.passed_over, found.instead and found.instead.code) == ("node-b", Code.NODE_DRAINED)
+
+
 def test_a_member_without_a_node_object_is_selected_by_nothing() -> None:
     found = decided(service(), config(POOL, l2()), ANYWHERE, members=frozenset({"node-z"})).layer2
     assert found.owner is None
@@ -282,6 +391,46 @@ def test_different_reasons_are_summed_up_by_reason() -> None:
     assert found.silence.words == (
         "no node is eligible: node-a NodeExcludedByLabel; node-b NetworkUnavailable; node-c NoEndpointOnNode"
     )
+
+
+members = st.fixed_dictionaries(
+    {"foreign": st.booleans(), "drained": st.booleans(), "link": st.booleans(), "score": st.integers(0, 1)}
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["n1", "n2", "n3", "n4", "n5"]), members, min_size=1),
+    st.sampled_from([{}, {"spread_evenly": True}, {"failback_s": 300.0}]),
+    st.integers(1, 200),
+    st.booleans(),
+)
+def test_beside_speakers_of_metallb_exactly_one_answers_if_anybody_can(
+    group: dict[str, dict[str, Any]], terms: dict[str, Any], number: int, local: bool
+) -> None:
+    """MetalLB's speakers go by their own election among all that live; ours by what the decision says."""
+    known = tuple(node(name, drain="true" if one["drained"] else None) for name, one in group.items())
+    scores = {name: one["score"] for name, one in group.items() if one["score"]}
+    foreign = frozenset(NodeName(name) for name, one in group.items() if one["foreign"])
+    advertisement = replace(l2(nodes=list(group), scores=scores), **terms)
+    usable = {NodeName(n): frozenset(["eth0"] if one["link"] else []) for n, one in group.items() if not one["foreign"]}
+    view = View(config(POOL, advertisement, nodes=known), interfaces=usable, told=Told(foreign=foreign))
+    where = ready(*sorted(group)[::2])
+    counted = sorted(group)[::2] if local else list(group)
+    address = ips(f"10.0.0.{number}")
+    decision = decide(service(local=local), address, where, view).layer2
+    winner = Electorate(map(NodeName, counted), {NodeName(name): score for name, score in scores.items()}).owner(
+        address[0]
+    )
+    answering = {decision.owner} - foreign - {None} | ({winner} & foreign)
+    able = {n for n in counted if not (group[n]["foreign"] or group[n]["drained"]) and group[n]["link"]}
+    assert len(answering) == int(winner in foreign or bool(able))
+    assert answering <= able | foreign
+    assert decision.owner in answering or (decision.owner is None and not answering)
+    assert set(decision.candidates) | set(decision.excluded) == set(group)
+    assert not set(decision.candidates) & set(decision.excluded)
+    for name in map(NodeName, group):
+        own = why_not(service(local=local), address, where, view, name, Protocol.LAYER2)
+        assert own == decision.reason_of(name)
 
 
 names = st.sampled_from(["n1", "n2", "n3", "n4", "n5"])

@@ -8,6 +8,7 @@ import pytest
 from report_manifests import bgp, l2, peer, planned, pool, service
 
 from herald.announcement.claims import claims_of
+from herald.announcement.election import Electorate
 from herald.announcement.incremental import Upkeep
 from herald.announcement.reason import Code, Protocol
 from herald.announcement.told import Told
@@ -117,6 +118,7 @@ def test_what_is_not_a_silent_service_is_explained_where_it_belongs(code: Code) 
 # What only a running speaker meets: the plan gives every Service an address that fits.
 STATUS = "\nstatus: {loadBalancer: {ingress: [%s]}}\n---"
 HELD = READY.replace("\n---", STATUS % "{ip: 10.0.0.9}")
+HELD_BY_SIX = READY.replace("\n---", STATUS % "{ip: 'fd00::9'}")
 ANOTHER = service("other", "node-1").replace("\n---", STATUS % "{ip: 10.0.0.4}")
 NODE_2 = f"---\n{only('node-2')}\n"
 HELD_CLAIM = claims_of([ip_address("10.0.0.9")], 100)
@@ -142,6 +144,10 @@ MET_BY_SPEAKERS: dict[Code, tuple[Callable[[], Upkeep], str]] = {
     Code.INTERFACE_MISSING: (
         lambda: speaker(P, l2("l", "interfaces: [eth7]"), HELD, interfaces=frozenset({"eth0"})),
         "eth7",
+    ),
+    Code.FAMILY_MISSING: (
+        lambda: speaker(pool("six", "fd00::/64"), l2("l"), HELD_BY_SIX, interfaces=frozenset({"eth0/4"})),
+        "answers for IPv6",
     ),
     Code.KEPT: (
         lambda: speaker(P, NODE_2, l2("l", "failback: never"), HELD, told=Told({NodeName("node-2"): HELD_CLAIM})),
@@ -184,7 +190,7 @@ def test_a_speaker_tells_an_address_that_changed_from_the_old_one_to_the_new_one
 
 def test_no_reason_is_missing_here() -> None:
     # No manifest leads to SESSION_NOT_POSSIBLE: compiling refuses or replaces what would (tests of sessions make it).
-    elsewhere = {Code.ADDRESS_CHANGED, Code.SESSION_NOT_POSSIBLE}
+    elsewhere = {Code.ADDRESS_CHANGED, Code.SESSION_NOT_POSSIBLE, Code.METALLB_WAITS}
     assert {*SILENT, *IN_PART, *MET_BY_SPEAKERS, *elsewhere} == set(Code)
 
 
@@ -204,3 +210,25 @@ def test_explain_and_plan_know_who_keeps_an_address_if_they_know_what_speakers_t
     assert explained.facts["layer2"]["instead"]["code"] == "KeptByOwner"
     offline = plan(found.study.resources)
     assert [(each.node, "instead" in each.to_json()) for each in offline.layer2] == [("node-1", False)]
+
+
+def test_explain_names_the_speakers_of_metallb_and_what_they_wait_for() -> None:
+    """node-1 would have it by MetalLB's election; it is drained, and node-2, which is MetalLB's, does not know."""
+    one, two, three = members = tuple(map(NodeName, ("node-1", "node-2", "node-3")))
+    address = next(ip for n in range(1, 99) if Electorate(members, {}).owner(ip := ip_address(f"10.0.0.{n}")) == one)
+    drained = only("node-1", notes=f'{DRAIN}: ""')
+    web = READY.replace("\n---", STATUS % f"{{ip: {address}}}")
+    texts = "".join((f"{drained}\n{NODE_2}---\n{only('node-3')}\n", P, l2("l", "failback: never"), web))
+
+    def lines(*foreign: NodeName) -> str:
+        alive = Alive(frozenset(members), {}, Told(foreign=frozenset(foreign)))
+        found = explain_service(plan(collect([("all", texts)]).resources, alive=alive), WEB)
+        return "\n".join(next(section.lines for section in found.sections if section.title == "L2"))
+
+    beside = lines(two)
+    assert beside.startswith("node-3 answers on all interfaces")
+    assert "MetalLB's speakers run on node-2: what their own election gives them is theirs" in beside
+    assert "not node-1, the winner of MetalLB's election. NodeDrained: node-1: drained" in beside
+    alone = lines(two, three)
+    assert alone.startswith("nobody answers. NoCandidate: no node is eligible: ")
+    assert "not node-2, node-3. MetalLBElectsAnother: node-2, node-3: the speaker there is MetalLB's" in alone

@@ -11,6 +11,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from herald.announcement.election import Electorate
+from herald.announcement.told import SILENT, told_by
 from herald.cluster.endpoints import EndpointSlice
 from herald.cluster.meta import NodeName
 from herald.cluster.service import Service
@@ -328,3 +330,46 @@ def test_what_others_took_over_when_an_engine_died_alone_stays_theirs_with_never
     group.run(QUIET_S)
     group.check()
     assert not any(victim in group.owners()[address] for address in its_own)
+
+
+@pytest.mark.parametrize("spec", ["{}", "{failback: never}", "{spread: even}"])
+@pytest.mark.parametrize("trouble", ["none", "drained", "no interface"])
+def test_beside_speakers_of_metallb_each_address_has_one_owner_whatever_ails_a_node_of_ours(
+    spec: str, trouble: str
+) -> None:
+    ours, ill, wanted = frozenset(NAMES[2:]), NAMES[2], [ip_address(f"10.0.0.{number}") for number in range(1, 60)]
+    notes = {ill: 'herald.metallb.io/drain: ""'} if trouble == "drained" else {}
+    metadata = (f"{{name: {one}, annotations: {{{notes.get(one, '')}}}}}" for one in NAMES)
+    texts = [f"{{apiVersion: v1, kind: Node, metadata: {each}}}" for each in metadata]
+    texts += [POOL, ADVERTISEMENT.format(spec=spec)]
+    for number, ip in enumerate(wanted):
+        texts.append(SERVICE.format(number=number, policy="Cluster", ip=ip))
+        texts.append(SLICE.format(number=number, endpoints="{addresses: [10.1.1.1], nodeName: n0}"))
+    found = collect([("all", "\n---\n".join(texts))]).resources
+    objects = (*found.nodes, *found.ip_address_pools, *found.l2_advertisements, *found.services, *found.endpoint_slices)
+    usable = {one: None if one not in ours else ETH0 for one in NAMES}
+    usable[ill] = frozenset() if trouble == "no interface" else ETH0
+    held: dict[NodeName, set[IPAddress]] = {}
+    for one in ours:
+        decider = Decider(Options(node=one))
+        decider.take(Synced(objects))
+        decider.see(usable, told_by({name: SILENT if name in ours else None for name in NAMES}))
+        while decider.has_work:
+            decider.step()
+        held[one] = {holding.address for holding in decider.desired().holdings}
+    metallb = Electorate(NAMES, {})
+    held |= {one: {ip for ip in wanted if metallb.owner(ip) == one} for one in NAMES if one not in ours}
+    assert [ip for ip in wanted if sum(ip in addresses for addresses in held.values()) != 1] == []
+    assert trouble == "none" or not held[ill]
+    assert all(held[one] for one in NAMES if one != ill)
+
+
+def test_a_node_that_changes_from_metallb_to_herald_is_looked_at_again_without_any_terms() -> None:
+    decider = Decider(Options(node=NAMES[0]))
+    decider.take(Cluster("{}").everything())
+    members = dict.fromkeys(NAMES)
+    decider.see(members, told_by(dict.fromkeys(NAMES, SILENT)))
+    while decider.has_work:
+        decider.step()
+    decider.see(members, told_by({**dict.fromkeys(NAMES, SILENT), NAMES[1]: None}))
+    assert decider.has_work

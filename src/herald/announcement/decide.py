@@ -40,7 +40,7 @@ class Layer2Decision:
     `reason` is None exactly if there is an owner. `excluded` names every other node that is known. `unadvertised` says
     why no L2Advertisement reaches the service, or None if one does. With `fast_failover` those next in line watch
     the owner. `instead` says why the owner is not `passed_over`, the node that MetalLB's election would give; None if
-    it is that one.
+    it is that one. `foreign` are the live nodes that MetalLB's election counts and whose speaker is MetalLB's.
     """
 
     candidates: tuple[NodeName, ...] = ()
@@ -52,6 +52,7 @@ class Layer2Decision:
     fast_failover: bool = False
     passed_over: NodeName | None = None
     instead: Reason | None = None
+    foreign: frozenset[NodeName] = frozenset()
 
     @property
     def owner(self) -> NodeName | None:
@@ -59,9 +60,19 @@ class Layer2Decision:
         return self.candidates[0] if self.candidates else None
 
     @property
+    def line(self) -> Line:
+        """The owner and the nodes that watch it closely: those next in line, if an advertisement asks for it.
+
+        MetalLB's speakers have no session with us for that, so they neither watch nor are watched.
+        """
+        if not self.fast_failover or self.owner in self.foreign:
+            return ()
+        return tuple(node for node in self.candidates if node not in self.foreign)[: 1 + NEXT_IN_LINE]
+
+    @property
     def sentries(self) -> tuple[NodeName, ...]:
-        """The nodes that watch the owner closely: those next in line, if an advertisement asks for it."""
-        return self.candidates[1 : 1 + NEXT_IN_LINE] if self.fast_failover else ()
+        """The nodes that watch the owner closely."""
+        return self.line[1:]
 
     def reason_of(self, node: NodeName) -> Reason | None:
         """Why `node` does not answer; None for the owner."""
@@ -159,36 +170,38 @@ def _layer2(service: Service, addresses: Addresses, readiness: Readiness, reach:
     if why is not None:
         return Layer2Decision(reason=why, unadvertised=reach.unadvertised)
     local = local_to(service, readiness)
-    excluded = dict(reach.excluded)
+    standing = reach.standing(local, addresses)
+    excluded = dict(standing.excluded)
     if local is not None:
-        excluded |= {node: because(Code.NO_ENDPOINT_ON_NODE, L2, node=node) for node in reach.candidates - local}
-    electorate = reach.electorate(local)
+        excluded |= {node: because(Code.NO_ENDPOINT_ON_NODE, L2, node=node) for node in standing.candidates - local}
+    electorate = reach.electorate(local, addresses)
     if isinstance(electorate, Ownership):
-        return _on_terms(electorate, addresses[0], excluded, reach)
-    candidates = order(reach.candidates.difference(excluded), addresses[0], reach.scores)
-    if not candidates:
-        return Layer2Decision((), excluded, None, common_reason(excluded, L2))
-    interfaces = reach.interfaces(candidates[0])
-    return Layer2Decision(candidates, excluded, interfaces, scores=reach.scores, fast_failover=reach.fast_failover)
-
-
-def _on_terms(
-    ownership: Ownership, address: IPAddress, excluded: Mapping[NodeName, Reason], reach: L2Reach
-) -> Layer2Decision:
-    """The decision where advertisements ask for more than MetalLB's election."""
-    candidates = ownership.line(address)
-    excluded = {**excluded, **{node: ownership.not_elected(node, address) for node in sorted(ownership.damped)}}
-    if not candidates:
-        return Layer2Decision((), excluded, None, common_reason(excluded, L2))
-    return Layer2Decision(
-        candidates,
-        excluded,
-        reach.interfaces(candidates[0]),
+        found = _on_terms(electorate, addresses[0], excluded)
+    else:
+        candidates = order(standing.candidates.difference(excluded), addresses[0], reach.scores)
+        found = Layer2Decision(candidates, excluded)
+    owner = found.owner
+    if owner is None:
+        return replace(found, reason=common_reason(found.excluded, L2), foreign=reach.foreign)
+    return replace(
+        found,
+        interfaces=reach.interfaces(owner),
         scores=reach.scores,
         fast_failover=reach.fast_failover,
-        passed_over=ownership.passed_over(address),
-        instead=ownership.instead(address),
+        foreign=reach.foreign,
     )
+
+
+def _on_terms(ownership: Ownership, address: IPAddress, excluded: Mapping[NodeName, Reason]) -> Layer2Decision:
+    """The decision where more counts than MetalLB's election: its terms, or speakers of MetalLB beside ours."""
+    candidates = ownership.line(address)
+    idle = sorted(ownership.candidates.difference(candidates))
+    excluded = {**excluded, **{node: ownership.not_elected(node, address) for node in idle}}
+    if not candidates:
+        return Layer2Decision((), excluded)
+    winner = ownership.passed_over(address)
+    instead = ownership.instead(address) if winner is None else excluded.get(winner) or ownership.instead(address)
+    return Layer2Decision(candidates, excluded, passed_over=winner, instead=instead)
 
 
 def line_of(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> Line:
@@ -197,7 +210,7 @@ def line_of(service: Service, addresses: Addresses, readiness: Readiness, view: 
     reach = None if pool is None else view.l2_reach(pool.name, service.metadata.labels)
     if reach is None or not reach.fast_failover:
         return ()
-    return _layer2(service, addresses, readiness, reach).candidates[: 1 + NEXT_IN_LINE]
+    return _layer2(service, addresses, readiness, reach).line
 
 
 def common_reason(excluded: Mapping[NodeName, Reason], protocol: Protocol) -> Reason:

@@ -6,7 +6,7 @@ the routes look like. What remains per service is its readiness, its policy and 
 MetalLB's, because the first one that fails is the reason that is logged.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from herald.cluster.node import Node
 from herald.cluster.service import Service
 from herald.config.advertisement import BGPAdvertisement, L2Advertisement
 from herald.net.ip_family import IPAddress
+from herald.net.usable_names import BOTH, Families, UsableNames, can_answer, is_there
 
 L2 = Protocol.LAYER2
 BGP = Protocol.BGP
@@ -34,8 +35,9 @@ InterfaceNames = frozenset[str] | None
 class Landscape:
     """The nodes of the cluster and what is known of them, the same for every service.
 
-    `members` are the nodes with a live speaker; None means that every node has one. `interfaces` names the usable
-    interfaces of each node of which they are known; about the others nothing is assumed to be missing. `departing` are
+    `members` are the nodes with a live speaker; None means that every node has one. `interfaces` has the usable
+    interfaces of each node of which they are known, in the words of `herald.net.usable_names`; about the others nothing
+    is assumed to be missing. `departing` are
     drained nodes that still send their routes, marked as about to go, so that routers turn to others first (RFC 8326).
     `told` is what the live speakers tell of themselves.
     """
@@ -43,7 +45,7 @@ class Landscape:
     nodes: Mapping[NodeName, Node]
     members: frozenset[NodeName] | None = None
     ignore_exclude_lb: bool = False
-    interfaces: Mapping[NodeName, frozenset[str]] = field(default_factory=dict)
+    interfaces: Mapping[NodeName, UsableNames] = field(default_factory=dict)
     departing: frozenset[NodeName] = frozenset()
     told: Told = field(default_factory=Told)
 
@@ -55,8 +57,11 @@ class Landscape:
     def is_live(self, node: NodeName) -> bool:
         return self.members is None or node in self.members
 
-    def node_reason(self, node: NodeName, protocol: Protocol) -> Reason | None:
-        """Why the node may not announce anything at all. A node without a Node object is given the benefit."""
+    def metallb_reason(self, node: NodeName, protocol: Protocol) -> Reason | None:
+        """Why the node may not announce anything at all, as far as MetalLB's speakers know of it too.
+
+        A node without a Node object is given the benefit.
+        """
         if not self.is_live(node):
             return because(Code.SPEAKER_NOT_LIVE, protocol, node=node)
         facts = self.nodes.get(node)
@@ -66,9 +71,25 @@ class Landscape:
             return because(Code.NETWORK_UNAVAILABLE, protocol, node=node)
         if facts.is_excluded and not self.ignore_exclude_lb:
             return because(Code.NODE_EXCLUDED_BY_LABEL, protocol, node=node)
-        if facts.drain is not None and not (protocol is BGP and node in self.departing):
+        return None
+
+    def node_reason(self, node: NodeName, protocol: Protocol) -> Reason | None:
+        """Why the node may not announce anything at all. A speaker of MetalLB does not know that it is drained."""
+        why = self.metallb_reason(node, protocol)
+        if why is not None or node in self.told.foreign:
+            return why
+        facts = self.nodes.get(node)
+        if facts is not None and facts.drain is not None and not (protocol is BGP and node in self.departing):
             return because(Code.NODE_DRAINED, protocol, node=node)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who may answer for addresses of the same IP versions, and why the others may not; endpoints are not looked at."""
+
+    candidates: frozenset[NodeName]
+    excluded: Mapping[NodeName, Reason]
 
 
 class L2Reach:
@@ -94,6 +115,8 @@ class L2Reach:
             any(advertisement.flap_damping for advertisement in self.advertisements),
         )
         self.fast_failover = any(advertisement.fast_failover for advertisement in self.advertisements)
+        self._standings: dict[tuple[Families, int], Standing] = {}
+        self._electorates: dict[frozenset[NodeName], Electorate | Ownership] = {}
 
     @cached_property
     def unadvertised(self) -> Reason | None:
@@ -107,35 +130,67 @@ class L2Reach:
         )
 
     @cached_property
-    def excluded(self) -> Mapping[NodeName, Reason]:
-        """Every node that may not answer, and why; endpoints are not looked at here."""
-        reasons = ((node, self._node_reason(node)) for node in self._landscape.everyone)
-        return {node: reason for node, reason in reasons if reason is not None}
+    def metallb(self) -> frozenset[NodeName]:
+        """Every node that stands in the election of MetalLB's speakers; endpoints are not looked at here."""
+        return frozenset(node for node in self._landscape.everyone if self._metallb_reason(node) is None)
+
+    @cached_property
+    def foreign(self) -> frozenset[NodeName]:
+        """Those of them whose speaker is MetalLB's: what that election gives them they answer for."""
+        return self._landscape.told.foreign & self.metallb
 
     @cached_property
     def candidates(self) -> frozenset[NodeName]:
-        """Every node that may answer; endpoints are not looked at here."""
-        return frozenset(node for node in self._landscape.everyone if node not in self.excluded)
+        """Every node that may answer for an address of some family; endpoints are not looked at here."""
+        return self._standing(BOTH, 1).candidates
 
-    @cached_property
-    def _whole_electorate(self) -> Electorate | Ownership:
-        return self._electorate(self.candidates)
+    def standing(self, local_to: frozenset[NodeName] | None, addresses: Iterable[IPAddress]) -> Standing:
+        """Who may answer for a service with `addresses`: who can for both families of two.
 
-    def electorate(self, local_to: frozenset[NodeName] | None) -> Electorate | Ownership:
-        """Those who stand for election; with `local_to`, only nodes in it. Plain terms give an `Electorate`."""
-        if local_to is None:
-            return self._whole_electorate
-        return self._electorate(self.candidates & local_to)
+        If no node of Herald's can, then who can for one: half of a service is better than none.
+        """
+        families = frozenset(address.version for address in addresses)
+        whole = self._standing(families, len(families))
+        ours = whole.candidates - self.foreign
+        return (
+            whole
+            if len(families) < 2 or (ours if local_to is None else ours & local_to)
+            else self._standing(families, 1)
+        )
 
-    def _electorate(self, candidates: frozenset[NodeName]) -> Electorate | Ownership:
-        if self.terms.are_plain:
+    def _standing(self, families: Families, needed: int) -> Standing:
+        known = self._standings.get((families, needed))
+        if known is None:
+            everyone = self._landscape.everyone
+            reasons = ((node, self._node_reason(node, families, needed)) for node in everyone)
+            excluded = {node: reason for node, reason in reasons if reason is not None}
+            known = Standing(frozenset(node for node in everyone if node not in excluded), excluded)
+            self._standings[families, needed] = known
+        return known
+
+    def electorate(
+        self, local_to: frozenset[NodeName] | None, addresses: Iterable[IPAddress]
+    ) -> Electorate | Ownership:
+        """Those who stand for election; with `local_to`, only nodes in it. Plain terms give an `Electorate`.
+
+        Beside speakers of MetalLB they do so only if all stand that MetalLB's election counts.
+        """
+        candidates = self.standing(local_to, addresses).candidates
+        if local_to is not None:
+            return self._electorate(candidates & local_to, self.metallb & local_to)
+        if candidates not in self._electorates:
+            self._electorates[candidates] = self._electorate(candidates, self.metallb)
+        return self._electorates[candidates]
+
+    def _electorate(self, candidates: frozenset[NodeName], metallb: frozenset[NodeName]) -> Electorate | Ownership:
+        if self.terms.are_plain and (candidates == metallb or self.foreign.isdisjoint(metallb)):
             return Electorate(candidates, self.scores)
-        return Ownership(candidates, self.scores, self.terms, self._landscape.told, self._spreads)
+        return Ownership(candidates, self.scores, self.terms, self._landscape.told, self._spreads, metallb)
 
-    def place(self, local_to: frozenset[NodeName] | None, address: IPAddress) -> Place | None:
+    def place(self, local_to: frozenset[NodeName] | None, addresses: Sequence[IPAddress]) -> Place | None:
         """Where the first address of a service is to be spread; None unless an advertisement asks for it."""
-        electorate = self.electorate(local_to) if self.terms.spread_evenly else None
-        return electorate.place(address) if isinstance(electorate, Ownership) else None
+        electorate = self.electorate(local_to, addresses) if self.terms.spread_evenly else None
+        return electorate.place(addresses[0]) if isinstance(electorate, Ownership) else None
 
     def interfaces(self, node: NodeName) -> InterfaceNames:
         """Where `node` would answer: the union of what the advertisements that select it name."""
@@ -166,7 +221,14 @@ class L2Reach:
             return None
         return because(Code.SHARED_IP_WITH_SERVICE_SELECTOR, L2, advertisements=_names(selective))
 
-    def _node_reason(self, node: NodeName) -> Reason | None:
+    def _node_reason(self, node: NodeName, families: Families, needed: int) -> Reason | None:
+        return (
+            self._metallb_reason(node)
+            or self._landscape.node_reason(node, L2)
+            or self._interface_reason(node, families, needed)
+        )
+
+    def _metallb_reason(self, node: NodeName) -> Reason | None:
         if not any(node in advertisement.nodes for advertisement in self.advertisements):
             return because(
                 Code.ADVERTISEMENT_SELECTS_OTHER_NODES,
@@ -175,14 +237,24 @@ class L2Reach:
                 advertisements=_names(self.advertisements),
                 node=node,
             )
-        return self._landscape.node_reason(node, L2) or self._interface_reason(node)
+        return self._landscape.metallb_reason(node, L2)
 
-    def _interface_reason(self, node: NodeName) -> Reason | None:
-        """Why the node could answer nowhere. MetalLB has no such test: it elects the node, which is then silent."""
+    def _interface_reason(self, node: NodeName, families: Families, needed: int) -> Reason | None:
+        """Why the node could answer for less than `needed` of the families.
+
+        MetalLB has no such test: it elects the node, which is then silent.
+        """
         wanted, usable = self.interfaces(node), self._landscape.interfaces.get(node)
-        if usable is None or (usable if wanted is None else not wanted.isdisjoint(usable)):
+        if usable is None:
             return None
-        return because(Code.INTERFACE_MISSING, L2, node=node, interfaces="any" if wanted is None else listed(wanted))
+        missing = [family for family in sorted(families) if not can_answer(usable, wanted, family)]
+        if len(families) - len(missing) >= needed:
+            return None
+        where = "any" if wanted is None else listed(wanted)
+        if not is_there(usable, wanted):
+            return because(Code.INTERFACE_MISSING, L2, node=node, interfaces=where)
+        family = " or ".join(f"IPv{one}" for one in missing)
+        return because(Code.FAMILY_MISSING, L2, node=node, interfaces=where, family=family)
 
 
 def _sum_scores(advertisements: Iterable[L2Advertisement]) -> Mapping[NodeName, int]:

@@ -305,7 +305,8 @@ class Upkeep:
         if service is None or pool is None:
             return None
         reach = self._view.l2_reach(pool.name, service.metadata.labels)
-        electorate = reach.electorate(local_to(service, self.slices.readiness(key, self._unseen)))
+        local = local_to(service, self.slices.readiness(key, self._unseen))
+        electorate = reach.electorate(local, held.addresses)
         if not reach.terms.failback_s or not isinstance(electorate, Ownership):
             return None
         address = held.addresses[0]

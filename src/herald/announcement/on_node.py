@@ -47,7 +47,7 @@ def contribution(
 def _answers(service: Service, addresses: Addresses, readiness: Readiness, reach: L2Reach, node: NodeName) -> bool:
     if reach.service_reason(service, readiness) is not None:
         return False
-    return reach.electorate(local_to(service, readiness)).wins(node, addresses[0])
+    return reach.electorate(local_to(service, readiness), addresses).wins(node, addresses[0])
 
 
 def owner(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> NodeName | None:
@@ -56,7 +56,7 @@ def owner(service: Service, addresses: Addresses, readiness: Readiness, view: Vi
     reach = None if pool is None else view.l2_reach(pool.name, service.metadata.labels)
     if reach is None or reach.service_reason(service, readiness) is not None:
         return None
-    return reach.electorate(local_to(service, readiness)).owner(addresses[0])
+    return reach.electorate(local_to(service, readiness), addresses).owner(addresses[0])
 
 
 def place(service: Service, addresses: Addresses, readiness: Readiness, view: View) -> Place | None:
@@ -67,7 +67,7 @@ def place(service: Service, addresses: Addresses, readiness: Readiness, view: Vi
     reach = view.l2_reach(pool.name, service.metadata.labels)
     if not reach.terms.spread_evenly or reach.is_refused(service):
         return None
-    return reach.place(local_to(service, readiness), addresses[0])
+    return reach.place(local_to(service, readiness), addresses)
 
 
 def why_not(
@@ -95,13 +95,13 @@ def why_not(
 def _why_no_layer2(
     service: Service, addresses: Addresses, readiness: Readiness, reach: L2Reach, node: NodeName
 ) -> Reason | None:
-    why = reach.service_reason(service, readiness) or reach.excluded.get(node)
+    local = local_to(service, readiness)
+    why = reach.service_reason(service, readiness) or reach.standing(local, addresses).excluded.get(node)
     if why is not None:
         return why
-    local = local_to(service, readiness)
     if local is not None and node not in local:
         return because(Code.NO_ENDPOINT_ON_NODE, L2, node=node)
-    electorate = reach.electorate(local)
+    electorate = reach.electorate(local, addresses)
     owner = electorate.owner(addresses[0])
     if owner == node:
         return None

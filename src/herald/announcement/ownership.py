@@ -7,8 +7,10 @@
 
 From the second on, damped nodes (`flapDamping`) do not stand unless all of them are damped. Nothing is decided by but
 the configuration, who is alive, and what they tell of themselves (`herald.announcement.told`), so all come to the same.
-The first line is what keeps a mixed group right: a speaker of MetalLB answers for what the plain election over *all*
-gives it and for nothing else, and so the others divide exactly the rest.
+The first line is what keeps a mixed group right: a speaker of MetalLB answers for what the plain election gives it and
+for nothing else, and so the others divide exactly the rest. That election is over the nodes that *MetalLB* counts: it
+knows neither drained nodes nor usable interfaces, so it may give an address to a node of Herald's that does not stand.
+Then it is among the other nodes of Herald's, never one of MetalLB's, that a stand-in is found.
 """
 
 from dataclasses import dataclass
@@ -41,17 +43,28 @@ _PLAIN = Terms()
 
 
 class Ownership:
-    """A fixed set of candidates with their scores, asked for many addresses; an `Electorate` under `terms`."""
+    """A fixed set of candidates with their scores, asked for many addresses; an `Electorate` under `terms`.
+
+    `metallb` are those that MetalLB's election counts, all candidates at least; it matters beside MetalLB's speakers.
+    """
 
     def __init__(
-        self, candidates: frozenset[NodeName], scores: Scores, terms: Terms, told: Told, spreads: Spreads[Any]
+        self,
+        candidates: frozenset[NodeName],
+        scores: Scores,
+        terms: Terms,
+        told: Told,
+        spreads: Spreads[Any],
+        metallb: frozenset[NodeName] = frozenset(),
     ) -> None:
-        self._candidates = candidates
+        self.candidates = candidates
+        """All who may answer, damped or not."""
         self._scores = scores
         self._terms = terms
         self._spreads = spreads
         self._foreign = told.foreign & candidates
-        self._plain = Electorate(candidates, scores)
+        self._metallb = metallb | candidates if self._foreign else candidates
+        self._plain = Electorate(self._metallb, scores)
         ours = candidates - self._foreign
         steady = ours - told.damped if terms.flap_damping else ours
         self.damped = ours - steady if steady else frozenset()
@@ -62,7 +75,7 @@ class Ownership:
         self._keeps = bool(terms.failback_s and told.claims)
 
     def owner(self, address: IPAddress) -> NodeName | None:
-        """The node that answers for `address`; None without candidates."""
+        """The node that answers for `address`; None without candidates, or if only MetalLB's are left who do not."""
         return self._foreign_winner(address) or self._keeper(address) or self._in_turn(address)
 
     def wins(self, node: NodeName, address: IPAddress) -> bool:
@@ -77,10 +90,23 @@ class Ownership:
         return self._foreign_winner(address) or self._electorate.owner(address)
 
     def line(self, address: IPAddress) -> tuple[NodeName, ...]:
-        """All who stand, owner first, then the order in which they take over."""
-        owner = self.owner(address)
-        others = order(self._candidates - self.damped - {owner}, address, self._scores)
-        return others if owner is None else (owner, *others)
+        """The owner, then who takes over from whom. A node that would never come to answer as things are is not in it.
+
+        Such are MetalLB's speakers behind a node of Herald's that lives and does not stand.
+        """
+        mine = self._keeper(address) or self._in_turn(address)
+        ours = [] if mine is None else [mine, *order(self._ours - {mine}, address, self._scores)]
+        if not self._foreign:
+            return tuple(ours)
+        found: list[NodeName] = []
+        waiting = list(order(self._metallb, address, self._scores))
+        while waiting and (ours or waiting[0] in self._foreign):
+            head = waiting[0] if waiting[0] in self._foreign else ours[0]
+            waiting.remove(head)
+            if head in ours:
+                ours.remove(head)
+            found.append(head)
+        return tuple(found)
 
     def place(self, address: IPAddress) -> Place | None:
         """Where the address is to be spread, or None if it is not: spread is a matter of Herald's nodes."""
@@ -98,8 +124,8 @@ class Ownership:
     def instead(self, address: IPAddress) -> Reason | None:
         """Why another node than MetalLB's winner owns the address; None if that one does."""
         winner, owner = self.passed_over(address), self.owner(address)
-        if winner is None:
-            return None
+        if winner is None or winner not in self.candidates:
+            return None  # why it does not stand is its own reason
         if winner in self.damped:
             return because(Code.NODE_DAMPED, Protocol.LAYER2, node=winner)
         if self._keeper(address) == owner:
@@ -111,6 +137,8 @@ class Ownership:
         """Why `node`, which is a candidate, does not answer; another one does."""
         if node in self.damped:
             return because(Code.NODE_DAMPED, Protocol.LAYER2, node=node)
+        if self.owner(address) is None:
+            return because(Code.METALLB_WAITS, Protocol.LAYER2, node=node, winner=self._plain.owner(address))
         why = self.instead(address) if node == self.passed_over(address) else None
         return why or because(Code.NOT_ELECTED, Protocol.LAYER2, owner=self.owner(address))
 

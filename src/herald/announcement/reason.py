@@ -42,8 +42,10 @@ class Code(Enum):
     NETWORK_UNAVAILABLE = "NetworkUnavailable"
     SPEAKER_NOT_LIVE = "SpeakerNotLive"
     INTERFACE_MISSING = "InterfaceMissing"
+    FAMILY_MISSING = "NoInterfaceOfFamily"
     NO_CANDIDATE = "NoCandidate"
     NOT_ELECTED = "NotElected"
+    METALLB_WAITS = "MetalLBElectsAnother"
     KEPT = "KeptByOwner"
     SPREAD = "SpreadEvenly"
     NODE_DAMPED = "NodeDamped"
@@ -120,8 +122,18 @@ TABLE: dict[Code, _Words] = {
         "{node}: none of the interfaces that L2Advertisements allow ({interfaces}) is there, up and with carrier",
         "announceFailed",
     ),
+    Code.FAMILY_MISSING: _row(
+        "{node}: none of the interfaces that L2Advertisements allow ({interfaces}) answers for {family}; IPv6 needs "
+        "an IPv6 address on the interface, such as its link-local one",
+        "announceFailed",
+    ),
     Code.NO_CANDIDATE: _row("no node is eligible: {nodes}", "notOwner"),
     Code.NOT_ELECTED: _row("{owner} is elected to answer", "notOwner"),
+    Code.METALLB_WAITS: _row(
+        "{node}: the speaker there is MetalLB's and leaves it to {winner}, for its election knows neither drained "
+        "nodes nor missing interfaces",
+        "notOwner",
+    ),
     Code.KEPT: _row("{owner} keeps it: failback is {failback}, and {winner} came back later", "notOwner"),
     Code.SPREAD: _row("{owner} has it: with spread even {winner} has its share without it", "notOwner"),
     Code.NODE_DAMPED: _row("{node} was lost too often lately and stands aside for a while (flapDamping)", "notOwner"),

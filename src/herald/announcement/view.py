@@ -38,9 +38,10 @@ class View:
         told: Told | None = None,
     ) -> None:
         self.config = config
-        self.landscape = Landscape(
-            config.nodes, members, ignore_exclude_lb, interfaces or {}, departing, told or Told()
-        )
+        interfaces, told = interfaces or {}, told or Told()
+        if not told.foreign.isdisjoint(interfaces):  # who tells its interfaces is Herald's, note or no note
+            told = replace(told, foreign=told.foreign - interfaces.keys())
+        self.landscape = Landscape(config.nodes, members, ignore_exclude_lb, interfaces, departing, told)
         self.spreads: Spreads[NamespacedName] = Spreads()
         """Which addresses `spread: even` divides: who decides about services puts them in, all before any decision."""
         self._pools = PoolIndex(config.pools.values())

@@ -21,7 +21,7 @@ from herald.report.explain_related import NearMiss, near_misses, related_problem
 from herald.report.plan import Plan
 from herald.report.plan_table import attributes
 
-FAULTS = frozenset({Code.SPEAKER_NOT_LIVE, Code.NETWORK_UNAVAILABLE, Code.INTERFACE_MISSING})
+FAULTS = frozenset({Code.SPEAKER_NOT_LIVE, Code.NETWORK_UNAVAILABLE, Code.INTERFACE_MISSING, Code.FAMILY_MISSING})
 """Reasons that nobody wishes for, unlike a label, a selector or a traffic policy."""
 
 
@@ -158,6 +158,8 @@ def _layer2_lines(decision: Decision) -> Iterable[str]:
     else:
         interfaces = "all interfaces" if layer2.interfaces is None else ", ".join(sorted(layer2.interfaces))
         yield f"{layer2.owner} answers on {interfaces}"
+        if layer2.foreign:
+            yield f"MetalLB's speakers run on {names(layer2.foreign)}: what their own election gives them is theirs"
         candidates = ", ".join(map(_scored(decision), layer2.candidates))
         yield f"candidates, in the order in which they take over: {candidates}"
         if layer2.instead is not None:
@@ -268,6 +270,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
             "reason": reason_json(layer2.reason),
             "excluded": {node: reason_json(reason) for node, reason in sorted(layer2.excluded.items())},
             **({"watchedBy": list(layer2.sentries)} if layer2.fast_failover else {}),
+            **({"metallb": sorted(layer2.foreign)} if layer2.foreign else {}),
             **({"instead": reason_json(layer2.instead)} if layer2.instead is not None else {}),
         },
         "bgp": {

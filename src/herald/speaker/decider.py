@@ -98,7 +98,7 @@ class Decider:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the objects now."""
-        return (*self.cache.problems, *self._compiled.problems)
+        return (*self._compiled.with_consequences(self.cache.problems), *self._compiled.problems)
 
     @property
     def is_complete(self) -> bool:
@@ -208,7 +208,7 @@ class Decider:
         return Step(change, tuple(dict.fromkeys(service for service in touched if service is not None)))
 
     def _asked_for(self, members: Usable) -> Mapping[NodeName, Asked | None]:
-        """What elections know of each node: for which families it has any usable interface, and which that are named."""
+        """What elections know of each node: for which families it has any usable interface, or those that are named."""
         named = sorted({name for ad in self._compiled.config.l2_advertisements for name in ad.interfaces or ()})
         wanted = [None, *([name] for name in named)]
         return {node: None if usable is None else _asked(usable, wanted) for node, usable in members.items()}
