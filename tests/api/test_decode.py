@@ -27,6 +27,10 @@ def peer(**spec: Any) -> dict[str, Any]:
     return raw("BGPPeer", {"myASN": 64500, "peerASN": 64501, "peerAddress": "10.0.0.1", **spec})
 
 
+def l2(**spec: Any) -> dict[str, Any]:
+    return raw("L2Advertisement", {"failback": "delay", **spec})
+
+
 def decoded(item: object) -> Decoded:
     return decode(item, "a.yaml:1")
 
@@ -151,6 +155,20 @@ SCHEMA_FAULTS = [
     (peer(peerASN=1.5), "spec.peerASN", "1.5 is a number, a whole number is needed"),
     (peer(peerASN=True), "spec.peerASN", "true is a boolean, a number is needed"),
     (peer(peerAddress=10.0), "spec.peerAddress", "10.0 is a number, a string is needed: quote it"),
+    (
+        l2(failbackDelay=-5),
+        "spec.failbackDelay",
+        "-5 is a number, a string is needed: write a duration above 0, such as 5m",
+    ),
+    (
+        l2(failbackDelay=0),
+        "spec.failbackDelay",
+        "0 is a number, a string is needed: write a duration above 0, such as 5m",
+    ),
+    (l2(failbackDelay=0.5), "spec.failbackDelay", "write a duration above 0, such as 5m"),
+    (l2(failbackDelay=90), "spec.failbackDelay", "90 is a number, a string is needed: write 90s"),
+    (l2(failbackDelay="-5"), "spec.failbackDelay", '"-5" has no unit; write a duration above 0, such as 5m'),
+    (l2(failbackDelay="soon"), "spec.failbackDelay", '"soon" is not a duration; write a number and a unit'),
     (peer(peerAddress=["10.0.0.1"]), "spec.peerAddress", "the value is a list, a string is needed"),
     (peer(ebgpMultiHop="yes"), "spec.ebgpMultiHop", '"yes" is a string, true or false is needed'),
     (peer(dynamicASN="auto"), "spec.dynamicASN", '"auto" is not possible; write external or internal'),

@@ -22,7 +22,7 @@ from config_resources import (
 
 from herald.api.bgp_peer import TCPAO, SecretRef
 from herald.config.compile import compile_config
-from herald.config.findings import ObjectKey
+from herald.config.findings import ObjectKey, problem
 
 GOOD_AND_BAD_EDIT: dict[str, tuple[Any, Any]] = {
     "pool": (pool("x", "10.0.0.0/24"), pool("x", "nonsense")),
@@ -133,3 +133,12 @@ def test_a_valid_edit_takes_effect_at_once() -> None:
     second = compiled(peer("r", peer_address="10.9.0.9"), last_good=dict(first.accepted))
     assert second.config.peers["r"].peer_address == ip_address("10.9.0.9")
     assert second.problems == ()
+
+
+@pytest.mark.parametrize("has_past", [True, False], ids=["known before", "new"])
+def test_what_cannot_be_read_is_said_to_be_left_out_only_if_no_version_of_it_is_in_force(has_past: bool) -> None:
+    good = l2("x")
+    read = problem("HL202", ObjectKey.of(good), "spec.spread", "is odd")
+    past = compiled(good).accepted if has_past else {}
+    (told,) = compile_config(resources(), last_good=past, spoilt=[ObjectKey.of(good)]).with_consequences([read])
+    assert told.message == ("is odd" if has_past else "is odd. This L2Advertisement is left out.")

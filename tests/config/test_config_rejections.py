@@ -132,7 +132,7 @@ REJECTED: dict[str, tuple[list[Any], str, str, str, str]] = {
         "HL314",
         "bad",
         "spec.failbackDelay",
-        "more than 0",
+        "a duration above 0, such as 5m",
     ),
     "failbackDelay that is none": (
         [l2("bad", failback="delay", failback_delay="soon")],

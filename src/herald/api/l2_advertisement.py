@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from herald.api.schema import INT32, Duration, described
+from herald.api.schema import INT32, PositiveDuration, described
 from herald.api.selector import Selector, Selectors
 from herald.cluster.meta import ObjectMeta
 from herald.cluster.wire import wire_name
@@ -57,7 +57,7 @@ class L2AdvertisementSpec(msgspec.Struct, frozen=True, kw_only=True, rename=wire
         ),
     ] = None
     failback_delay: Annotated[
-        Duration | None,
+        PositiveDuration | None,
         described("With failback delay, how long a node must be back; 5m when not set. An addition of Herald's."),
     ] = None
     flap_damping: Annotated[

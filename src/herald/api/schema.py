@@ -65,11 +65,21 @@ OPTIONAL_IN_CRD = Meta(extra={"optional_in_crd": True})
 """Marks a field that decoding needs although MetalLB's CRD does not list it as required."""
 
 
+_ABOVE_ZERO = "a duration above 0, such as 5m"
+
+
 def _with_unit(number: object) -> str | None:
     """`write 90s` for the bare number 90."""
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 10**9:
         return f"write {number}s"
     return None
+
+
+def _above_zero(number: object) -> str | None:
+    """What to write for a bare number, also for one that no unit would make right."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return (_with_unit(number) if number > 0 else None) or f"write {_ABOVE_ZERO}"
 
 
 def unparsable_duration(text: str) -> str | None:
@@ -81,6 +91,14 @@ def unparsable_duration(text: str) -> str | None:
     return None
 
 
+def _no_positive_duration(text: str) -> str | None:
+    """The same where zero makes no sense; zero itself is for those who know of the whole object to refuse."""
+    if text.lstrip("+-").isdecimal():
+        return f'"{text}" has no unit; write {_ABOVE_ZERO}'
+    return unparsable_duration(text)
+
+
 PARSABLE = Rule(complaint=unparsable_duration, hint=_with_unit)
 IMMUTABLE = Rule("self == oldSelf", "Value is immutable")
 Duration: TypeAlias = Annotated[str, ruled(PARSABLE)]
+PositiveDuration: TypeAlias = Annotated[str, ruled(Rule(complaint=_no_positive_duration, hint=_above_zero))]

@@ -31,7 +31,7 @@ from herald.config.compile_peers import compile_peer
 from herald.config.compile_pools import pool_compiler
 from herald.config.config import Config
 from herald.config.conflict import conflicts
-from herald.config.findings import Findings, ObjectKey, Resource, problem, stays_in_force
+from herald.config.findings import Findings, ObjectKey, Resource, is_left_out, problem, stays_in_force, with_consequence
 from herald.config.past import as_it_was, needed_by_advertisements, needed_by_peers, united, with_revived
 from herald.config.peer import Peer
 from herald.config.problem import Problem
@@ -59,6 +59,15 @@ class Compiled:
     accepted: Mapping[ObjectKey, Resource]
     namespace: str = DEFAULT_NAMESPACE
     left_out: frozenset[ObjectKey] = frozenset()
+
+    def with_consequences(self, found: Iterable[Problem]) -> tuple[Problem, ...]:
+        """`found` while the objects were read; with what follows for those of which no version is in force."""
+        return tuple(
+            with_consequence(each, is_left_out(each.kind))
+            if ObjectKey(each.kind, each.namespace, each.name) in self.left_out
+            else each
+            for each in found
+        )
 
 
 def compile_config(
@@ -163,7 +172,7 @@ def _misplaced(resource: Custom, namespace: str) -> Problem:
         key,
         "metadata.namespace",
         f"resource must be created in {namespace} namespace, but {where}: set metadata.namespace to {namespace}"
-        f"{instead}. This {key.kind} is left out.",
+        f"{instead}. {is_left_out(key.kind)}",
     )
 
 

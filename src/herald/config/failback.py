@@ -5,8 +5,12 @@ from typing import Final
 
 from herald.api import duration
 from herald.config.findings import Findings
+from herald.config.problem import Severity
 
 DEFAULT_DELAY_S: Final = 300.0
+DAY_S: Final = 86_400.0
+LONGEST_USUAL_S: Final = 7 * DAY_S
+"""A longer delay is more likely a slip than a wish: it applies, with a warning."""
 IMMEDIATE: Final = 0.0
 NEVER: Final = math.inf
 
@@ -15,7 +19,8 @@ def resolve_failback(policy: str | None, delay: str | None, found: Findings) -> 
     """Seconds, 0 for at once (what MetalLB does), infinite for never. What cannot be is added to `found`."""
     if delay is not None and policy != "delay":
         instead = "is not set" if policy is None else f"is {policy}"
-        found.add("HL314", "spec.failbackDelay", f"failbackDelay has no effect while failback {instead}; use delay")
+        words = f"failbackDelay has no effect while failback {instead}; set failback: delay"
+        found.add("HL314", "spec.failbackDelay", words)
         return IMMEDIATE
     match policy:
         case "never":
@@ -33,7 +38,12 @@ def _seconds(text: str, found: Findings) -> float:
         found.add("HL314", "spec.failbackDelay", f"invalid failbackDelay: {error}")
         return IMMEDIATE
     if seconds <= 0:
-        found.add("HL314", "spec.failbackDelay", f'invalid failbackDelay "{text}": write more than 0, e.g. 5m')
+        found.add(
+            "HL314", "spec.failbackDelay", f'invalid failbackDelay "{text}": write a duration above 0, such as 5m'
+        )
+    if seconds > LONGEST_USUAL_S:
+        words = f'"{text}" is {seconds / DAY_S:.0f} days; to keep addresses where they are, set failback: never'
+        found.add("HL314", "spec.failbackDelay", words, Severity.WARNING)
     return seconds
 
 

@@ -63,6 +63,19 @@ def stays_in_force(kind: str) -> str:
     return f"The last valid version of this {kind} stays in force; a restart would leave it out."
 
 
+def is_left_out(kind: str) -> str:
+    """What follows from an error in an object of `kind` of which no valid version is remembered."""
+    return f"This {kind} is left out."
+
+
+def without_consequence(found: Problem) -> Problem:
+    """The error alone, for when it is gone and nothing follows from it any more."""
+    message = found.message
+    for consequence in (stays_in_force(found.kind), is_left_out(found.kind)):
+        message = message.removesuffix(f" {consequence}")
+    return replace(found, message=message)
+
+
 def with_consequence(found: Problem, consequence: str) -> Problem:
     """An error with a sentence that says what follows from it; anything less grave as it is."""
     if found.severity is not Severity.ERROR:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from herald.cluster.meta import ObjectMeta
-from herald.config.findings import Findings, ObjectKey, Resource, stays_in_force, with_consequence
+from herald.config.findings import Findings, ObjectKey, Resource, is_left_out, stays_in_force, with_consequence
 from herald.config.problem import Problem, Severity
 
 
@@ -105,4 +105,4 @@ def _settle_one(
         if value is not None:
             errors = [with_consequence(found, stays_in_force(key.kind)) for found in now.problems]
             return InForce(past, value, number), [e for e in errors if e.severity is Severity.ERROR] + findings.problems
-    return None, [with_consequence(found, f"This {key.kind} is left out.") for found in now.problems]
+    return None, [with_consequence(found, is_left_out(key.kind)) for found in now.problems]

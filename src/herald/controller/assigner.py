@@ -98,7 +98,7 @@ class Assigner:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with the objects now."""
-        return (*self._cache.problems, *self._compiled.problems)
+        return (*self._compiled.with_consequences(self._cache.problems), *self._compiled.problems)
 
     @property
     def config(self) -> Config:
