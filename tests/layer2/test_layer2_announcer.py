@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.layer2 import arp, ndp
-from herald.layer2.announcer import FIRST_FACTOR, Announcer
+from herald.layer2.announcer import Announcer
 from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LinksChanged, SendFrame
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link, NdpLink
+from herald.layer2.pace import FIRST_FACTOR
 from herald.net.interface import Mac
 
 ETH0 = Link(2, "eth0", Mac(bytes.fromhex("0200000000b1")))

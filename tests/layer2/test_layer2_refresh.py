@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from herald.layer2 import arp, ethernet
 from herald.layer2.announcer import Announcer
-from herald.layer2.event import AnnounceAgain, Event, HoldingsChanged, LinksChanged, SendFrame
+from herald.layer2.event import AnnounceAgain, Contested, Event, HoldingsChanged, LinksChanged, SendFrame
 from herald.layer2.holding import Holding
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.refresh_interval import parse_refresh
@@ -98,7 +98,8 @@ def test_an_address_that_moves_here_does_not_wait_for_refreshes() -> None:
             st.floats(0.0, 5.0),
             st.one_of(
                 st.just(AnnounceAgain()),
-                st.builds(AnnounceAgain, st.just((VIP,)), st.floats(0, 2)),
+                st.builds(AnnounceAgain, st.floats(0, 2), st.booleans()),
+                st.just(Contested(VIP)),
                 st.sampled_from([hold(VIP), hold(VIP6), HoldingsChanged(released=(VIP,)), ETH0]),
             ),
         ),
@@ -115,7 +116,9 @@ def test_no_second_carries_more_than_the_rate_and_first_rounds_with_refreshes_ei
         script.append((at, event))
     times = [at for at, _ in play(announcer(refresh, rate), script, until=at + 60.0)]
     for position, start in enumerate(times):
+        # Three frames for both addresses at once; a delay is 2 s at most, and a second passes between two of them.
         begun = sum(3 for at, event in script if start - 1.0 < at < start + 1.0 and isinstance(event, HoldingsChanged))
+        begun += 6 if any(isinstance(event, AnnounceAgain) for _, event in script) else 0
         assert sum(1 for later in times[position:] if later < start + 1.0 - 1e-6) <= rate + begun
     assert times == sorted(times)
 
@@ -130,12 +133,52 @@ def test_announcing_again_is_three_rounds_after_the_delay_and_leaves_fresh_ones_
     assert len([data for _, data in sent if ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6]) == 7
 
 
-def test_announcing_again_names_only_what_is_asked_for_and_held() -> None:
+def test_what_is_contested_is_announced_once_and_nothing_else() -> None:
     machine = announcer(refresh=None)
     play(machine, [(0.0, ETH0), (0.0, hold(VIP, VIP6))], until=100.0)
-    sent = play(machine, [(100.0, AnnounceAgain((VIP6, IPv4Address("10.9.9.9"))))], until=200.0)
-    assert {ethernet.ethertype(data) for _, data in sent} == {ethernet.ETHERTYPE_IPV6}
-    assert len(sent) == 3
+    script: list[tuple[float, Event]] = [(100.0, Contested(VIP6)), (100.0, Contested(IPv4Address("10.9.9.9")))]
+    sent = play(machine, script, until=200.0)
+    assert [(at, ethernet.ethertype(data)) for at, data in sent] == [(100.0, ethernet.ETHERTYPE_IPV6)]
+
+
+MANY = [IPv4Address(0x0A000000 + number) for number in range(1000)]
+
+
+@pytest.mark.parametrize("taken", [0.0, 96.0, 99.9], ids=["long ago", "repetitions wait for the rate", "just now"])
+def test_after_a_heal_a_thousand_addresses_are_all_announced_within_half_a_second_of_the_delay(taken: float) -> None:
+    machine = announcer(refresh=None)
+    play(machine, [(taken, ETH0), (taken, hold(*MANY))], until=100.0)
+    sent = play(machine, [(100.0, AnnounceAgain(delay=0.3))], until=300.0)
+    soon = {arp.decode(data).packet.sender_ip for at, data in sent if 100.3 <= at <= 100.8}
+    assert soon == set(MANY)
+    times = [at for at, _ in sent]
+    assert max(sum(1 for later in times[n : n + 100] if later < at + 0.005 - 1e-6) for n, at in enumerate(times)) <= 40
+    assert min(Counter(data for _, data in sent).values()) >= 3
+    assert machine.deadline() is None
+
+
+def test_a_newcomer_that_answered_for_nothing_costs_no_burst() -> None:
+    machine = announcer(refresh=None)
+    play(machine, [(0.0, ETH0), (0.0, hold(*MANY))], until=200.0)
+    sent = play(machine, [(200.0, AnnounceAgain(delay=0.3, is_urgent=False))], until=400.0)
+    assert max(Counter(int(at) for at, _ in sent).values()) <= 100
+    assert len(sent) == 6000
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 0.7), st.floats(0.0, 1.0)), min_size=1, max_size=30))
+def test_however_often_it_is_said_all_is_announced_in_haste_once_a_second_and_after_the_last_time(said) -> None:
+    machine = announcer(refresh=None)
+    play(machine, [(0.0, ETH0), (0.0, hold(VIP))], until=100.0)
+    script: list[tuple[float, Event]] = []
+    at = 100.0
+    for wait, delay in said:
+        at += wait
+        script.append((at, AnnounceAgain(delay)))
+    times = sorted({at for at, _ in play(machine, script, until=at + 60.0)})
+    last = max(at + event.delay for at, event in script if isinstance(event, AnnounceAgain))
+    assert any(last - 1e-6 <= at <= last + 1.0 + 1e-6 for at in times), "after the last time that was asked for"
+    assert len(times) <= 2 * (times[-1] - times[0]) + 3
+    assert machine.deadline() is None
 
 
 def test_the_first_frame_since_an_address_was_taken_is_remembered() -> None:

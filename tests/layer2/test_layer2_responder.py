@@ -165,8 +165,9 @@ def test_a_conflict_ends_when_nothing_was_heard_of_it_for_long_and_may_then_be_r
     responder = a_responder(ConflictLedger(silence=10.0))
     responder.handle(FrameReceived(2, arp.encode(CLAIM[1])), 1.0)
     responder.handle(FrameReceived(2, arp.encode(CLAIM[1])), 5.0)
+    defences = [responder.wake(at) for at in (1.5, 3.0, 5.5, 14.9)]
+    assert [type(effect) for effects in defences for effect in effects].count(ClearConflict) == 0
     assert responder.deadline() == 15.0
-    assert responder.wake(14.9) == []
     assert responder.wake(15.0) == [ClearConflict(CONFLICT)]
     assert responder.handle(FrameReceived(2, arp.encode(CLAIM[1])), 16.0) == [ReportConflict(CONFLICT)]
 

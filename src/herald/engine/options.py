@@ -8,8 +8,8 @@ from pathlib import Path
 
 from herald.engine import listen_address
 from herald.engine.listen_address import ListenAddress
-from herald.layer2.announcer import DEFAULT_RATE
 from herald.layer2.link import DEFAULT_EXCLUSIONS
+from herald.layer2.pace import DEFAULT_RATE
 from herald.layer2.refresh_interval import parse_refresh
 from herald.layer2.self_probe import DEFAULT_INTERVAL
 from herald.swim.profile import HERALD, PROFILES, Profile, from_metallb

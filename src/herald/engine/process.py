@@ -149,7 +149,11 @@ class _Engine:
             on_let_go=lambda change: self._history.let_go(change.address, change.mac),
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
-        self._newcomers = Newcomers(self._living, lambda: self._layer2.announce_again(LET_GO_S), self._members_gone)
+        self._newcomers = Newcomers(
+            self._living,
+            lambda is_urgent: self._layer2.announce_again(LET_GO_S, is_urgent=is_urgent),
+            self._members_gone,
+        )
         self._membership = self._join()
         self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
 

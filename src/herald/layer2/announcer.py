@@ -10,8 +10,13 @@ and releasing an address ends its rounds; neither protocol knows a farewell.
 Where a `refresh` interval is given, every target gets one more round at least that often for as long as it is held.
 Switches forget a MAC that sends nothing, commonly after 300 s, and routers believe an ARP entry for longer: an address
 that only answers would then be flooded, or dropped. Each wait is 90 to 100 % of the interval and the first one any part
-of it, so that a thousand addresses taken together do not stay together. The same low priority, without an interval,
-is what `AnnounceAgain` gives: rounds because others may believe somebody else, see `herald.layer2.event`.
+of it, so that a thousand addresses taken together do not stay together.
+
+When a partition heals, or this node comes back to a group that took it for dead, clients may believe somebody else for
+any address: `AnnounceAgain` gives each one round as if it had just been taken, and two more at low priority. However
+often it is said, there is no more than one such round of an address in `AGAIN_SPACING` seconds. Where nobody can have
+stood in for this node (`is_urgent` is false), and for an address that somebody else speaks for (`Contested`), the low
+priority of a refresh will do.
 
 A thousand addresses moving at once must not drown a switch, and must not wait for each other either: until its first
 round an address is lost to whoever remembers its former owner. So there are two limits. First rounds go at up to
@@ -34,6 +39,7 @@ from typing import Final, assert_never
 from herald.layer2 import arp, ndp
 from herald.layer2.event import (
     AnnounceAgain,
+    Contested,
     Effect,
     Event,
     FrameReceived,
@@ -47,21 +53,15 @@ from herald.layer2.event import (
 )
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
-from herald.layer2.rate_window import RateWindow
+from herald.layer2.pace import DEFAULT_RATE, FRAMES_PER_ROUND, Pace
 from herald.net.interface import Mac
 
 ROUNDS: Final = (0.0, 0.1, 0.4, 1.1, 2.2, 3.3, 4.4)
 """Seconds since an address began to be covered."""
-DEFAULT_RATE: Final = 200
-"""Gratuitous frames in any one second besides first rounds, for the whole node and both families."""
-FIRST_FACTOR: Final = 40
-"""How many times faster first rounds may go: 8,000 frames a second, about 5 Mbit/s."""
-FIRST_PORTION: Final = 0.005
-"""Seconds; in any so many there are no more frames of first rounds than belong to them."""
-FRAMES_PER_ROUND: Final = 2
-"""Of ARP; a round of NDP is one frame."""
 AGAIN_ROUNDS: Final = 3
 """At the distances of as many of the last `ROUNDS`."""
+AGAIN_SPACING: Final = 1.0
+"""Seconds between two times that everything is announced again in haste."""
 LATE: Final = 0.5
 """Seconds by which a round may be late without putting off those that follow."""
 REFRESH_SHARE: Final = 0.5
@@ -69,7 +69,6 @@ REFRESH_SHARE: Final = 0.5
 SHORTEST_REFRESH: Final = 1.0
 LONGEST_REFRESH: Final = 86400.0
 _JITTER: Final = 0.1
-_WINDOW: Final = 1.0
 _NEVER: Final = float("inf")
 
 Target = tuple[Address, int]
@@ -88,12 +87,14 @@ class _Queue(enum.Enum):
 class _Progress:
     """Rounds still to come before the refreshes, and the turn that stands in a queue.
 
-    A queued turn with another number is void.
+    A queued turn with another number is void. `is_first` stands in the first queue; what follows goes to the `REPEATS`
+    if it `is_urgent`.
     """
 
     left: int
     turn: int
     is_urgent: bool = True
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +115,11 @@ class Announcer:
 
         `refresh` is in seconds, 1 to 86,400, or None for never; `rng` spreads the refreshes and is to be given with it.
         """
-        if rate < FRAMES_PER_ROUND:
-            raise ValueError(f"gratuitous ARP rate {rate}: at least {FRAMES_PER_ROUND} frames per second are needed")
         if refresh is not None and not SHORTEST_REFRESH <= refresh <= LONGEST_REFRESH:
             raise ValueError(
                 f"gratuitous ARP interval {refresh:g} s: 1 s to 86400 s (a day) is possible, or 0 for never"
             )
-        portion = max(FRAMES_PER_ROUND, int(rate * FIRST_FACTOR * FIRST_PORTION))
-        self._portion = RateWindow(portion / (rate * FIRST_FACTOR), portion)
-        self._second = RateWindow(_WINDOW, rate)
+        self.pace: Final = Pace(rate)
         self._rate_of_refreshes = max(FRAMES_PER_ROUND, int(rate * REFRESH_SHARE))
         self._refresh = refresh
         self._rng = rng or random.Random(0)  # noqa: S311  # spreads packets, no secret
@@ -132,6 +129,8 @@ class Announcer:
         self._first: deque[tuple[int, Target]] = deque()
         self._repeats: list[tuple[float, int, Target]] = []
         self._refreshes: list[tuple[float, int, Target]] = []
+        self._agains: deque[float] = deque()
+        self._last_again = -_NEVER
         self._turns = itertools.count()
         self._frames_sent = 0
         self._sent_for: Counter[Address] = Counter()
@@ -146,8 +145,12 @@ class Announcer:
             case LinksChanged(links, _, ndp_links):
                 by_arp = {(4, link.index): link for link in links}
                 self._replace_links(by_arp | {(6, link.index): link for link in ndp_links})
-            case AnnounceAgain(addresses, delay):
-                self._announce_again(addresses, now + delay)
+            case AnnounceAgain(delay, is_urgent) if is_urgent:
+                self._plan_again(now + delay)
+            case AnnounceAgain(delay):
+                self._announce_slowly(self._holdings.values(), now + delay, AGAIN_ROUNDS)
+            case Contested(address):
+                self._announce_slowly([self._holdings[address]] if address in self._holdings else [], now, 1)
             case FrameReceived() | SendFailed() | ProbeLeft() | ProbeNotWatched() | Succeeded():
                 return []  # a round that was lost is what the other rounds are for
             case _:
@@ -157,11 +160,12 @@ class Announcer:
     def wake(self, now: float) -> list[Effect]:
         """See `herald.machine.Machine.wake`: sends the rounds that are due, as far as the rate allows."""
         effects: list[Effect] = []
+        while self._agains and self._agains[0] <= now:
+            self._agains.popleft()
+            self._announce_in_haste()
         self._discard_void()
         while (queue := self._next_queue(now)) is not None:
             due, target = self._take(queue, now)
-            if queue is _Queue.FIRST:
-                self._portion.note(_frames_of_a_round(target), now)
             effects.extend(self._send_round(target, due, now))
             self._discard_void()
         return effects
@@ -170,12 +174,12 @@ class Announcer:
         """See `herald.machine.Machine.deadline`."""
         self._discard_void()
         if self._first:
-            return self._portion.room_for(_frames_of_a_round(self._first[0][1]))
-        repeat_due, repeat_at = self._instants(self._repeats, self._second.capacity)
+            return self.pace.room_for_first(_frames_of_a_round(self._first[0][1]))
+        repeat_due, repeat_at = self._instants(self._repeats, self.pace.second.capacity)
         _, refresh_at = self._instants(self._refreshes, self._rate_of_refreshes)
         if repeat_due <= refresh_at:  # it goes first, and may have to wait for longer
             refresh_at = max(refresh_at, repeat_at)
-        at = min(repeat_at, refresh_at)
+        at = min(repeat_at, refresh_at, *self._agains)
         return None if at == _NEVER else at
 
     def snapshot(self) -> AnnouncerSnapshot:
@@ -225,22 +229,40 @@ class Announcer:
             if version == holding.address.version and holding.covers(link.name):
                 yield holding.address, index
 
+    def _all_covered(self, holdings: Iterable[Holding]) -> Iterator[Target]:
+        return (target for holding in holdings for target in self._covered(holding))
+
     # Rounds.
 
     def _begin(self, targets: Iterable[Target]) -> None:
         for target in targets:
             turn = next(self._turns)
-            self._progress[target] = _Progress(len(ROUNDS), turn)
+            self._progress[target] = _Progress(len(ROUNDS), turn, is_first=True)
             self._first.append((turn, target))
 
-    def _announce_again(self, addresses: Iterable[Address] | None, at: float) -> None:
-        chosen = self._holdings if addresses is None else addresses
-        for holding in [self._holdings[address] for address in chosen if address in self._holdings]:
-            for target in self._covered(holding):
-                progress = self._progress.get(target)
-                if progress is None or not progress.left:  # rounds that are under way do as well
-                    progress = self._progress[target] = _Progress(AGAIN_ROUNDS, next(self._turns), is_urgent=False)
-                    heapq.heappush(self._refreshes, (at, progress.turn, target))
+    def _plan_again(self, at: float) -> None:
+        if at > self._last_again:  # what is to come after that will do as well
+            self._last_again = max(at, self._last_again + AGAIN_SPACING)
+            self._agains.append(self._last_again)
+
+    def _announce_in_haste(self) -> None:
+        for target in self._all_covered(self._holdings.values()):
+            before = self._progress.get(target)
+            if before is not None and before.is_first:  # it has not gone out yet
+                continue
+            is_fresh = before is not None and before.left > 0
+            left = max(AGAIN_ROUNDS, before.left) if before is not None else AGAIN_ROUNDS
+            is_urgent = is_fresh and before is not None and before.is_urgent
+            turn = next(self._turns)
+            self._progress[target] = _Progress(left, turn, is_urgent, is_first=True)
+            self._first.append((turn, target))
+
+    def _announce_slowly(self, holdings: Iterable[Holding], at: float, rounds: int) -> None:
+        for target in self._all_covered(holdings):
+            progress = self._progress.get(target)
+            if progress is None or not progress.left:  # rounds that are under way do as well
+                progress = self._progress[target] = _Progress(rounds, next(self._turns), is_urgent=False)
+                heapq.heappush(self._refreshes, (at, progress.turn, target))
 
     def _end(self, targets: Iterable[Target]) -> None:
         for target in targets:
@@ -248,13 +270,12 @@ class Announcer:
 
     def _next_queue(self, now: float) -> _Queue | None:
         """Where the round stands that may go out now."""
-        self._portion.pass_to(now)
-        self._second.pass_to(now)
+        self.pace.pass_to(now)
         if self._first:
-            has_room = self._portion.room_for(_frames_of_a_round(self._first[0][1])) <= now
+            has_room = self.pace.room_for_first(_frames_of_a_round(self._first[0][1])) <= now
             return _Queue.FIRST if has_room else None
         if self._repeats and self._repeats[0][0] <= now:
-            has_room = self._room_for(self._repeats[0][2], self._second.capacity) <= now
+            has_room = self._room_for(self._repeats[0][2], self.pace.second.capacity) <= now
             return _Queue.REPEATS if has_room else None
         if self._refreshes and self._refreshes[0][0] <= now:
             has_room = self._room_for(self._refreshes[0][2], self._rate_of_refreshes) <= now
@@ -289,6 +310,7 @@ class Announcer:
         progress = self._progress[target]
         was_refresh = not progress.left
         progress.left = max(0, progress.left - 1)
+        was_first, progress.is_first = progress.is_first, False
         progress.turn = next(self._turns)
         if progress.left:
             # A timer that fires a little late must not push the later rounds back; waiting for the rate must.
@@ -305,7 +327,7 @@ class Announcer:
         self._frames_sent += count
         self._sent_for[target[0]] += count
         self._first_sent.setdefault(target[0], now)
-        self._second.note(count, now)
+        self.pace.note(count, now, is_first=was_first)
         for data in _round(target[0], self._links[_key(target)]):
             yield SendFrame(target[1], data)
 
@@ -318,7 +340,7 @@ class Announcer:
 
     def _room_for(self, target: Target, rate: int) -> float:
         """When one more round that can wait fits in."""
-        return self._second.room_for(_frames_of_a_round(target), rate)
+        return self.pace.second.room_for(_frames_of_a_round(target), rate)
 
 
 def _key(target: Target) -> tuple[int, int]:

@@ -4,9 +4,12 @@ An ARP packet whose *sender* is a held address but whose MAC is not ours proves 
 Neighbor Advertisement for it, or a solicitation that comes from it or looks for duplicates of it. It may be a second
 speaker after a split, a machine with the address configured by hand, a DHCP lease inside a pool. Each (address, MAC) is
 reported once and remembered until the address is released or nothing was heard of it for `SILENCE` seconds. A station
-that invents MACs costs a bounded amount of memory: the ledger holds `CAPACITY` entries and counts what it turns away.
+that invents MACs costs a bounded amount of memory and hides nothing: the ledger holds `PER_ADDRESS` entries of an
+address and `CAPACITY` in all, but always one of each address, and counts what it turns away. So it is told in any case
+that somebody else answers for an address; of many, not each.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +20,7 @@ from herald.net.interface import Mac
 SILENCE: Final = 300.0
 """Seconds without a packet after which a claim counts as over. Stations refresh an entry more often than that."""
 CAPACITY: Final = 256
+PER_ADDRESS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,18 @@ class ConflictLedger:
         self._silence = silence
         self._capacity = capacity
         self._heard: dict[tuple[Address, Mac], tuple[Conflict, float]] = {}
+        self._open_of: Counter[Address] = Counter()
         self.turned_away = 0
 
     def hear(self, conflict: Conflict, now: float) -> bool:
         """Note the claim; True if it is news."""
         key = (conflict.address, conflict.mac)
         known = self._heard.get(key)
-        if known is None and len(self._heard) >= self._capacity:
-            self.turned_away += 1
-            return False
+        if known is None:
+            if not self._has_room(conflict.address):
+                self.turned_away += 1
+                return False
+            self._open_of[conflict.address] += 1
         first = known[0] if known else conflict
         self._heard.pop(key, None)  # re-inserted last, so that the order of the dict is the order of hearing
         self._heard[key] = (first, now)
@@ -67,7 +74,12 @@ class ConflictLedger:
         """All open claims, sorted by family, address and MAC."""
         return tuple(sorted((conflict for conflict, _ in self._heard.values()), key=_by_address_and_mac))
 
+    def _has_room(self, address: Address) -> bool:
+        count = self._open_of[address]
+        return not count or (count < PER_ADDRESS and len(self._heard) < self._capacity)
+
     def _forget(self, keys: list[tuple[Address, Mac]]) -> list[Conflict]:
+        self._open_of -= Counter(address for address, _ in keys)
         return [self._heard.pop(key)[0] for key in keys]
 
 

@@ -1,19 +1,16 @@
 """The shell of Layer 2: a packet socket per eligible link and protocol, the machines behind them.
 
 Which interfaces there are is told from outside (`set_interfaces`), at every change that the kernel reports; how a
-socket is opened is given in. A link whose socket cannot be opened, or fails, is no link for the machines until the
-socket stands again: it is tried anew at the next change and at the latest after `RETRY` seconds.
+socket is opened is given in. What becomes of the sockets is told in `herald.layer2.sockets`.
 """
 
 import asyncio
-import errno
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, assert_never
 
-from herald.layer2 import arp, ethernet, ndp
-from herald.layer2.announcer import DEFAULT_RATE, Announcer
+from herald.layer2.announcer import Announcer
 from herald.layer2.conflict import Conflict
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
@@ -22,6 +19,7 @@ from herald.layer2.event import (
     ClearConflict,
     ClearInUse,
     ClearMute,
+    Defend,
     Effect,
     EndProbe,
     Event,
@@ -42,32 +40,23 @@ from herald.layer2.event import (
     Succeeded,
 )
 from herald.layer2.group_member import GroupMember
-from herald.layer2.groups import Groups
 from herald.layer2.handover import Handover
 from herald.layer2.holding import Address, Holding
-from herald.layer2.lane import Lane, OneLane
+from herald.layer2.lane import Lane
 from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
+from herald.layer2.pace import DEFAULT_RATE
 from herald.layer2.packet_socket import FrameWatch, GroupSocket, PacketSocket
 from herald.layer2.quarantine import Quarantine, in_use_words
 from herald.layer2.responder import Responder
 from herald.layer2.saying import Saying
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe
 from herald.layer2.snapshot import AddressCounts, JudgedInterface, Layer2Snapshot
+from herald.layer2.sockets import Sockets
 from herald.layer2.telling import Told, line
 from herald.net.interface import Interface
 
-RETRY: Final = 1.0
-"""Seconds after which a socket that could not be opened is tried again."""
-REOPEN: Final = 0.05
-"""Seconds after which a socket that failed is tried again. A link that goes down and up at once fails its socket, and
-may look to the reader of the interfaces as if nothing had happened."""
-DEFEND_AFTER: Final = 0.5
-"""Seconds after which an address that somebody else claims is announced again, if it is still held then: at a planned
-move the successor speaks before its predecessor lets go."""
 FRAMES_PER_WAKEUP: Final = 64
 """Frames read before other work gets its turn; a flood on one link must not starve the BGP sessions."""
-REFUSED: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EPERM})
-"""What is said of a frame (a queue is full, a filter drops it), and not of the socket."""
 
 _log: Final = logging.getLogger("herald.layer2")
 
@@ -110,7 +99,6 @@ class Layer2Driver:
         """
         self._exclusion = exclusion
         self._on_change = on_change
-        self._on_trouble = on_trouble
         self._loop = asyncio.get_running_loop()
         self._responder = Responder()
         self._group_member = GroupMember()
@@ -125,19 +113,22 @@ class Layer2Driver:
             self._announcer,
             *([self._self_probe] if watch is not None else []),
         )
-        self._quarantine = Quarantine() if probe_first else None
+        self._quarantine = Quarantine(self._announcer.pace) if probe_first else None
         self._watch = watch
         self._saying = Saying(_write, self._loop.call_later)
         self._may_answer = may_answer
         self._on_let_go = on_let_go
         self._interfaces: tuple[Interface, ...] = ()
-        shell = self._loop, _log.info, _log.warning
-        self._arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, self._readable, *shell)
-        self._ndp = OneLane("NDP", ndp.LONGEST_OCTETS, open_ndp, self._readable, *shell)
-        self._lanes: dict[int, Lane] = {ethernet.ETHERTYPE_ARP: self._arp, ethernet.ETHERTYPE_IPV6: self._ndp}
-        self._groups = Groups(self._ndp, _log.warning)
+        self._sockets = Sockets(
+            self._loop,
+            _log,
+            open_arp,
+            open_ndp,
+            on_readable=self._readable,
+            on_links=self._links_changed,
+            on_trouble=on_trouble,
+        )
         self._timer: asyncio.TimerHandle | None = None
-        self._retry: asyncio.TimerHandle | None = None
         self._send_failures = 0
 
     def apply(
@@ -149,21 +140,25 @@ class Layer2Driver:
             if self._quarantine is None:
                 self._tell(change)
             else:
-                self._perform(self._quarantine.handle(change, self._loop.time()))
+                now = self._loop.time()
+                if self._self_probe in self._machines:  # else a link on which no probe leaves would never be mute
+                    self._perform(self._self_probe.handle(change, now))
+                self._perform(self._quarantine.handle(change, now))
                 self._arm()
             self._on_change()
 
     def set_interfaces(self, interfaces: Iterable[Interface]) -> None:
         """Follow the interfaces of this machine; open, close and update sockets as they now require."""
         self._interfaces = tuple(interfaces)
-        complete = self._arp.follow(links(self._interfaces, self._exclusion))
-        if not self._ndp.follow(ndp_links(self._interfaces, self._exclusion)) or not complete:
-            self._retry_after(RETRY)
-        self._tell_links()
-        self._on_change()
+        self._sockets.follow(links(self._interfaces, self._exclusion), ndp_links(self._interfaces, self._exclusion))
 
     async def hand_over(self) -> None:
-        """Others take everything: returns when each address is, or nobody was heard to take it for long enough."""
+        """Others take everything: returns when each address is, or nobody was heard to take it for long enough.
+
+        What is still being looked at before it is announced is not taken any more.
+        """
+        if self._quarantine is not None:
+            self._perform(self._quarantine.stop())
         lent = tuple(one.address for one in self._handover.lent())
         self._tell(HoldingsChanged(handed_over=(*lent, *self._handover.wanted())))
         while self._handover.snapshot():
@@ -184,19 +179,16 @@ class Layer2Driver:
 
     def close(self) -> None:
         """Stop answering: every socket is closed when this returns."""
-        for timer in (self._timer, self._retry):
-            if timer is not None:
-                timer.cancel()
-        for lane in self._lanes.values():
-            for index in list(lane.sockets):
-                lane.close(index, "leaving")
+        if self._timer is not None:
+            self._timer.cancel()
+        self._sockets.close()
         self._saying.close()
         if self._watch is not None:
             self._watch.close()
 
-    def announce_again(self, delay: float) -> None:
-        """Announce everything that is held three times more, from `delay` seconds on: others may believe another."""
-        self._perform(self._announcer.handle(AnnounceAgain(delay=delay), self._loop.time()))
+    def announce_again(self, delay: float, *, is_urgent: bool = True) -> None:
+        """Announce everything that is held three times more, from `delay` seconds on: see `AnnounceAgain`."""
+        self._perform(self._announcer.handle(AnnounceAgain(delay, is_urgent), self._loop.time()))
         self._arm()
 
     def snapshot(self) -> Layer2Snapshot:
@@ -204,7 +196,10 @@ class Layer2Driver:
         return Layer2Snapshot(
             self._responder.snapshot(self._mute_names()),
             self._announcer.snapshot(),
-            {self._ndp.links[i].name: tuple(sorted(groups)) for i, groups in self._group_member.snapshot().items()},
+            {
+                self._sockets.ndp.links[i].name: tuple(sorted(groups))
+                for i, groups in self._group_member.snapshot().items()
+            },
             self.interfaces(),
             self._send_failures,
             self._self_probe.snapshot(),
@@ -263,7 +258,7 @@ class Layer2Driver:
         if is_mute:
             verdict = Verdict.MUTE if verdict is Verdict.ELIGIBLE else verdict
             ndp_verdict = Verdict.MUTE if ndp_verdict is Verdict.ELIGIBLE_NDP else ndp_verdict
-        reading, ndp_reading = one.index in self._arp.sockets, one.index in self._ndp.sockets
+        reading, ndp_reading = one.index in self._sockets.arp.sockets, one.index in self._sockets.ndp.sockets
         return JudgedInterface(one, verdict, reading and not is_mute, ndp_verdict, ndp_reading and not is_mute)
 
     def _mute_names(self) -> frozenset[str]:
@@ -271,28 +266,6 @@ class Layer2Driver:
         return frozenset(one.name for one in self._interfaces if one.index in mute) if mute else frozenset()
 
     # Sockets.
-
-    def _lose(self, lane: Lane, index: int, error: OSError) -> None:
-        if index not in lane.sockets:
-            return
-        lane.close(index, f"its socket failed: {error}")
-        self._tell_links()
-        self._on_change()
-        self._retry_after(REOPEN)
-        self._on_trouble()
-
-    def _retry_after(self, seconds: float) -> None:
-        if self._retry is not None:
-            if self._retry.when() <= self._loop.time() + seconds:
-                return
-            self._retry.cancel()
-        self._retry = self._loop.call_later(seconds, self._try_again)
-
-    def _try_again(self) -> None:
-        self._retry = None
-        self.set_interfaces(self._interfaces)
-        if not self._groups.join_again():
-            self._retry_after(RETRY)
 
     def _readable(self, lane: Lane, index: int) -> None:
         opened, may_answer = lane.sockets[index], self._may_answer()
@@ -302,35 +275,32 @@ class Layer2Driver:
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
-                self._lose(lane, index, error)
+                self._sockets.lose(lane, index, error)
                 return
+            received, now = FrameReceived(index, data), self._loop.time()
+            if self._quarantine is not None and self._quarantine.is_waiting:
+                self._perform(self._quarantine.handle(received, now))
             if not may_answer:
                 continue
-            received, now = FrameReceived(index, data), self._loop.time()
             self._perform(self._handover.handle(received, now))
             if not self._handover.is_probe(received):
                 self._perform(self._responder.handle(received, now))
-            if self._quarantine is not None and self._quarantine.is_waiting:
-                self._perform(self._quarantine.handle(received, now))
         self._arm()
 
     def _send(self, index: int, data: bytes) -> None:
-        lane = self._lanes[ethernet.ethertype(data)]
-        opened = lane.sockets.get(index)
-        if opened is None:
-            return
-        try:
-            opened.send(data)
-        except OSError as error:
+        error = self._sockets.send(index, data)
+        if error is not None:
             self._send_failures += 1
-            for machine in self._machines:
+            for machine in self._all_machines():
                 self._perform(machine.handle(SendFailed(index, data), self._loop.time()))
-            if error.errno not in REFUSED:
-                self._loop.call_soon(self._lose, lane, index, error)
+
+    def _withhold(self, index: int, data: bytes) -> None:
+        """Nothing may leave now; who counts what was asked is to know."""
+        if self._quarantine is not None:
+            self._perform(self._quarantine.handle(SendFailed(index, data), self._loop.time()))
 
     def _probe(self, index: int, data: bytes) -> None:
-        lane = self._lanes[ethernet.ethertype(data)]
-        link = lane.links.get(index)
+        link = self._sockets.link(index, data)
         has_carrier = any(one.index == index and one.carrier for one in self._interfaces)
         if link is not None and has_carrier and self._is_watched(link, data):
             self._send(index, data)
@@ -346,10 +316,10 @@ class Layer2Driver:
 
     # Machines.
 
-    def _tell_links(self) -> None:
+    def _links_changed(self) -> None:
         macs = frozenset(i.mac for i in self._interfaces if i.mac is not None)
-        self._groups.look_again()
-        self._tell(LinksChanged(tuple(self._arp.links.values()), macs, tuple(self._ndp.links.values())))
+        self._tell(LinksChanged(tuple(self._sockets.arp.links.values()), macs, tuple(self._sockets.ndp.links.values())))
+        self._on_change()
 
     def _tell(self, event: Event) -> None:
         now = self._loop.time()
@@ -385,13 +355,12 @@ class Layer2Driver:
                 case SendFrame(index, data):
                     if self._may_answer():
                         self._send(index, data)
+                    else:
+                        self._withhold(index, data)
                 case JoinGroup(index, group):
-                    if not self._groups.join(index, group):
-                        self._retry_after(RETRY)
+                    self._sockets.join(index, group)
                 case LeaveGroup(index, group):
-                    error = self._groups.leave(index, group)
-                    if error is not None:
-                        self._loop.call_soon(self._lose, self._ndp, index, error)
+                    self._sockets.leave(index, group)
                 case ProbeLink(index, data):
                     self._probe(index, data)
                 case EndProbe(index, data):
@@ -406,6 +375,8 @@ class Layer2Driver:
                     | ClearMute() as told
                 ):
                     self._say(told)
+                case Defend(contested):
+                    self._perform(self._announcer.handle(contested, self._loop.time()))
                 case Admit(change):
                     self._tell(change)
                     self._on_change()
@@ -421,7 +392,4 @@ class Layer2Driver:
 
     def _say(self, told: Told) -> None:
         self._saying.say(told)
-        if isinstance(told, ReportConflict):
-            again = AnnounceAgain((told.conflict.address,), DEFEND_AFTER)
-            self._perform(self._announcer.handle(again, self._loop.time()))
         self._on_change()

@@ -69,10 +69,20 @@ class SendFailed:
 
 @dataclass(frozen=True, slots=True)
 class AnnounceAgain:
-    """Others may believe somebody else: announce these addresses (None: all that are held) again, from `delay` s on."""
+    """Others may believe somebody else: announce all that is held again, from `delay` s on.
 
-    addresses: tuple[Address, ...] | None = None
+    `is_urgent`: somebody may have answered for it, so that whoever believed that one is lost until then.
+    """
+
     delay: float = 0.0
+    is_urgent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """Somebody else spoke for an address that is held here, and it is time to speak for it once."""
+
+    address: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,7 @@ Event = (
     | FrameReceived
     | SendFailed
     | AnnounceAgain
+    | Contested
     | ProbeLeft
     | ProbeNotWatched
     | Succeeded
@@ -123,6 +134,13 @@ class ClearConflict:
     """The foreign claim is over: the address was released here, or the station was silent for long enough."""
 
     conflict: Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Defend:
+    """Tell the announcer so: somebody else spoke for what is held here."""
+
+    change: Contested
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +224,7 @@ Effect = (
     SendFrame
     | ReportConflict
     | ClearConflict
+    | Defend
     | JoinGroup
     | LeaveGroup
     | ProbeLink

@@ -16,6 +16,7 @@ from typing import assert_never
 from herald.layer2 import solicited_node
 from herald.layer2.event import (
     AnnounceAgain,
+    Contested,
     Effect,
     Event,
     FrameReceived,
@@ -51,7 +52,7 @@ class GroupMember:
                 return effects
             case LinksChanged():
                 return self._replace_links({link.index: link for link in event.ndp_links})
-            case FrameReceived() | SendFailed() | AnnounceAgain() | ProbeLeft() | ProbeNotWatched():
+            case FrameReceived() | SendFailed() | AnnounceAgain() | Contested() | ProbeLeft() | ProbeNotWatched():
                 return []
             case _:
                 assert_never(event)

@@ -11,6 +11,9 @@ node does, it goes on answering until the announcement comes. What is heard is w
 so a client always has somebody to ask: a question that reaches us before the announcement is answered here, one that
 comes after it there.
 
+A machine that has claimed the address for `STANDING` seconds or longer is no successor, but somebody who has it
+configured: who lets go for that one's sake leaves the clients to it.
+
 An address that is handed over `until_taken` is lent: nobody knows whether there is a successor, so it is answered for
 without end, over links that come and go, and can be taken back.
 
@@ -37,6 +40,13 @@ RECENT: Final = 2.0
 """Seconds within which what was heard before still counts: longer than news take from one node to the other."""
 SETTLING: Final = 0.5
 """Seconds for which a predecessor may go on announcing, until it is told that it is none any more."""
+STANDING: Final = 15.0
+"""Seconds since a MAC first claimed an address, after which it is a stranger's. A successor of which this node is told
+late has spoken for 4.4 s, and a little longer where it defends itself against us."""
+SILENT: Final = 60.0
+"""Seconds after which a MAC that claims it again does so for the first time."""
+STRANGERS: Final = 8
+"""MACs of an address that are told apart; a station can invent them."""
 
 
 @dataclass(slots=True)
@@ -51,12 +61,30 @@ class _Leaving:
 
 @dataclass(slots=True)
 class _Held:
-    """Taken at `since`. `claims`: when another MAC last spoke for it, and which, by link."""
+    """Taken at `since`. `claims`: when another MAC last spoke for it, and which, by link.
+
+    `speakers`: since when, and when last, each MAC has spoken for it.
+    """
 
     holding: Holding
     since: float
     claims: dict[int, tuple[float, Mac]] = field(default_factory=dict)
+    speakers: dict[Mac, tuple[float, float]] = field(default_factory=dict)
     leaving: _Leaving | None = None
+
+    def note(self, mac: Mac, now: float) -> None:
+        """It speaks for the address."""
+        if mac not in self.speakers and len(self.speakers) >= STRANGERS:
+            self.speakers = {one: (since, last) for one, (since, last) in self.speakers.items() if now - last <= SILENT}
+            if len(self.speakers) >= STRANGERS:
+                return
+        since, last = self.speakers.get(mac, (now, now))
+        self.speakers[mac] = (since if now - last <= SILENT else now), now
+
+    def is_stranger(self, mac: Mac, now: float) -> bool:
+        """Whether it has done so for long."""
+        since, _ = self.speakers.get(mac, (now, now))
+        return now - since >= STANDING
 
 
 class Handover:
@@ -141,7 +169,9 @@ class Handover:
         held.leaving = leaving = _Leaving(self._covered(held.holding), now + longest)
         self._leaving[address] = leaving
         heard = {
-            index: mac for index, (at, mac) in held.claims.items() if now - at <= RECENT and index in leaving.links
+            index: mac
+            for index, (at, mac) in held.claims.items()
+            if now - at <= RECENT and index in leaving.links and not held.is_stranger(mac, now)
         }
         for index, mac in heard.items():
             del leaving.links[index]
@@ -173,6 +203,9 @@ class Handover:
 
     def _hear(self, address: Address, mac: Mac, index: int, now: float) -> list[Effect]:
         held = self._held[address.packed]
+        held.note(mac, now)
+        if held.is_stranger(mac, now):
+            return []
         if held.leaving is None:
             if now >= held.since + SETTLING:
                 held.claims[index] = now, mac

@@ -11,13 +11,20 @@ A probe is an ARP request from 0.0.0.0, or a solicitation from `::`; nobody lear
 ARP packet whose sender is the address, or a Neighbor Advertisement for it, from a MAC that is not of this machine.
 
 At a planned move the former owner still answers for a moment. So a claim counts as quarantine (`ReportInUse`) only
-when one is heard `GRACE` seconds after the first probe; until then probes follow quickly, later every `RETRY` seconds.
+when one is heard `GRACE` seconds after the first probe. A former owner may also be told late: for the first `HASTE`
+seconds an address in use is asked for every `AGAIN` seconds, so that it is admitted before that one lets go; later
+every `RETRY` seconds. Who is told of it is one MAC at a time, `MACS` at most: a station can invent them.
+
+Probes keep to the pace of first rounds (`herald.layer2.pace`): until it is admitted an address is as dark as one that
+is not announced yet. Silence counts only where somebody could have answered: a probe that the kernel took on no link,
+or that was not to be sent (`SendFailed` is told of both), makes the count begin anew.
+
 An address whose links are not there is admitted at once: there is nobody to ask.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from herald.layer2 import arp, ethernet, ndp, ndp_answer
@@ -31,43 +38,56 @@ from herald.layer2.event import (
     HoldingsChanged,
     LinksChanged,
     ReportInUse,
+    SendFailed,
     SendFrame,
 )
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
+from herald.layer2.pace import Pace
 from herald.layer2.solicited_node import group, multicast_mac
 from herald.net.interface import BROADCAST_MAC, Mac, mac_text
 
 PROBES: Final = 3
 SPACING: Final = 0.2
 GRACE: Final = 1.0
+AGAIN: Final = 0.4
+HASTE: Final = 10.0
 RETRY: Final = 5.0
+MACS: Final = 8
+TELL_EVERY: Final = 60.0
+"""Seconds between two reports about one address."""
 NOT_ANSWERED: Final = "not answered: "
 IN_USE: Final = f"{NOT_ANSWERED}in use by "
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """`silent`: probes since the last claim; `claim`: the last one, `told` once it was reported."""
+    """`silent`: probes in a row that left and that nobody answered; `asked`: links that the last one left on.
+
+    `told`: the claim that people were told of, at `told_at`; None as long as there was none to tell.
+    """
 
     holding: Holding
     since: float
     at: float
     silent: int = 0
-    claim: Conflict | None = None
-    is_told: bool = False
+    asked: int = 0
+    told: Conflict | None = None
+    told_at: float = float("-inf")
     macs: set[Mac] = field(default_factory=set)
 
 
 class Quarantine:
     """A `herald.machine.Machine` of Layer 2 events and effects."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
+        """`pace` is the node's, which others use too."""
         self._links: dict[int, Link] = {}
         self._ndp_links: dict[int, NdpLink] = {}
         self._own_macs: frozenset[Mac] = frozenset()
         self._admitted: set[Address] = set()
         self._waiting: dict[Address, _Waiting] = {}
+        self._pace = pace or Pace()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`."""
@@ -81,6 +101,9 @@ class Quarantine:
                 return []
             case FrameReceived(index, data) if self._waiting:
                 return [effect for conflict in self._claims(index, data) for effect in self._claimed(conflict, now)]
+            case SendFailed(_, data) if self._waiting:
+                self._did_not_leave(data)
+                return []
             case _:
                 return []
 
@@ -88,27 +111,44 @@ class Quarantine:
         """See `herald.machine.Machine.wake`."""
         effects: list[Effect] = []
         admitted: list[Holding] = []
-        for address, one in tuple(self._waiting.items()):
-            if one.at > now:
-                continue
-            if one.silent >= PROBES or not self._covering(one.holding):
+        self._pace.pass_to(now)
+        due = sorted(
+            (one.at, turn, address) for turn, (address, one) in enumerate(self._waiting.items()) if one.at <= now
+        )
+        for _, _, address in due:
+            one = self._waiting[address]
+            probes = self._probes(one.holding)
+            if one.silent >= PROBES or not probes:
                 del self._waiting[address]
                 admitted.append(one.holding)
-                effects += [ClearInUse(one.claim)] if one.is_told and one.claim is not None else []
-            else:
+                effects += _no_longer(one)
+            elif self._pace.room_for_first(len(probes)) <= now:
+                self._pace.note(len(probes), now, is_first=True)
                 one.silent += 1
+                one.asked = len(probes)
                 one.at = now + SPACING
-                effects += self._probes(one.holding)
+                effects += probes
         return effects + self._admit(admitted)
 
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
-        return min((one.at for one in self._waiting.values()), default=None)
+        known = [one.at for one in self._waiting.values() if one.silent >= PROBES]
+        asked = [(one.at, one.holding) for one in self._waiting.values() if one.silent < PROBES]
+        if asked:
+            at, holding = min(asked, key=lambda one: one[0])
+            known.append(max(at, self._pace.room_for_first(len(self._covering(holding)))))
+        return min(known, default=None)
 
     def snapshot(self) -> tuple[Conflict, ...]:
         """See `herald.machine.Machine.snapshot`: who uses the addresses that are kept back, sorted by address."""
-        told = [one.claim for one in self._waiting.values() if one.is_told and one.claim is not None]
+        told = [one.told for one in self._waiting.values() if one.told is not None]
         return tuple(sorted(told, key=lambda one: (one.address.version, one.address.packed)))
+
+    def stop(self) -> list[Effect]:
+        """Take nothing any more: what is being looked at is forgotten. What was admitted is not."""
+        effects = [effect for one in self._waiting.values() for effect in _no_longer(one)]
+        self._waiting.clear()
+        return effects
 
     @property
     def is_waiting(self) -> bool:
@@ -120,7 +160,7 @@ class Quarantine:
         gone: list[Address] = []
         for address in (*change.released, *change.handed_over):
             one = self._waiting.pop(address, None)
-            effects += [ClearInUse(one.claim)] if one is not None and one.is_told and one.claim is not None else []
+            effects += [] if one is None else _no_longer(one)
             if address in self._admitted:
                 self._admitted.discard(address)
                 gone.append(address)
@@ -170,15 +210,21 @@ class Quarantine:
     def _claimed(self, conflict: Conflict, now: float) -> list[Effect]:
         one = self._waiting[conflict.address]
         one.silent = 0
-        one.claim = conflict
         if now - one.since < GRACE:
             return []
-        one.at = now + RETRY
-        if conflict.mac in one.macs:
+        one.at = now + (AGAIN if now - one.since < HASTE else RETRY)
+        if conflict.mac in one.macs or len(one.macs) >= MACS or now - one.told_at < TELL_EVERY:
             return []
-        one.is_told = True
+        one.told, one.told_at = conflict, now
         one.macs.add(conflict.mac)
         return [ReportInUse(conflict)]
+
+    def _did_not_leave(self, data: bytes) -> None:
+        is_ndp = ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6
+        one = self._waiting.get(ip_address(data[ndp.TARGET if is_ndp else arp.TARGET_IP]))
+        if one is not None and one.asked:
+            one.asked -= 1
+            one.silent = one.silent if one.asked else 0
 
 
 def probe(address: Address, mac: Mac) -> bytes:
@@ -188,6 +234,10 @@ def probe(address: Address, mac: Mac) -> bytes:
         return arp.encode(arp.Frame(BROADCAST_MAC, mac, asked))
     to = group(address)
     return ndp.encode(ndp.Frame(multicast_mac(to), mac, IPv6Address(0), to, ndp.NeighborSolicitation(address)))
+
+
+def _no_longer(one: _Waiting) -> list[Effect]:
+    return [] if one.told is None else [ClearInUse(one.told)]
 
 
 def in_use_words(conflict: Conflict) -> str:

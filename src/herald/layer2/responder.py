@@ -27,10 +27,13 @@ from typing import Final, assert_never
 
 from herald.layer2 import arp, ethernet, ndp, ndp_answer
 from herald.layer2.conflict import Conflict, ConflictLedger
+from herald.layer2.defence import Defence
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
     AnnounceAgain,
     ClearConflict,
+    Contested,
+    Defend,
     Effect,
     Event,
     FrameReceived,
@@ -117,6 +120,7 @@ class Responder:
         self._held: dict[bytes, _Held] = {}  # by the octets of the address, as they stand in a packet
         self._dropped: Counter[Drop] = Counter()
         self._conflicts = conflicts or ConflictLedger()
+        self._defence = Defence()
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`. Never raises, whatever a frame contains."""
@@ -128,7 +132,7 @@ class Responder:
             case SendFailed(_, data):
                 self._count_unsent(data)
                 return []
-            case AnnounceAgain() | ProbeLeft() | ProbeNotWatched():
+            case AnnounceAgain() | Contested() | ProbeLeft() | ProbeNotWatched():
                 return []
             case HoldingsChanged(held, released, handed_over):
                 effects = self._release(released)
@@ -145,12 +149,14 @@ class Responder:
                 assert_never(event)
 
     def wake(self, now: float) -> list[Effect]:
-        """See `herald.machine.Machine.wake`: forgets claims that fell silent."""
-        return [ClearConflict(conflict) for conflict in self._conflicts.expire(now)]
+        """See `herald.machine.Machine.wake`: forgets claims that fell silent, and defends what is contested."""
+        over: list[Effect] = [ClearConflict(conflict) for conflict in self._conflicts.expire(now)]
+        return over + [Defend(Contested(address)) for address in self._defence.due(now)]
 
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
-        return self._conflicts.deadline()
+        both = self._conflicts.deadline(), self._defence.deadline()
+        return min((at for at in both if at is not None), default=None)
 
     def snapshot(self, mute: frozenset[str] = frozenset()) -> ResponderSnapshot:
         """See `herald.machine.Machine.snapshot`. Nothing counts as answered on the links called `mute`."""
@@ -245,6 +251,7 @@ class Responder:
             return []
         if now - held.taken_at < FORMER_OWNER:
             return []
+        self._defence.hear(address, now)
         conflict = Conflict(address, link.name, mac)
         return [ReportConflict(conflict)] if self._conflicts.hear(conflict, now) else []
 
@@ -270,13 +277,17 @@ class Responder:
     def _release(self, addresses: tuple[Address, ...]) -> list[Effect]:
         for address in addresses:
             self._held.pop(address.packed, None)
-        return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
+        return self._end_conflicts(addresses)
 
     def _hand_over(self, addresses: tuple[Address, ...]) -> list[Effect]:
         for address in addresses:
             held = self._held.get(address.packed)
             if held is not None:
                 held.is_leaving = True
+        return self._end_conflicts(addresses)
+
+    def _end_conflicts(self, addresses: tuple[Address, ...]) -> list[Effect]:
+        self._defence.release(addresses)
         return [ClearConflict(conflict) for conflict in self._conflicts.release(addresses)] if addresses else []
 
     def _succeeded(self, address: Address, still: Holding | None) -> None:

@@ -26,6 +26,7 @@ from herald.layer2 import arp, ndp
 from herald.layer2.event import (
     AnnounceAgain,
     ClearMute,
+    Contested,
     Effect,
     EndProbe,
     Event,
@@ -116,7 +117,7 @@ class SelfProbe:
                 return self._refused(index, data, now)
             case ProbeNotWatched(index, data):
                 return self._not_watched(index, data, now)
-            case FrameReceived() | AnnounceAgain() | Succeeded():
+            case FrameReceived() | AnnounceAgain() | Contested() | Succeeded():
                 return []
             case _:
                 assert_never(event)
