@@ -59,6 +59,12 @@ def test_a_list_that_cannot_be_used_is_named_with_its_file(tmp_path: Path, text:
     assert says in refused.value.message
 
 
+def test_doctor_calls_a_list_it_cannot_use_no_error_of_the_host(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["doctor", "--exclude-interfaces-file", str(tmp_path / "nope")])
+    assert result.exit_code == 2
+    assert "there is no such file" in result.output
+
+
 @pytest.mark.parametrize("command", [["speaker", "--node-name", "n1"], ["standalone"]], ids=["speaker", "standalone"])
 @pytest.mark.parametrize("text", [None, 'announcedInterfacesToExclude: ["(eth"]'], ids=["not there", "bad pattern"])
 def test_a_speaker_does_not_start_with_a_list_it_cannot_use(
@@ -69,5 +75,5 @@ def test_a_speaker_does_not_start_with_a_list_it_cannot_use(
         file.write_text(text)
     words = [*command, "--config", str(tmp_path), "--exclude-interfaces-file", str(file)]
     result = CliRunner().invoke(main, words)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert str(file) in result.output

@@ -1,7 +1,9 @@
 """What `herald doctor` says of a host, fact by fact."""
 
+import re
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
@@ -77,4 +79,15 @@ def test_every_finding_has_a_fix_and_says_what_is_wrong() -> None:
     found = findings(facts)
     assert {one.severity for one in found} == {Severity.ERROR, Severity.WARNING}
     assert all(len(one.problem) > 5 and len(one.fix) > 10 for one in found)
-    assert len({one.check for one in found}) >= len(CHECKS) - 2
+    beside = {"interfaces", "return path", "arp_ignore", "arp_announce"}  # each where another one is not
+    assert {one.check for one in found} == CHECKS.keys() - beside
+
+
+def test_whoever_has_the_port_of_bfd_is_told_of_both_that_need_it() -> None:
+    (found,) = findings(replace(HEALTHY, ports=(Port("udp", 3784, "bfdd"),)))
+    assert [word for word in ("bfdProfile", "fastFailover") if word not in found.problem or word not in found.fix] == []
+
+
+def test_there_are_as_many_checks_as_the_page_lists() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "layer2.md").read_text().partition("## `herald doctor`")[2]
+    assert re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE) == list(CHECKS)

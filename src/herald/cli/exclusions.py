@@ -30,7 +30,9 @@ exclusions_option = click.option(
 
 
 class ExclusionFileError(click.ClickException):
-    """The list cannot be used; exit code 1."""
+    """The list cannot be used; exit code 2, as for other input that cannot be read."""
+
+    exit_code = 2
 
 
 def supervisor_words(path: Path | None) -> list[str]:

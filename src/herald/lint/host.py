@@ -109,10 +109,10 @@ def _ipvs(facts: HostFacts) -> Iterator[Finding]:
         yield Finding("strictARP", Severity.ERROR, "kube-proxy", words, fix)
 
 
-def _own_addresses(facts: HostFacts) -> Iterator[Finding]:
+def _arp_ignore(facts: HostFacts) -> Iterator[Finding]:
+    answering = [nic.name for nic in facts.nics if nic.arp_ignore == 0]
     for interface, addresses in facts.own_addresses.items():
         listed = ", ".join(map(str, addresses))
-        answering = [nic.name for nic in facts.nics if nic.arp_ignore == 0]
         if answering and not facts.ipvs:
             words = (
                 f"has {listed}, and arp_ignore is 0: the kernel itself answers ARP for it on {', '.join(answering)}, "
@@ -120,7 +120,12 @@ def _own_addresses(facts: HostFacts) -> Iterator[Finding]:
             )
             fix = "sysctl -w net.ipv4.conf.all.arp_ignore=1, and a line in /etc/sysctl.d/ to keep it"
             yield Finding("arp_ignore", Severity.WARNING, interface, words, fix)
-        speaking = [nic.name for nic in facts.nics if nic.arp_announce < 2]
+
+
+def _arp_announce(facts: HostFacts) -> Iterator[Finding]:
+    speaking = [nic.name for nic in facts.nics if nic.arp_announce < 2]
+    for interface, addresses in facts.own_addresses.items():
+        listed = ", ".join(map(str, addresses))
         if speaking and not facts.ipvs:
             words = f"has {listed}, and the kernel may ask from it: on {', '.join(speaking)} arp_announce is below 2"
             fix = "sysctl -w net.ipv4.conf.all.arp_announce=2, and a line in /etc/sysctl.d/ to keep it"
@@ -135,11 +140,9 @@ def _proxy_arp(facts: HostFacts) -> Iterator[Finding]:
             yield Finding("proxy_arp", Severity.ERROR, nic.name, words, fix)
 
 
-def _return_path(facts: HostFacts) -> Iterator[Finding]:
-    ways_out = [nic.name for nic in facts.nics if nic.has_default_route]
-    for nic in facts.nics:
-        if nic.has_default_route or not ways_out:
-            continue
+def _rp_filter(facts: HostFacts) -> Iterator[Finding]:
+    ways_out, beside = _ways(facts)
+    for nic in beside:
         if nic.rp_filter == 1:
             words = (
                 f"rp_filter is strict, and the way to other networks is {', '.join(ways_out)}: what their clients send "
@@ -150,7 +153,12 @@ def _return_path(facts: HostFacts) -> Iterator[Finding]:
                 "interface in `interfaces` of the L2Advertisement"
             )
             yield Finding("rp_filter", Severity.ERROR, nic.name, words, fix)
-        else:
+
+
+def _return_path(facts: HostFacts) -> Iterator[Finding]:
+    ways_out, beside = _ways(facts)
+    for nic in beside:
+        if nic.rp_filter != 1:
             words = (
                 f"replies to clients of other networks leave by {', '.join(ways_out)}, not by {nic.name}: firewalls "
                 "that follow connections drop them"
@@ -160,6 +168,12 @@ def _return_path(facts: HostFacts) -> Iterator[Finding]:
                 f"default via GATEWAY dev {nic.name} table 100`; or name the other interface in `interfaces`"
             )
             yield Finding("return path", Severity.WARNING, nic.name, words, fix)
+
+
+def _ways(facts: HostFacts) -> tuple[list[str], list[Nic]]:
+    """The interfaces of default routes, and those beside them that have none."""
+    ways_out = [nic.name for nic in facts.nics if nic.has_default_route]
+    return ways_out, [nic for nic in facts.nics if ways_out and not nic.has_default_route]
 
 
 def _wireless(facts: HostFacts) -> Iterator[Finding]:
@@ -191,8 +205,14 @@ def _ports(facts: HostFacts) -> Iterator[Finding]:
                 fix = "stop it (MetalLB's speaker: delete its DaemonSet first), or give --ml-bindport on every node"
                 yield Finding("ports", Severity.ERROR, subject, words, fix)
             case 3784:
-                words = f"{holder} has the port of BFD: sessions with a bfdProfile do not come up"
-                fix = "let the other one do without BFD (in FRR: bfdd=no in /etc/frr/daemons), or drop bfdProfile"
+                words = (
+                    f"{holder} has the port of BFD: sessions with a bfdProfile do not come up, and fastFailover leaves "
+                    "it to gossip to find out who died"
+                )
+                fix = (
+                    "let the other one do without BFD (in FRR: bfdd=no in /etc/frr/daemons), or drop bfdProfile and "
+                    "fastFailover"
+                )
                 yield Finding("ports", Severity.WARNING, subject, words, fix)
             case 179:
                 words = f"{holder} speaks BGP from this host: a router that takes one session per host resets one"
@@ -205,8 +225,10 @@ CHECKS: Final[Mapping[str, Callable[[HostFacts], Iterator[Finding]]]] = {
     "interfaces": _no_nic,
     "strictARP": _ipvs,
     "proxy_arp": _proxy_arp,
-    "rp_filter and return path": _return_path,
-    "arp_ignore and arp_announce": _own_addresses,
+    "rp_filter": _rp_filter,
+    "return path": _return_path,
+    "arp_ignore": _arp_ignore,
+    "arp_announce": _arp_announce,
     "Wi-Fi": _wireless,
     "other announcers": _other_announcers,
     "ports": _ports,

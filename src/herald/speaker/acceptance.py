@@ -14,6 +14,7 @@ from herald.net.ip_family import IPAddress
 
 GUIDE: Final = "docs/how-to/plain-host.md"
 INTERFACES: Final = Path("/proc/sys/net/ipv4/conf")
+_SWITCHES: Final = "net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"
 _DISCARD: Final = 9
 
 
@@ -34,7 +35,7 @@ def _not_local(address: IPAddress) -> str:
     return (
         f"{address} is no address of this host: unless a rule (nftables) takes what arrives for it, it is dropped. "
         "To accept it: "
-        + ("`sysctl -w net.ipv4.conf.all.arp_ignore=1`, then " if address.version == 4 else "")
+        + (f"`sysctl -w {_SWITCHES}`, then " if address.version == 4 else "")
         + f"`ip address add {address}/{length} dev lo`"
         + f"; see {GUIDE}"
     )
