@@ -1,7 +1,10 @@
 """Who is alive: looks at the directory in virtual time, then a few real files."""
 
 import asyncio
+import contextlib
+import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.engine.beat import LARGEST_BEAT
+from herald.engine.beat_folder import BeatFolder
 from herald.engine.heartbeat import (
     DEAD_AFTER,
     DEAD_SAMPLES,
@@ -19,7 +23,6 @@ from herald.engine.heartbeat import (
     WRITE_EVERY,
     Heartbeat,
     Liveness,
-    read_beats,
 )
 
 
@@ -71,14 +74,40 @@ def test_a_node_whose_counter_stands_still_is_gone_after_600_ms_and_not_before()
     assert directory.liveness.farewells() == set()
 
 
-@pytest.mark.parametrize("content", ["left", None])
-def test_a_node_that_says_farewell_or_whose_file_disappears_is_gone_at_once(content: str | None) -> None:
+def test_a_node_that_says_farewell_is_gone_at_once() -> None:
     directory = Directory()
     directory.alive("other")
-    del directory.beats["other"]
-    if content is not None:
-        directory.beats["other"] = content
+    directory.beats["other"] = "left"
     assert directory.look() == {"me"}
+
+
+def test_a_node_whose_file_disappears_has_as_long_to_write_it_again_as_for_any_beat() -> None:
+    directory = Directory()
+    directory.alive("other")
+    since = directory.now
+    del directory.beats["other"]
+    for _ in range(DEAD_SAMPLES):
+        assert directory.look() == {"me", "other"}
+    assert directory.beat("other", 3) == {"me", "other"}
+    since = directory.now
+    del directory.beats["other"]
+    while "other" in directory.look():
+        assert directory.now - since < DEAD_AFTER
+
+
+def test_nobody_is_judged_by_the_time_in_which_nobody_could_be_heard_and_everybody_by_the_time_after() -> None:
+    directory = Directory()
+    directory.alive("other")
+    directory.beats["dead"] = "abc 9"
+    directory.look()
+    for _ in range(100):
+        directory.now += SAMPLE_EVERY
+        directory.liveness.excuse(directory.now)
+        assert set(directory.liveness.members()) == {"me", "other"}
+    since = directory.now
+    while "other" in directory.look():
+        assert directory.now - since < DEAD_AFTER
+    assert directory.now - since == pytest.approx(DEAD_AFTER, abs=SAMPLE_EVERY)
 
 
 def test_a_node_that_left_is_back_when_it_beats_again() -> None:
@@ -134,7 +163,9 @@ def test_a_node_that_was_held_up_until_its_file_was_removed_is_alive_after_two_b
     directory = Directory()
     directory.alive("other")
     del directory.beats["other"]
-    assert directory.look() == {"me"}
+    while "other" in directory.look():
+        pass
+    directory.look()
     assert directory.beat("other", 3) == {"me"}
     assert directory.beat("other", 4) == {"me", "other"}
 
@@ -155,6 +186,10 @@ def test_a_node_is_a_member_only_if_it_was_seen_to_beat_within_the_last_looks(sc
         unchanged = 0 if step == "beat" else unchanged + 1
         if "other" in directory.look():
             assert unchanged * SAMPLE_EVERY < DEAD_AFTER + SAMPLE_EVERY
+
+
+def read_beats(folder: Path) -> dict[str, str]:
+    return BeatFolder(folder).read()
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -193,19 +228,93 @@ def beats_while_the_loop_stands_still(directory: Path) -> set[str]:
     return seen
 
 
-async def test_a_directory_that_goes_away_leaves_the_node_alone_and_it_beats_again_when_it_is_back(
-    tmp_path: Path,
+def events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the heartbeats of the test have said of the folder and of each other, in order."""
+    told = ("heartbeatFailed", "heartbeatRestored", "memberDied", "memberLeft")
+    return [event for record in caplog.records if (event := getattr(record, "event", None)) in told]
+
+
+def blocked(path: Path) -> bool:
+    """Whether a folder could be made at `path`, where no file can be written any more then, by root neither."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+    return path.is_dir()
+
+
+class Group:
+    """Two heartbeats, and a third node that beats only when the test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen: list[set[str]] = []
+        self.first = Heartbeat(folder, "n1", lambda: self.seen.append(set(self.first.members())))
+        self.second = Heartbeat(folder, "n2", lambda: None)
+
+    async def form(self) -> None:
+        for count in range(2):
+            (self.folder / "n3").write_text(f"abc {count}\n")
+            await until(lambda: ("n1" in self.first.members()) and "n2" in self.first.members())
+            await asyncio.sleep(2 * SAMPLE_EVERY)
+        await until(lambda: self.first.members().keys() == self.second.members().keys() == {"n1", "n2", "n3"})
+        self.seen.clear()
+
+    async def leave(self) -> None:
+        await self.first.leave()
+        await self.second.leave()
+
+
+async def test_a_folder_that_is_removed_is_made_again_and_costs_nobody_that_beats_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    members = tmp_path / "members"
-    first = Heartbeat(members, "n1", lambda: None)
-    second = Heartbeat(members, "n2", lambda: None)
-    await until(lambda: first.members().keys() == {"n1", "n2"})
-    members.rename(tmp_path / "elsewhere")
-    await until(lambda: first.members().keys() == {"n1"})
-    (tmp_path / "elsewhere").rename(members)
-    await until(lambda: first.members().keys() == {"n1", "n2"})
-    await first.leave()
-    await second.leave()
+    caplog.set_level(logging.INFO)
+    group = Group(tmp_path / ".herald" / "members")
+    await group.form()
+    shutil.rmtree(tmp_path / ".herald")
+    await until(lambda: group.folder.is_dir() and read_beats(group.folder).keys() == {"n1", "n2"})
+    await until(lambda: group.first.members().keys() == group.second.members().keys() == {"n1", "n2"})
+    assert all("n2" in members for members in group.seen)
+    assert "memberLeft" not in events(caplog)
+    await group.leave()
+
+
+async def test_a_folder_that_is_away_leaves_everything_as_it_was_and_who_died_meanwhile_is_found_after_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    group = Group(tmp_path / "shared" / "members")
+    await group.form()
+    (tmp_path / "shared").rename(tmp_path / "elsewhere")
+    await until(lambda: all("stale" in row for row in (*group.first.document(), *group.second.document())))
+    (row, *_) = group.first.document()
+    assert "members cannot be read: No such file or directory" in row["stale"]["problem"]
+    await until(lambda: group.first.document()[0]["stale"]["since"] > 1.5 * DEAD_AFTER)
+    assert [row["name"] for row in group.first.document()] == ["n1", "n2", "n3"]
+    assert not (tmp_path / "shared").exists(), "a new one would be in the way of the old one"
+    assert (group.seen, events(caplog)) == ([], 2 * ["heartbeatFailed"])
+    (tmp_path / "elsewhere").rename(tmp_path / "shared")
+    await until(lambda: group.first.members().keys() == group.second.members().keys() == {"n1", "n2"})
+    assert group.seen == [{"n1", "n2"}]
+    assert sorted(events(caplog)[2:]) == 2 * ["heartbeatRestored"] + 2 * ["memberDied"]
+    assert all("stale" not in row for row in group.first.document())
+    await group.leave()
+
+
+async def test_where_nothing_can_be_written_nobody_is_gone_but_by_its_own_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    group = Group(tmp_path)
+    await group.form()
+    await until(lambda: blocked(tmp_path / ".n1.new"))
+    await until(lambda: "stale" in group.first.document()[0])
+    await until(lambda: group.first.document()[0]["stale"]["since"] > 1.5 * DEAD_AFTER)
+    assert "cannot be written: Is a directory" in group.first.document()[0]["stale"]["problem"]
+    assert group.first.members().keys() == {"n1", "n2", "n3"}
+    (tmp_path / "n3").write_text("left")
+    await until(lambda: group.first.members().keys() == {"n1", "n2"})
+    (tmp_path / ".n1.new").rmdir()
+    await until(lambda: "heartbeatRestored" in events(caplog))
+    await group.leave()
 
 
 @pytest.mark.parametrize("node", ["", ".hidden", "a/b"])

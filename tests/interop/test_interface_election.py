@@ -55,11 +55,11 @@ class Segment:
 class Speaker:
     """The supervisor of one node."""
 
-    def __init__(self, host: str, node: str, directory: Path) -> None:
+    def __init__(self, host: str, node: str, directory: Path, members: Path | None = None) -> None:
         self.log = directory / f"{node}.log"
         self.show_socket = directory / f"{node}.show"
         words = ["ip", "netns", "exec", host, sys.executable, "-m", "herald.speaker.supervisor", "--node-name", node]
-        words += ["--run-dir", str(directory / f"{node}.run"), "--members-dir", str(directory / "members")]
+        words += ["--run-dir", str(directory / f"{node}.run"), "--members-dir", str(members or directory / "members")]
         words += ["--show-socket", str(self.show_socket), "--", "--config", str(directory / "config")]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
