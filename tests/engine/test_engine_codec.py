@@ -140,7 +140,7 @@ NO_APPLY: list[object] = [False, [], [], [], [], [], True, []]
         pytest.param(raw(7), "expected \\[name, fields\\]", id="a number"),
         pytest.param(
             raw(["Explode", []]),
-            "one of \\['Apply', 'Departing', 'Join', 'Leave', 'Moved', 'Tell', 'Watch'\\]",
+            "one of \\['Apply', 'Departing', 'Join', 'Leave', 'Moved', 'Pulse', 'Tell', 'Watch'\\]",
             id="an unknown message",
         ),
         pytest.param(raw(["Leave", []]), "Leave: expected an array of 1", id="a field too few"),

@@ -12,6 +12,7 @@ from herald.engine.link import (
     Facts,
     Join,
     Moved,
+    Pulse,
     Ready,
     Upward,
     Watch,
@@ -34,6 +35,7 @@ class FakeEngine:
         self._moves: asyncio.Queue[Moved] = asyncio.Queue()
         self._departings: asyncio.Queue[Departing] = asyncio.Queue()
         self._watches: asyncio.Queue[Watch] = asyncio.Queue()
+        self.pulses = 0
 
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -84,6 +86,9 @@ class FakeEngine:
         await channel.send(Ready("node-1", 1))
         await channel.send(self._facts)
         while (message := await channel.receive()) is not None:
+            if isinstance(message, Pulse):
+                self.pulses += 1
+                continue
             if isinstance(message, Join):
                 self._joins.put_nowait(message)
                 continue

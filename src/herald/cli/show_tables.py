@@ -169,16 +169,7 @@ def members(known: list[Document], unreachable: list[Document]) -> Iterable[Piec
     if unreachable:
         ways = tuple(_unreachable(each) for each in unreachable)
         yield Table("Unreachable: gossip does not arrive", ("FROM", "TO", "PORT", "WHY"), ways)
-    yield from _stale(known)
     yield Note(f"{alive} alive, as this node sees it.", Tone.FAINT)
-
-
-def _stale(known: list[Document]) -> Iterable[Piece]:
-    """That the heartbeats cannot be exchanged, if it is so."""
-    stale = next((each["stale"] for each in known if "stale" in each), None)
-    if stale is not None:
-        text = f"As last seen {duration(stale['since'])} ago, and nobody is taken for gone: {stale['problem']}"
-        yield Note(text, Tone.WARNING)
 
 
 def _told(known: list[Document]) -> Iterable[Piece]:
@@ -236,8 +227,10 @@ def _gossiping(each: Document) -> tuple[Cell, ...]:
 
 def _usable(each: Document) -> str | Cell:
     names = each["interfaces"]
+    if each.get("away"):
+        return Cell(f"none: its control is away ({each['away']})", Tone.BAD)
     if each.get("starting"):
-        return Cell("none yet, it is starting", Tone.FAINT)
+        return Cell("none: it is starting, or its control is away", Tone.FAINT)
     if names is None:
         return "not known"
     return " ".join(names) if names else Cell("none", Tone.BAD)

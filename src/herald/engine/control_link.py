@@ -1,14 +1,16 @@
 """The engine's side of the link: takes in whoever connects, hands on what control wishes, tells it the facts.
 
-The newest connection is the one that counts; an older one is closed. When none is there the facts wait.
+The newest connection is the one that counts; an older one is closed. When none is there the facts wait. Whether control
+is there at all, and alive, is watched by `herald.engine.attendance`.
 """
 
 import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, assert_never
 
+from herald.engine.attendance import LOOK_S, Attendance, News
 from herald.engine.link import (
     Apply,
     Assembly,
@@ -20,6 +22,7 @@ from herald.engine.link import (
     Leave,
     LinkError,
     Moved,
+    Pulse,
     Ready,
     Tell,
     Upward,
@@ -50,8 +53,15 @@ class ControlLink:
         on_moved: Callable[[Moved], None],
         on_watch: Callable[[Watch], None],
         on_tell: Callable[[bytes], None],
+        on_away: Callable[[str], None] = lambda _: None,
+        on_wished: Callable[[], None] = lambda: None,
+        on_hung: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones."""
+        """`on_apply` gets all parts of an `Apply` when the last has come; `facts` gives the present ones.
+
+        `on_away` is told why nobody is there who decides, and `on_wished` of each wish that is in force; `on_hung`: a
+        control that was there gives no sign any more.
+        """
         self._ready = ready
         self._facts = facts
         self._on_apply = on_apply
@@ -61,6 +71,11 @@ class ControlLink:
         self._on_moved = on_moved
         self._on_watch = on_watch
         self._on_tell = on_tell
+        self._on_away = on_away
+        self._on_wished = on_wished
+        self._on_hung = on_hung
+        self._attendance = Attendance()
+        self._is_applying = False
         self._channel: Channel[Upward, Downward] | None = None
         self._changed = asyncio.Event()
         self._is_leaving = False
@@ -70,6 +85,28 @@ class ControlLink:
     async def start(self, listening: socket.socket) -> asyncio.Server:
         """Serve from now on."""
         return await asyncio.start_unix_server(self._serve, sock=listening)
+
+    async def watch_control(self) -> None:
+        """Look whether control is there, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._is_applying:  # it waits for us
+                self._attendance.heard(loop.time())
+            for news in self._attendance.look(loop.time()):
+                self._follow(news)
+
+    def _follow(self, news: News) -> None:
+        match news:
+            case News.AWAY:
+                self._on_away(self._attendance.away or "")
+            case News.CLOSE:
+                if self._channel is not None:
+                    self._channel.abort()
+            case News.END:
+                self._on_hung()
+            case _:
+                assert_never(news)
 
     def leaving(self) -> None:
         """We are about to end: that control ends too is no news from now on."""
@@ -116,6 +153,8 @@ class ControlLink:
         self._tell_loss()
         # From here on this is the one that counts, before anything is waited for: two may come at the same time.
         self._channel, self._told = channel, None
+        self._attendance.lost(asyncio.get_running_loop().time())
+        self._attendance.connected()
         reason = "it closed the connection"
         try:
             await channel.send(self._ready)  # written before it waits, and so before any facts
@@ -128,6 +167,7 @@ class ControlLink:
             channel.close()
             if self._channel is channel:
                 self._channel = None
+                self._attendance.lost(asyncio.get_running_loop().time())
                 self._note_loss(reason)
 
     def _note_loss(self, reason: str) -> None:
@@ -147,7 +187,10 @@ class ControlLink:
         while (message := await channel.receive()) is not None:
             if self._channel is not channel:  # replaced while it was talking
                 return
+            self._attendance.heard(asyncio.get_running_loop().time(), is_pulse=isinstance(message, Pulse))
             match message:
+                case Pulse():
+                    pass
                 case Leave(reason):
                     self._on_leave(reason)
                 case Departing():
@@ -163,5 +206,16 @@ class ControlLink:
                 case Apply():
                     parts = assembly.add(message)
                     if parts is not None:
-                        await self._on_apply(parts)
+                        await self._follow_wish(channel, parts)
             await asyncio.sleep(0)  # parts that wait in the buffer must not keep requests for an address waiting
+
+    async def _follow_wish(self, channel: Channel[Upward, Downward], parts: tuple[Apply, ...]) -> None:
+        self._is_applying = True
+        try:
+            await self._on_apply(parts)
+        finally:
+            self._is_applying = False
+        if self._channel is channel:
+            self._attendance.heard(asyncio.get_running_loop().time())
+            self._attendance.wished()
+            self._on_wished()

@@ -133,6 +133,13 @@ class GossipMembership:
             self._look_who_starts()
             self._tell_metadata()
 
+    def away(self) -> None:
+        """See `Membership.away`."""
+        if self._is_ready:
+            self._is_ready = False
+            self._look_who_starts()
+            self._tell_metadata()
+
     def join(self, addresses: tuple[str, ...]) -> None:
         """See `Membership.join`. What is no address is said in the log and left out.
 

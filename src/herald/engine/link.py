@@ -8,6 +8,7 @@ Control decides, the engine owns the network; this is all they say to each other
                          Moved    why addresses came here or went, for the history
                          Tell     what every other speaker is to know of this one (failback, flapDamping)
                          Watch    which nodes this one and they are to watch closely (fastFailover)
+                         Pulse    that it lives
                          Departing    whether a signal that ends the engine means that its routes are to go
     engine → control     Ready    the engine of this node is there and has no wish from this connection yet
                          Facts    what it sees: live speakers, interfaces, sessions, conflicts, addresses not answered
@@ -48,6 +49,7 @@ from herald.layer2.holding import Address, Holding
 PART: Final = 100
 """Holdings, routes and withdrawals in one part of an `Apply`; the engine takes in each in a millisecond or two."""
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
+PULSE_S: Final = 2.0
 
 _LENGTH: Final = struct.Struct("!I")
 
@@ -151,6 +153,11 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """Control decides and sends: told every `PULSE_S` by the task that does so, see `herald.engine.attendance`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The first message of the engine on a connection."""
 
@@ -246,6 +253,10 @@ class Facts:
 
     `members` are the live speakers, sorted by node, this one included. `holdings` are those that are *not* answered;
     every other holding of the wish is. `closed` are the ways to and from this node on which gossip does not arrive.
+    `left` are nodes that went by their own word, and are not back.
+
+    `absent_at`: when the others last may have taken it that this node answers for nothing, without its knowing, in
+    seconds of the monotonic clock; infinite: they do so now. None: never.
     """
 
     members: tuple[Member, ...] = ()
@@ -254,9 +265,11 @@ class Facts:
     conflicts: tuple[Conflict, ...] = ()
     holdings: tuple[UnansweredHolding, ...] = ()
     closed: tuple[ClosedWay, ...] = ()
+    left: frozenset[str] = frozenset()
+    absent_at: float | None = None
 
 
-Downward = Apply | Departing | Join | Leave | Moved | Tell | Watch
+Downward = Apply | Departing | Join | Leave | Moved | Pulse | Tell | Watch
 Upward = Ready | Facts
 
 Sent = TypeVar("Sent")

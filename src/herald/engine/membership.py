@@ -50,6 +50,10 @@ class Membership(Protocol):
         """
         ...
 
+    def away(self) -> None:
+        """Until it is `ready` again nobody is to count on this node, as before it was for the first time."""
+        ...
+
     def join(self, addresses: tuple[str, ...]) -> None:
         """Other speakers may be found at these, see `herald.engine.link.Join`; those given before count no longer."""
         ...
@@ -94,6 +98,9 @@ class Alone:
 
     def ready(self) -> None:
         """There is nobody who could wait for it."""
+
+    def away(self) -> None:
+        """There is nobody who could count on it."""
 
     def join(self, addresses: tuple[str, ...]) -> None:
         """Alone is alone."""

@@ -44,6 +44,8 @@ class Options:
     self_probe_interval: float | None = DEFAULT_INTERVAL
     probe_first: bool = False
     bgp_listen: tuple[ListenAddress, ...] = ()
+    supervised: bool = False
+    """Whether the parent ends a control that hangs when it gets SIGUSR1."""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -67,6 +69,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--bgp-listen", action="append", default=[], metavar="ADDRESS:PORT", help="take BGP connections there"
     )
+    parser.add_argument("--supervised", action="store_true", help="the parent ends a control that hangs, by SIGUSR1")
     _add_gossip(parser)
     given = parser.parse_args(arguments)
     default = () if given.exclude_no_interface else DEFAULT_EXCLUSIONS
@@ -84,6 +87,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         _interval(parser, "--self-probe-interval", given.self_probe_interval),
         given.probe_before_announcing,
         _listen(parser, given.bgp_listen),
+        given.supervised,
     )
 
 

@@ -43,7 +43,8 @@ def _set_policy(policy: int) -> None:
 class Precedence:
     """Taken while it is needed, and given back while the engine is busy. Used in one loop.
 
-    `set_policy` sets the scheduling policy of this process and raises OSError where it may not; `used` gives its processor time.
+    `set_policy` sets the scheduling policy of this process and raises OSError where it may not; `used` gives its
+    processor time.
     """
 
     def __init__(

@@ -6,10 +6,11 @@
     other speakers ◀─▶ Membership ────────────┴──▶ Facts ══ link ══▶ control
                            ▲ usable interfaces of this node
 
-What control wished last stays in force while control is gone. The engine ends when it is told to leave, by control, by
-SIGTERM or SIGINT, or because its parent died: the others learn that this node has left, ARP is answered until they are
-heard to have taken the addresses, and the sessions end, all within `LEAVE_SECONDS`; exit code 0. Peers get a Cease and
-forget our routes, or keep them because another engine comes in our stead: `herald.speaker.departure` says when.
+What control wished last stays in force while control is gone; `herald.engine.regency` says what else happens if it
+stays away. The engine ends when it is told to leave, by control, by SIGTERM or SIGINT, or because its parent died: the
+others learn that this node has left, ARP is answered until they are heard to have taken the addresses, and the sessions
+end, all within `LEAVE_SECONDS`; exit code 0. Peers get a Cease and forget our routes, or keep them because another
+engine comes in our stead: `herald.speaker.departure` says when.
 """
 
 import asyncio
@@ -41,10 +42,12 @@ from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
 from herald.engine.precedence import Need, Precedence
+from herald.engine.regency import Regency
 from herald.engine.usable import UsableInterfaces
 from herald.engine.watch import Watch
 from herald.engine.wish import Difference, Wish
 from herald.layer2.driver import Layer2Driver
+from herald.layer2.event import Succeeded
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Exclusion, Verdict
 from herald.layer2.self_probe import DEFAULT_INTERVAL
@@ -82,6 +85,7 @@ class _Engine:
             self._membership.members(), self._membership.notes()
         )
         self._show_gossip: show.Answer = lambda: None
+        self._left: frozenset[str] = frozenset()
         self._closed_ways: Callable[[], tuple[ClosedWay, ...]] = lambda: ()
 
     async def run(self) -> None:
@@ -94,7 +98,7 @@ class _Engine:
             servers = [await self._link.start(socket.socket(fileno=self._options.link_fd))]
             if self._options.show_socket is not None:
                 servers.append(await self._show().start(show.bind(self._options.show_socket)))
-            telling = tasks.create_task(self._link.tell_facts())
+            always = [tasks.create_task(each) for each in (self._link.tell_facts(), self._link.watch_control())]
             _log.info("engine of %s is ready", self._options.node, extra={"event": "engineReady", "pid": os.getpid()})
             collector.calm()
             reason = await self._leaving
@@ -102,7 +106,8 @@ class _Engine:
             for server in servers:
                 server.close()
             await self._leave(reason)
-            telling.cancel()
+            for task in always:
+                task.cancel()
             self._dialler.close()
             self._link.close()
 
@@ -117,6 +122,9 @@ class _Engine:
             on_moved=lambda moved: self._history.explain(moved, asyncio.get_running_loop().time()),
             on_tell=lambda note: self._membership.tell(note),
             on_watch=lambda watch: self._failover.watch(frozenset(watch.nodes)),
+            on_away=lambda why: self._regency.control_is_away(why),
+            on_wished=self._follows_control,
+            on_hung=lambda: self._regency.end_control(),
         )
         changed = self._link.note_change
         self._dialler = Dialler(self._is_on_link)
@@ -146,13 +154,20 @@ class _Engine:
             probe_interval=self._options.self_probe_interval or DEFAULT_INTERVAL,
             probe_first=self._options.probe_first,
             may_answer=lambda: self._failover.may_answer(),
-            on_let_go=lambda change: self._history.let_go(change.address, change.mac),
+            on_let_go=self._let_go,
         )
         self._monitor = InterfaceMonitor(self._interfaces_changed)
         self._newcomers = Newcomers(
             self._living,
             lambda is_urgent: self._layer2.announce_again(LET_GO_S, is_urgent=is_urgent),
             self._members_gone,
+        )
+        self._regency = Regency(
+            self._layer2,
+            lambda: self._membership,
+            has_others=self._has_others,
+            on_change=changed,
+            supervised=self._options.supervised,
         )
         self._membership = self._join()
         self._usable = UsableInterfaces(self._layer2.interfaces, self._membership.offer)
@@ -167,13 +182,15 @@ class _Engine:
         self._link.note_change()
 
     def _members_changed(self) -> None:
-        self._link.note_change()
         asyncio.get_running_loop().call_soon(self._look_at_members)
+        self._link.note_change()  # the facts are told after that look
 
     def _look_at_members(self) -> None:
         members = self._membership.members()
         self._failover.see(frozenset(members))
         self._newcomers.look()
+        self._left -= members.keys()
+        self._regency.look_again()
         self._precedence.need(Need.GOSSIP, needed=self._options.gossip is not None and len(members) > 1)
 
     def _living(self) -> Members:
@@ -191,6 +208,7 @@ class _Engine:
             silent_for = self._failover.silent_for(node)
             return Death(by, rows.get(node, {}).get("lastSeen")) if silent_for is None else Death("bfd", silent_for)
 
+        self._left |= {node for node in nodes if self._membership.has_left(node)}
         self._history.gone(nodes, found, asyncio.get_running_loop().time())
 
     def _is_on_link(self, address: Address) -> bool:
@@ -207,8 +225,7 @@ class _Engine:
                 self._options.gossip,
                 self._members_changed,
                 on_reached=lambda node: self._failover.answered(node),
-                # Whoever stood in for this node was believed: what it holds is announced again.
-                on_thought_dead=lambda: self._layer2.announce_again(LET_GO_S),
+                on_thought_dead=self._was_thought_dead,
             )
             self._membership_document, self._show_gossip = gossip.document, gossip.own_document
             self._closed_ways = gossip.closed
@@ -217,9 +234,7 @@ class _Engine:
         self._failover = self._fast_failover(None)
         if self._options.members_dir is None:
             return Alone(self._options.node, self._link.note_change)
-        heartbeat = Heartbeat(self._options.members_dir, self._options.node, self._members_changed)
-        self._membership_document = heartbeat.document
-        return heartbeat
+        return Heartbeat(self._options.members_dir, self._options.node, self._members_changed)
 
     def _fast_failover(self, group: Group | None) -> FastFailover:
         return FastFailover(
@@ -228,6 +243,20 @@ class _Engine:
             on_change=self._members_changed,
             on_return=lambda delay: self._layer2.announce_again(delay),
         )
+
+    def _was_thought_dead(self) -> None:
+        """Whoever stood in for this node was believed: what it holds is announced again, and its claims yield."""
+        self._layer2.announce_again(LET_GO_S)
+        self._regency.was_thought_dead()
+
+    def _follows_control(self) -> None:
+        if not self._leaving.done():
+            self._regency.control_is_back()
+
+    def _let_go(self, change: Succeeded) -> None:
+        """Another node has it. What was lent is still wished for: if control wants it again, that is news."""
+        self._wish.holdings.pop(change.address, None)
+        self._history.let_go(change.address, change.mac)
 
     def _leave_for(self, why: Departing | str) -> None:
         """Told by control how, or by the signal of that name."""
@@ -302,7 +331,6 @@ class _Engine:
                 if self._leaving.done():
                     return
             self._peers.start_new(complete=parts[0].reset)
-            self._membership.ready()
 
     def _note_moves(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
         now, wall = asyncio.get_running_loop().time(), time.time()
@@ -319,18 +347,25 @@ class _Engine:
             self._layer2.conflicts(),
             tuple(UnansweredHolding(address, why) for address, why in self._layer2.unanswered()),
             closed=self._closed_ways(),
+            left=self._left,
+            absent_at=self._regency.absent_at,
         )
 
     def _bgp_summary(self, now: float) -> show.Document:
         peers = self._peers
         return bgp_document.summary(peers.snapshots(), now, peers.ways.links(), peers.listener.refusal)
 
+    def _members_document(self) -> show.Document:
+        rows = show.watched(self._membership_document(), self._failover.document())
+        away = self._regency.away
+        return [{**row, "away": away} if away and row["name"] == self._options.node else row for row in rows]
+
     def _show(self) -> show.ShowSocket:
         now = asyncio.get_running_loop().time
         return show.ShowSocket(
             self._options.node,
             {
-                "members": lambda: show.watched(self._membership_document(), self._failover.document()),
+                "members": self._members_document,
                 "gossip": self._show_gossip,
                 "interfaces": lambda: show.interfaces(self._layer2.interfaces()),
                 "history": lambda: self._history.document(self._layer2.first_sent),

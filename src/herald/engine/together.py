@@ -4,6 +4,8 @@ A speaker that has just started says so, and is no candidate for those that run:
 `herald.engine.membership.Membership.ready`). After a power cut nobody runs. There the first to be ready would take all,
 and with `failback: never` keep it; so those that were seen to start while nobody was ready are candidates from the
 first, for all the same ones. If one of them is not ready `PATIENCE_S` after the first was, it is waited for no longer.
+
+The same begins anew when all that ran are so again: everybody's control was away, and they come back one by one.
 """
 
 from typing import Final
@@ -20,12 +22,11 @@ class Together:
 
     def see(self, starting: frozenset[str], *, is_anyone_ready: bool, now: float) -> None:
         """Of the members, this node among them, those are starting; tell it every change."""
-        if is_anyone_ready:
-            self._until = now + PATIENCE_S if self._until is None else self._until
-        if self._until is None:
-            self._seen = starting
-        else:
-            self._seen &= starting
+        if not is_anyone_ready:
+            self._seen, self._until = starting, None
+            return
+        self._until = now + PATIENCE_S if self._until is None else self._until
+        self._seen &= starting
 
     def counted(self, now: float) -> frozenset[str]:
         """Those starting ones that are candidates."""

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from herald.cluster.meta import NodeName
 from herald.engine.link import (
+    PULSE_S,
     Apply,
     Channel,
     Departing,
@@ -27,6 +28,7 @@ from herald.engine.link import (
     Join,
     LinkError,
     Moved,
+    Pulse,
     Ready,
     Tell,
     Upward,
@@ -122,6 +124,7 @@ class Control:
         self._told_reset = False
         self._join: Join | None = None
         self._told_join = False
+        self._pulse_at = 0.0
         self._inputs: asyncio.Queue[Input] = asyncio.Queue(_INPUTS)
 
     def complaint(self) -> str | None:
@@ -222,6 +225,7 @@ class Control:
             self._drain.deadline(now),
             self._telling.deadline(now),
             self._contest.deadline(),
+            self._pulse_at if self._channel is not None else None,
         )
         deadlines = [at for at in instants if at is not None]
         timeout_s = max(0.0, min(deadlines) - now) if deadlines else None
@@ -242,6 +246,7 @@ class Control:
                 self._channel = channel
                 self._told_whole = self._told_reset = self._told_join = False
                 self._told_departing = None
+                self._pulse_at = 0.0
                 self._sentries.engine_is_new()
                 self._telling.engine_is_new(monotonic())
                 knows_where = self._addresses is None or self._join is not None
@@ -254,6 +259,8 @@ class Control:
                     {member.node: member.interfaces for member in item.members},
                     {member.node: member.note for member in item.members},
                 )
+                self._telling.absent(item.absent_at)
+                self._narrator.note_left(item.left)
                 self._narrator.note_unanswered(item.holdings)
                 self._contest.see(item.conflicts, item.holdings, monotonic(), time())
                 self._narrator.note_sessions(item.sessions)
@@ -310,7 +317,10 @@ class Control:
             self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
         return True
 
-    def _message(self) -> Apply | Departing | Join | Moved | Tell | Watch | None:
+    def _message(self) -> Apply | Departing | Join | Moved | Pulse | Tell | Watch | None:
+        if monotonic() >= self._pulse_at:
+            self._pulse_at = monotonic() + PULSE_S
+            return Pulse()
         if self._join is not None and not self._told_join:
             self._told_join = True
             return self._join

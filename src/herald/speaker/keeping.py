@@ -10,7 +10,8 @@ with that the address is the other one's, for all.
 `START_S` has passed: after a power cut the first one up would otherwise keep everything.
 
 **A node that was away without knowing** must not insist on what it held: it was cut off (of those it saw more than
-half vanished within `CALM_S`), or it stood still (`froze`). It claims on, but its claims *yield* to those of others
+half vanished within `CALM_S`), it stood still (`froze`), or its engine says that others took it for dead or for unable
+to decide (`absent`). It claims on, but its claims *yield* to those of others
 until it has been well for `CALM_S`.
 
 **Giving back** loses nothing: this node goes by its own former claim for `LINGER_S` more, while the others already go
@@ -43,6 +44,7 @@ class Keeping:
         self._seen: deque[tuple[float, int]] = deque()
         self._cut_off_from = 0
         self._unwell_until = float("-inf")
+        self._absent_until = float("-inf")
 
     def see(self, present: int, expected: int, now: float) -> None:
         """So many speakers are alive, this one included, and there should be `expected`."""
@@ -65,6 +67,10 @@ class Keeping:
     def froze(self, now: float) -> None:
         """This node stood still for so long that others may have taken it for dead."""
         self._unwell_until = max(self._unwell_until, now + CALM_S)
+
+    def absent(self, at: float) -> None:
+        """The others last may have counted on this node no longer at that instant; infinite: they still do not."""
+        self._absent_until = at + CALM_S
 
     def hold(self, tenures: Mapping[NamespacedName, Tenure | None], node: NodeName, now: float) -> None:
         """These services are held so from now on, None: not by this `node`, or without `failback`."""
@@ -103,11 +109,11 @@ class Keeping:
 
     def yields(self, now: float) -> bool:
         """Whether the claims are to count less than those of others."""
-        return now < self._unwell_until
+        return now < max(self._unwell_until, self._absent_until)
 
     def deadline(self, now: float) -> float | None:
         """When one of the answers above may be another without anything being told."""
-        instants = [*self._lingering.values(), self._unwell_until]
+        instants = [*self._lingering.values(), self._unwell_until, self._absent_until]
         instants += [since + self._tenures[key].failback_s for key, (_, since) in self._waiting.items()]
         if not self._is_settled and self._begun_at is not None:
             instants.append(self._begun_at + START_S)

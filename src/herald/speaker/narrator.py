@@ -55,6 +55,7 @@ class Narrator:
         self._unanswered: frozenset[UnansweredHolding] = frozenset()
         self._not_opened: frozenset[tuple[PeerName, Reason]] = frozenset()
         self._up: frozenset[str] = frozenset()
+        self._left: frozenset[str] = frozenset()
         self._about_secrets = ProblemEvents()
         self._hinted: set[IPAddress] = set()
 
@@ -87,6 +88,10 @@ class Narrator:
         """A station, maybe the node `owner`, claims what the engine answers for; the engine has logged it itself."""
         for service in self._decider.upkeep.holders(conflict.address):
             self._publisher.tell(happening.address_conflict(service, conflict, self._node, owner))
+
+    def note_left(self, nodes: frozenset[str]) -> None:
+        """These went by their own word."""
+        self._left = nodes
 
     def note_sessions(self, sessions: Iterable[SessionFact]) -> None:
         """The engine sees these."""
@@ -226,7 +231,7 @@ class Narrator:
 
     def _why_not(self, node: NodeName, view: View, decision: Decision | None) -> str:
         if not view.landscape.is_live(node):
-            return f" ({node} is gone)"
+            return f" ({node} was stopped)" if node in self._left else f" ({node} is gone)"
         reason = decision.layer2.reason_of(node) if decision else None
         return f" ({reason.words})" if reason is not None and reason.code is not Code.NOT_ELECTED else ""
 

@@ -13,6 +13,8 @@ no path, but then a restarted engine could be reached only by restarting control
 **Who dies, and then.**
 * Control: it is started again, waiting longer each time up to `CONTROL_LONGEST_WAIT`. The engine announces on
   meanwhile.
+* Control, alive and hanging: the engine misses its signs and says so by SIGUSR1 (`herald.engine.attendance`). Then it
+  is killed, if it has run for `STABLE` seconds, and started again.
 * The engine: it is started again at once; control connects and tells it the whole wish. After `ENGINE_FAILURES` deaths
   within `ENGINE_WINDOW` seconds the supervisor gives up, ends control and exits 1, for its own parent to act.
 * The engine, with exit code 0: control told it to leave. Control is ended; exit 0.
@@ -58,7 +60,7 @@ CONTROL_PATIENCE: Final = 0.6
 DIRECTORY_PREFIX: Final = "herald-speaker-"
 SOCKET_NAME: Final = "engine.sock"
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGUSR1)
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -125,10 +127,19 @@ class Supervisor:
                 self._end(self._engine)
                 self._end(self._control)
                 return 0
+            if received == signal.SIGUSR1:
+                self._end_hanging_control()
             exit_code = self._reap()
             if exit_code is not None:
                 self._end(self._control)
                 return exit_code
+
+    def _end_hanging_control(self) -> None:
+        """Not one that has only just been started: it is another one than the engine means."""
+        pid = self._control.pid
+        if pid is not None and time.monotonic() >= self._control.started + STABLE:
+            _say("error", "controlKilled", "control gives no sign of life: killed, to be started again", pid=pid)
+            os.kill(pid, signal.SIGKILL)  # one that is stopped heeds nothing else
 
     def _next_start(self) -> float | None:
         return min((c.start_at for c in (self._engine, self._control) if c.start_at is not None), default=None)
@@ -263,7 +274,7 @@ def children(
     The engine inherits the locks: should the supervisor die, no other speaker of this node starts before it has left.
     """
     common = ["--node-name", options.node_name, "--log-level", options.log_level]
-    engine = [sys.executable, "-m", "herald.engine", *common, "--link-fd", str(link_fd)]
+    engine = [sys.executable, "-m", "herald.engine", *common, "--link-fd", str(link_fd), "--supervised"]
     for name in ("members_dir", "show_socket"):
         if getattr(options, name) is not None:
             engine += [f"--{name.replace('_', '-')}", str(getattr(options, name))]

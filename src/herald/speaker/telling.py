@@ -67,6 +67,11 @@ class Telling:
         if self._composed is not None:
             self._keeping.froze(now)
 
+    def absent(self, at: float | None) -> None:
+        """When the others last may have counted on this node no longer, see `herald.engine.link.Facts`."""
+        if at is not None:
+            self._keeping.absent(at)
+
     def expect(self, speakers: int) -> None:
         """So many may be found somewhere."""
         self._joined = speakers
