@@ -31,10 +31,10 @@ def folder(directory: Path, manifests: str = NODES) -> Path:
     return config
 
 
-async def herald_drain(*words: str, run_dir: Path) -> tuple[int | None, str, str]:
+async def herald_drain(*words: str, run_dir: Path, **extra: str) -> tuple[int | None, str, str]:
     command = [sys.executable, "-m", "herald.cli.main", "drain", *words]
     pipe = asyncio.subprocess.PIPE
-    environment = {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(run_dir), "HOME": str(run_dir)}
+    environment = {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(run_dir), "HOME": str(run_dir), **extra}
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
@@ -161,13 +161,14 @@ async def test_a_node_that_the_cluster_has_not_is_named_with_the_nearest(tmp_pat
 
 
 @asynccontextmanager
-async def speaker(path: Path, answers: dict[str, list[Any]]) -> AsyncIterator[None]:
-    """Says by turns what is in `answers`, and the last for ever."""
+async def speaker(path: Path, answers: dict[str, list[Any]], node: str = "node-1") -> AsyncIterator[None]:
+    """Says by turns what is in `answers`, and the last for ever; that of `node`, which is alive."""
+    answers.setdefault("members", [[{"name": node}]])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         turns = answers[json.loads(await reader.readline())["show"]]
         answer = turns.pop(0) if len(turns) > 1 else turns[0]
-        writer.write(json.dumps({"data": answer}).encode() + b"\n")
+        writer.write(json.dumps({"node": node, "data": answer}).encode() + b"\n")
         await writer.drain()
         writer.close()
 
@@ -239,11 +240,33 @@ async def test_what_nobody_was_heard_to_take_is_named_and_not_called_drained(
 )
 async def test_hosts_apart_are_not_told_to_add_a_node(tmp_path: Path, gossip: Any, has: str, has_not: str) -> None:
     path, config = tmp_path / "s", folder(tmp_path, "{apiVersion: v1, kind: Namespace, metadata: {name: x}}")
-    async with speaker(path, {"gossip": [gossip], "l2": [{"holdings": []}], "history": [[]]}):
+    async with speaker(path, {"gossip": [gossip], "l2": [{"holdings": []}], "history": [[]]}, "edge-1"):
         words = ("edge-1", "--config", str(config), "--socket", str(path))
         code, _, err = await herald_drain(*words, run_dir=tmp_path)
     assert (code, has in err, has_not in err) == (2, True, False)
     assert not (config / ".herald").exists()
+
+
+async def test_the_speaker_behind_the_socket_of_the_environment_is_asked_if_it_is_the_one(tmp_path: Path) -> None:
+    answers: dict[str, list[Any]] = {"l2": [{"holdings": []}], "bgp routes": [[]], "history": [[]]}
+    words = ("node-1", "--config", str(folder(tmp_path)), "--wait", "0s")
+    mine, other = tmp_path / "s1", tmp_path / "s2"
+    async with speaker(mine, dict(answers)), speaker(other, dict(answers), "node-2"):
+        code, out, err = await herald_drain(*words, run_dir=tmp_path, HERALD_SOCKET=str(mine))
+        assert (code, err, "node-1 is drained" in out) == (0, "", True)
+        code, _, err = await herald_drain(*words, run_dir=tmp_path, HERALD_SOCKET=str(other))
+        assert (code, f"no speaker of node-1 answers at {other}, " in err) == (1, True)
+
+
+async def test_where_nobody_can_tell_the_command_says_so_at_once_and_names_the_option(tmp_path: Path) -> None:
+    config = folder(tmp_path)
+    words = ("node-1", "--config", str(config), "--wait", "1h", "--timeout", "1h")
+    code, _, err = await asyncio.wait_for(herald_drain(*words, run_dir=tmp_path), 60)
+    assert code == 1
+    assert "cannot be told from here" in err
+    assert "/herald/node-1.sock" in err
+    assert "name its socket with --socket PATH or HERALD_SOCKET" in err
+    assert annotations(config) == {"herald.metallb.io/drain": "3600s"}
 
 
 def test_a_cluster_has_no_socket_that_could_be_named() -> None:

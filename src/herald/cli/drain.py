@@ -9,6 +9,7 @@ import click
 from herald.api import duration
 from herald.cli.drain_places import Cluster, Folder, Place, PlaceError
 from herald.cli.running import NodeNameType, kubeconfig_option, optional_config_option
+from herald.cli.show import SOCKET_VARIABLE
 from herald.speaker.drain import DEFAULT_WAIT_S, LONGEST_WAIT_S
 from herald.store.kubernetes.client import ApiClient, CredentialsError
 
@@ -59,7 +60,8 @@ class DurationType(click.ParamType[float]):
     "socket",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="With --config: the socket of the node's speaker, if it was started with --show-socket.",
+    help="With --config: the socket of the node's speaker, if it was started with --show-socket.  "
+    f"[env var: {SOCKET_VARIABLE}]",
 )
 @click.option("--undo", is_flag=True, help="Put the node back into service.")
 def drain(
@@ -115,8 +117,11 @@ async def _act(place: Place, node: str, wait_s: float, timeout_s: float, *, undo
         await place.annotate(node, None)
         click.echo(f"{node} is back in service.")
         return True
-    answered = await place.answered(node)
+    answered, silence = await place.answered(node), await place.silence(node)
     await place.annotate(node, f"{wait_s:g}s")
+    if silence is not None:  # to wait would not tell more
+        click.echo(f"herald drain: {_why_not(node, None)}: {silence}", err=True)
+        return False
     click.echo(f"{node}: other nodes take over its Layer 2 addresses; its routes go in {wait_s:g} s.")
     await asyncio.sleep(wait_s)
     left = await _until_silent(place, node, timeout_s)

@@ -9,6 +9,7 @@ one of their own, and then they leave the addresses to the drained host. So ther
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,7 +18,7 @@ import msgspec
 
 from herald.announcement.reason import Code, because
 from herald.api import scheme
-from herald.cli.show import exchange
+from herald.cli.show import SOCKET_VARIABLE, exchange
 from herald.cluster.node import DRAIN_ANNOTATION, Node
 from herald.config.findings import ObjectKey
 from herald.config.nearest import suggestion
@@ -46,6 +47,10 @@ class Place(Protocol):
 
     async def annotate(self, node: str, wish: str | None) -> None:
         """Put the drain annotation on the Node, or take it off. Raises PlaceError."""
+        ...
+
+    async def silence(self, node: str) -> str | None:
+        """Why nobody here can tell what the node announces, and what to do about it; None if somebody may."""
         ...
 
     async def announced(self, node: str) -> tuple[str, ...] | None:
@@ -77,6 +82,10 @@ class Cluster:
             raise PlaceError(await self._unknown(node)) from error
         except StoreError as error:
             raise PlaceError(str(error)) from error
+
+    async def silence(self, node: str) -> str | None:
+        """None: the API server may be away for a moment."""
+        return None
 
     async def announced(self, node: str) -> tuple[str, ...] | None:
         """See `Place.announced`."""
@@ -116,7 +125,10 @@ def _words(protocol: str, status: Mapping[str, str]) -> str:
 
 
 class Folder:
-    """By way of the folder that the speakers watch. `socket` is that of the node's speaker, where it is unusual."""
+    """By way of the folder that the speakers watch. `socket` is that of the node's speaker, where it is unusual.
+
+    Without it HERALD_SOCKET counts if the speaker behind it is the node's, then the usual places.
+    """
 
     def __init__(self, directory: Path, socket: Path | None = None) -> None:
         self._layout = Layout(directory.absolute())
@@ -125,6 +137,13 @@ class Folder:
     async def annotate(self, node: str, wish: str | None) -> None:
         """See `Place.annotate`."""
         await asyncio.to_thread(self._annotate, node, wish)
+
+    async def silence(self, node: str) -> str | None:
+        """See `Place.silence`."""
+        if await asyncio.to_thread(self._told, node, "members") is not None:
+            return None
+        looked = ", ".join(map(str, self._sockets(node)))
+        return f"no speaker of {node} answers at {looked}; name its socket with --socket PATH or {SOCKET_VARIABLE}"
 
     async def announced(self, node: str) -> tuple[str, ...] | None:
         """See `Place.announced`."""
@@ -155,13 +174,22 @@ class Folder:
 
     def _told(self, node: str, question: str) -> Any:
         """The answer of the node's speaker; None if there is none."""
+        for path in self._sockets(node):
+            try:
+                answer = exchange(path, question)
+            except (OSError, ValueError):
+                continue
+            if isinstance(answer, dict) and answer.get("node") == node:
+                return answer.get("data")
+        return None
+
+    def _sockets(self, node: str) -> list[Path]:
+        """Where the node's speaker may answer."""
+        if self._socket is not None:
+            return [self._socket]
+        named = os.environ.get(SOCKET_VARIABLE)
         usual = [folder / f"{node}.sock" for folder in run_directory.candidates()]
-        sockets = usual if self._socket is None else [self._socket]
-        path = next((each for each in sockets if each.exists()), None)
-        try:
-            return None if path is None else exchange(path, question).get("data")
-        except (OSError, ValueError):
-            return None
+        return [Path(named), *usual] if named else usual
 
     def _annotate(self, node: str, wish: str | None) -> None:
         nodes = self._nodes()
