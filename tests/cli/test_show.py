@@ -192,6 +192,15 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
     assert [cell.text for cell in blocked.rows[0]] == ["node-1", "node-2", "udp/7946", "no ping is answered"]
 
 
+def test_members_that_are_only_known_from_before_are_shown_with_why() -> None:
+    stale = {"problem": "/srv/.herald/members cannot be read: No such file or directory", "since": 75.2}
+    known = [{"name": name, "interfaces": ["eth0"], "note": "", "stale": stale} for name in ("node-1", "node-2")]
+    _, why, count = show_tables.members(known, [])
+    assert isinstance(why, Note)
+    assert why.text.startswith("As last seen 1m 15s ago, and nobody is taken for gone: /srv/.herald/members cannot")
+    assert count == Note("2 alive, as this node sees it.", Tone.FAINT)
+
+
 def test_routers_beside_an_unnumbered_peer_are_noted() -> None:
     ends = {"interface": "eth0"}
     found = {"neighbor": "fe80::1", "others": ["fe80::2", "fe80::3"]}

@@ -169,7 +169,16 @@ def members(known: list[Document], unreachable: list[Document]) -> Iterable[Piec
     if unreachable:
         ways = tuple(_unreachable(each) for each in unreachable)
         yield Table("Unreachable: gossip does not arrive", ("FROM", "TO", "PORT", "WHY"), ways)
+    yield from _stale(known)
     yield Note(f"{alive} alive, as this node sees it.", Tone.FAINT)
+
+
+def _stale(known: list[Document]) -> Iterable[Piece]:
+    """That the heartbeats cannot be exchanged, if it is so."""
+    stale = next((each["stale"] for each in known if "stale" in each), None)
+    if stale is not None:
+        text = f"As last seen {duration(stale['since'])} ago, and nobody is taken for gone: {stale['problem']}"
+        yield Note(text, Tone.WARNING)
 
 
 def _told(known: list[Document]) -> Iterable[Piece]:

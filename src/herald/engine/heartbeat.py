@@ -8,10 +8,14 @@ counter that advances, the usable interfaces of the node, or its farewell (`hera
 out with the next beat, `SAMPLE_EVERY` seconds later at most; however often they change, no beat follows sooner.
 
 A node is alive once its file is seen to *change*: a file that a dead speaker left behind is not trusted. It is gone
-at once when the file says `left` or disappears, and otherwise when the file did not change for `DEAD_AFTER` seconds
-*and* for `DEAD_SAMPLES` looks at it. The second condition keeps a reader that was itself held up (a stopped process, a
-machine without time to run it) from declaring everybody else dead when it wakes. A file whose interfaces cannot be
-believed is a beat all the same; the node then counts as one whose interfaces are not known.
+at once when the file says `left`, and otherwise when the file did not change, or was not there, for `DEAD_AFTER`
+seconds *and* for `DEAD_SAMPLES` looks at it. The second condition keeps a reader that was itself held up (a stopped
+process, a machine without time to run it) from declaring everybody else dead when it wakes. A file whose interfaces
+cannot be believed is a beat all the same; the node then counts as one whose interfaces are not known.
+
+Where the folder cannot be read or written, the silence of the others says nothing about them: most likely none of them
+can either. So nobody is gone as long as that lasts, except by its own word, and after it everybody has as long as a
+beat may take before it is judged. A folder that was removed is made again (`herald.engine.beat_folder`).
 
 The file of a node that has not been alive for `FORGET_AFTER` seconds is removed by whoever looks. Should that node only
 have been held up, its next beat makes the file anew, and it is alive again with the one after.
@@ -30,9 +34,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from herald.engine import beat
+from herald.engine import beat, show
+from herald.engine.beat_folder import BeatFolder
 from herald.engine.membership import Members, Notes, UsableNames
 
 WRITE_EVERY: Final = 0.15
@@ -74,11 +79,21 @@ class Liveness:
 
     def look(self, contents: Mapping[str, str], now: float) -> dict[str, UsableNames]:
         """The members and what they say of their interfaces, given what every node's file contains at `now`."""
-        for gone in self._seen.keys() - contents.keys():
-            del self._seen[gone]
+        for node in self._seen.keys() - contents.keys():
+            self._miss(node, now)
         for node, content in contents.items():
             self._look_at(node, content, now)
+        return self.members()
+
+    def members(self) -> dict[str, UsableNames]:
+        """The members as of the last look."""
         return {self._node: None} | {node: seen.interfaces for node, seen in self._seen.items() if seen.alive}
+
+    def excuse(self, now: float) -> None:
+        """Whoever is alive is not judged by its silence until `now`: nobody could have been heard."""
+        for seen in self._seen.values():
+            if seen.alive:
+                seen.since, seen.unchanged = now, 0
 
     def notes(self) -> dict[str, bytes]:
         """What the members told by their notes at the last look."""
@@ -105,10 +120,21 @@ class Liveness:
         if seen is None or content != seen.content:
             alive = seen is not None and not beat.is_farewell(content)
             self._seen[node] = _Seen(content, now, alive, *_read_interfaces(content))
-            return
-        seen.unchanged += 1
-        if now - seen.since >= DEAD_AFTER and seen.unchanged >= DEAD_SAMPLES:
-            seen.alive = False
+        else:
+            _count_silence(seen, now)
+
+    def _miss(self, node: str, now: float) -> None:
+        """Its file is not there: whoever lives writes it again."""
+        if self._seen[node].alive:
+            _count_silence(self._seen[node], now)
+        else:
+            del self._seen[node]
+
+
+def _count_silence(seen: _Seen, now: float) -> None:
+    seen.unchanged += 1
+    if now - seen.since >= DEAD_AFTER and seen.unchanged >= DEAD_SAMPLES:
+        seen.alive = False
 
 
 def _read_interfaces(content: str) -> tuple[UsableNames, str | None]:
@@ -118,6 +144,14 @@ def _read_interfaces(content: str) -> tuple[UsableNames, str | None]:
         return None, str(error)
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why the folder cannot be used, since when."""
+
+    why: str
+    since: float
+
+
 class Heartbeat:
     """A `Membership` over a directory. Made and used in the loop's thread."""
 
@@ -125,8 +159,7 @@ class Heartbeat:
         """Starts at once. Raises ValueError for a node that cannot name a file, OSError without a directory."""
         if not node or node.startswith(".") or "/" in node:
             raise ValueError(f'node name "{node}": it cannot name a heartbeat file')
-        directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
+        self._folder = BeatFolder(directory)
         self._node = node
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
@@ -140,7 +173,8 @@ class Heartbeat:
         self._asked = 0
         self._answered = 0
         self._stop = threading.Event()
-        self._write_failed = False
+        self._not_written: str | None = None
+        self._trouble: _Trouble | None = None
         self._complained: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
@@ -148,6 +182,15 @@ class Heartbeat:
     def members(self) -> Members:
         """See `Membership.members`."""
         return {**self._members, self._node: self._offered}
+
+    def document(self) -> list[dict[str, Any]]:
+        """What `herald show members` tells; where the folder cannot be used, with `stale`: why, and since when."""
+        rows: list[dict[str, Any]] = show.members(self.members(), self.notes())
+        trouble = self._trouble
+        if trouble is None:
+            return rows
+        stale = {"problem": trouble.why, "since": round(time.monotonic() - trouble.since, 3)}
+        return [{**row, "stale": stale} for row in rows]
 
     def has_left(self, node: str) -> bool:
         """See `Membership.has_left`."""
@@ -224,14 +267,43 @@ class Heartbeat:
             if now >= write_at or offered != written:
                 self._beat(*offered)
                 write_at, written = now + WRITE_EVERY - SAMPLE_EVERY / 2, offered
-            members = {**liveness.look(read_beats(self._directory), now), self._node: None}
+            self._look(liveness, now)
+            members = {**liveness.members(), self._node: None}
             self._complain(liveness.complaints(), now)
-            self._remove(liveness.forgotten(now))
+            for node in liveness.forgotten(now):
+                self._folder.remove(node)
             notes = {node: note for node, note in liveness.notes().items() if node != self._node}
             if (seen := (members, notes, liveness.farewells())) != told:
                 told = seen
                 self._call(self._changed, told)
         self._write(beat.LEFT)
+        if self._not_written is not None:
+            self._note_trouble(self._not_written, liveness.members(), time.monotonic())
+
+    def _look(self, liveness: Liveness, now: float) -> None:
+        beats: Mapping[str, str] | None = None
+        not_read = None
+        try:
+            beats = self._folder.read()
+        except OSError as error:
+            not_read = f"{self._folder.path} cannot be read: {error.strerror}"
+        self._note_trouble(not_read or self._not_written, liveness.members(), now)
+        if self._trouble is not None:
+            liveness.excuse(now)
+        if beats is not None:
+            liveness.look(beats, now)
+
+    def _note_trouble(self, why: str | None, members: Iterable[str], now: float) -> None:
+        """Say once that the folder cannot be used, and once that it can again."""
+        before = self._trouble
+        if why is not None and before is None:
+            kept = ", ".join(sorted({*members, self._node}))
+            text = "heartbeats: %s; until that works nobody is taken for gone: live speakers stay %s"
+            _log.error(text, why, kept, extra={"event": "heartbeatFailed", "error": why})
+        if why is None and before is not None:
+            text, lasted = "heartbeats: %s can be read and written again, after %.1f s", now - before.since
+            _log.info(text, self._folder.path, lasted, extra={"event": "heartbeatRestored", "lasted": round(lasted, 3)})
+        self._trouble = None if why is None else _Trouble(why, now if before is None else before.since)
 
     def _complain(self, complaints: Mapping[str, str], now: float) -> None:
         """Say whose interfaces cannot be believed, of each node once a minute at most."""
@@ -245,12 +317,6 @@ class Heartbeat:
                 extra={"event": "heartbeatGarbled", "node": node, "error": complaints[node]},
             )
 
-    def _remove(self, nodes: Iterable[str]) -> None:
-        for node in nodes:
-            for name in (node, f".{node}.new"):
-                with contextlib.suppress(OSError):  # another one removes it too, or we may only read: it does no harm
-                    (self._directory / name).unlink()
-
     def _beat(self, interfaces: UsableNames, note: bytes) -> None:
         if self._answered == self._asked:
             self._asked += 1
@@ -262,16 +328,11 @@ class Heartbeat:
             self._loop.call_soon_threadsafe(callback, argument)
 
     def _write(self, content: str) -> None:
-        new = self._directory / f".{self._node}.new"
+        self._not_written = None
         try:
-            new.write_text(content, encoding="utf-8")
-            new.replace(self._directory / self._node)
+            self._folder.write(self._node, content)
         except OSError as error:
-            if not self._write_failed:  # once; the others will take this node for dead
-                _log.error("cannot write the heartbeat: %s", error, extra={"event": "heartbeatFailed"})
-            self._write_failed = True
-        else:
-            self._write_failed = False
+            self._not_written = f"{self._folder.path} cannot be written: {error.strerror}"
 
 
 def _log_end(node: str, *, said_farewell: bool) -> None:
@@ -285,19 +346,3 @@ def _log_interfaces(node: str, interfaces: UsableNames) -> None:
     words = "not known" if names is None else ", ".join(names) or "none"
     extra = {"event": "usableInterfacesChanged", "node": node, "interfaces": names}
     _log.info("usable interfaces of %s are now: %s", node, words, extra=extra)
-
-
-def read_beats(directory: Path) -> dict[str, str]:
-    """What every node's file contains now. A directory that cannot be read is as if nobody were there.
-
-    Of a file that is too long, one octet more than allowed is given. What is not a plain file is not looked at: a pipe
-    would hold up the reader. Nor is what has a name that cannot be printed: no node has one.
-    """
-    beats = {}
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(directory):
-            is_a_name = entry.name.isprintable() and not entry.name.startswith(".")
-            if is_a_name and entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
-                    beats[entry.name] = file.read(beat.LARGEST_BEAT + 1).decode("utf-8", "replace")
-    return beats

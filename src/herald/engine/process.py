@@ -234,7 +234,9 @@ class _Engine:
         self._failover = self._fast_failover(None)
         if self._options.members_dir is None:
             return Alone(self._options.node, self._link.note_change)
-        return Heartbeat(self._options.members_dir, self._options.node, self._members_changed)
+        heartbeat = Heartbeat(self._options.members_dir, self._options.node, self._members_changed)
+        self._membership_document = heartbeat.document
+        return heartbeat
 
     def _fast_failover(self, group: Group | None) -> FastFailover:
         return FastFailover(

@@ -18,6 +18,8 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     asked or dead, falseAlarms, deaths, calm, problem}
                     `falseAlarms`: silent by BFD, and answered by gossip; `deaths`: taken for dead at once; `calm`: for
                     so many seconds gossip alone decides; `problem`: why BFD does not watch it, or null
+                    while the folder of the heartbeats cannot be used all have stale: {problem, since}: why not, and
+                    for how long the members have only been as they were last seen
     gossip         {health, news, sendFailures, dropped: {reason: count},
                     unreachable: [{from, to, protocol, port, reason}]}, or null without gossip
                     `unreachable`: ways from and to this node on which gossip does not arrive, `protocol` udp or tcp
