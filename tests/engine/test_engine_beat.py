@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from herald.engine.beat import LARGEST_BEAT, GarbledBeatError, encode, interfaces_of, is_farewell
 
-NAMES = st.frozensets(st.from_regex(r"[a-z][a-z0-9.@_-]{0,14}", fullmatch=True), max_size=50)
+NAMES = st.frozensets(st.from_regex(r"[a-z][a-z0-9.@_-]{0,14}(/[46])?", fullmatch=True), max_size=50)
 
 
 @given(st.none() | NAMES)

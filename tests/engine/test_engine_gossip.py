@@ -18,21 +18,67 @@ from herald.engine.gossip import GossipMembership, read_secret
 from herald.engine.link import Facts, Member
 from herald.engine.membership import UsableNames
 from herald.engine.options import GossipOptions, parse
+from herald.net.usable_names import can_answer, split
 from herald.swim.driver import open_sockets
 from herald.swim.member import LARGEST_META, Endpoint
 from herald.swim.profile import HERALD, LAN, WAN
 
-interface_names = st.text(st.characters(codec="ascii", exclude_characters="/ \0", categories=["L", "N", "P"])).filter(
+interface_names = st.text(st.characters(codec="ascii", exclude_characters="/: \0", categories=["L", "N", "P"])).filter(
     lambda name: 0 < len(name) <= 15 and name not in (".", "..")
 )
 
 
-@given(st.none() | st.frozensets(interface_names, max_size=10), st.binary(max_size=LARGEST_META))
+usable_words = st.tuples(interface_names, st.sampled_from(["", "/4", "/6"])).map("".join)
+
+
+@given(st.none() | st.frozensets(usable_words, max_size=10), st.binary(max_size=LARGEST_META))
 def test_usable_interfaces_and_a_note_travel_as_metadata(names: UsableNames, note: bytes) -> None:
     meta = metadata.encode(names, note)
     assert len(meta) <= LARGEST_META
-    fits = len(note) <= metadata.room_beside(names)
-    assert metadata.decode(meta) == metadata.Metadata(names, note if fits else b"")
+    if len(note) <= metadata.room_beside(names):
+        assert metadata.decode(meta) == metadata.Metadata(names, note)
+
+
+def vlans(count: int, ending: str = "") -> frozenset[str]:
+    return frozenset(f"bond0.{number}{ending}" for number in range(1000, 1000 + count))
+
+
+@pytest.mark.parametrize("ending", ["", "/4", "/6"])
+@pytest.mark.parametrize("count", [40, 46, 60, 100, 200, 300, 400])
+def test_where_there_are_too_many_interfaces_to_name_the_others_still_know_which_are_missing(
+    count: int, ending: str
+) -> None:
+    told = metadata.decode(metadata.encode(vlans(count, ending), b"a note"))
+    assert (told.interfaces is not None, told.note) == (True, b"a note")
+    usable = told.interfaces or frozenset()
+    families = [family for family in (4, 6) if ending in ("", f"/{family}")]
+    for family in families:
+        assert all(can_answer(usable, [f"bond0.{number}"], family) for number in range(1000, 1000 + count))
+        assert can_answer(usable, None, family)
+        mistaken = [n for n in range(2000, 4000) if can_answer(usable, [f"bond0.{n}"], family)]
+        assert len(mistaken) <= 2000 / metadata.MISTAKEN * 1.5
+        assert not can_answer(usable, ["eth0"], family), "the one that lost its carrier"
+    assert [family for family in (4, 6) if can_answer(usable, None, family)] == families
+    assert metadata.decode(metadata.encode(usable, b"a note")) == told
+    assert metadata.room_beside(usable) == metadata.room_beside(vlans(count, ending)), "control reads what it tells"
+
+
+@given(st.frozensets(usable_words, max_size=60), st.integers(0, LARGEST_META))
+def test_marks_never_hide_an_interface(words: frozenset[str], room: int) -> None:
+    """Whatever the note leaves, each interface counts for what it is usable for, or all do."""
+    told = metadata.decode(metadata.encode(words, bytes(room)))
+    for word in words if told.interfaces is not None else ():
+        name, families = split(word)
+        assert all(can_answer(told.interfaces or frozenset(), [name], family) for family in families)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_a_note_that_had_room_is_never_left_out_for_interfaces_that_come_later(before: int, after: int) -> None:
+    note = bytes(range(1, 256)) * 2
+    note = note[: metadata.room_beside(vlans(before))]
+    told = metadata.decode(metadata.encode(vlans(after), note))
+    assert told.note == note
+    assert told.interfaces is not None or after > before + 20
 
 
 @pytest.mark.parametrize(
@@ -46,6 +92,11 @@ def test_usable_interfaces_and_a_note_travel_as_metadata(names: UsableNames, not
         pytest.param(b"herald/0\0note", None, b"note", id="not known, and a note"),
         pytest.param(b"herald/2 eth0", None, None, id="another version"),
         pytest.param(b"herald/1 ", None, b"", id="an empty name"),
+        pytest.param(b"herald/1 eth0/4 eth1/6", frozenset({"eth0/4", "eth1/6"}), b"", id="of one family each"),
+        pytest.param(b"herald/1 eth0/5", None, b"", id="a family that is none"),
+        pytest.param(b"herald/1 /4", None, b"", id="a family of nothing"),
+        pytest.param(b"herald/1 :8:aa", None, b"", id="a mark among names"),
+        pytest.param(b"herald/0 rubbish", None, b"", id="no marks"),
         pytest.param(b"herald/1 a/b", None, b"", id="a slash"),
         pytest.param(b"herald/1 " + b"x" * 16, None, b"", id="too long for the kernel"),
         pytest.param(b"herald/1 eth\xff", None, b"", id="not UTF-8"),
@@ -58,20 +109,27 @@ def test_what_metadata_says(meta: bytes, names: UsableNames, note: bytes | None)
     assert metadata.decode(meta) == metadata.Metadata(names, note)
 
 
-def test_more_interfaces_than_fit_are_not_known() -> None:
-    fits = frozenset(f"interface-{number:05}" for number in range(31))
-    assert len(metadata.encode(fits)) == LARGEST_META - 8
-    assert metadata.encode(fits | {"interface-99999"}) == b"herald/0"
+async def test_more_interfaces_than_can_be_told_are_not_known_and_that_is_said_once(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    assert metadata.encode(vlans(500)) == b"herald/0"
+    (tmp_path / "secretkey").write_text("S" * 22)
+    member = GossipMembership("n1", options(2, free_port(), tmp_path), lambda: None)
+    for count in (46, 500, 501, 3):
+        member.offer(vlans(count))
+    member.close()
+    said = [one.getMessage() for one in caplog.records if getattr(one, "event", "") == "interfacesTooMany"]
+    assert said == ["500 usable interfaces are too many to tell: the others take it that none is missing on this node"]
 
 
 FACTS: Codec[Facts] = Codec(Facts)
 octets_of_metadata = st.binary(max_size=LARGEST_META)
 
 
-@given(octets_of_metadata | octets_of_metadata.map(lambda octets: b"herald/1 " + octets))
+@given(octets_of_metadata | st.builds(bytes.__add__, st.sampled_from([b"herald/1 ", b"herald/0 "]), octets_of_metadata))
 def test_fuzz_any_metadata_is_names_or_not_known_and_can_be_told_to_control(meta: bytes) -> None:
     told = metadata.decode(meta)
-    assert told.interfaces is None or all(0 < len(name) <= 15 for name in told.interfaces)
+    assert told.interfaces is None or all(0 < len(name) <= 17 and name.isprintable() for name in told.interfaces)
     facts = Facts((Member("n1", told.interfaces, told.note),))
     assert FACTS.decode(FACTS.encode(facts)) == facts
 

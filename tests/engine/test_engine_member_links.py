@@ -118,10 +118,11 @@ def counted(found: dict[str, Interface]) -> frozenset[str]:
     """Those that count in an election if a socket stands on all that are eligible."""
     exclusion = Exclusion()
     reading = {one.name for one in links(found.values(), exclusion)}
-    return usable(
+    judged = (
         JudgedInterface(one, judge(one, exclusion), one.name in reading, judge_ndp(one, exclusion), False)
         for one in found.values()
     )
+    return frozenset(name for name, _ in usable(judged))
 
 
 def test_an_election_counts_the_bond_as_long_as_one_member_carries_it() -> None:

@@ -6,30 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.engine.usable import CALM, FIRST_WAIT, LONGEST_WAIT, Steadiness, UsableInterfaces, usable
+from herald.engine.usable import CALM, FIRST_WAIT, LONGEST_WAIT, Part, Steadiness, UsableInterfaces, told, usable
 from herald.layer2.link import Verdict
 from herald.layer2.snapshot import JudgedInterface
 from herald.net.interface import Interface, LinkFlag
 
-NOTHING: frozenset[str] = frozenset()
-ETH0, BOTH = frozenset({"eth0"}), frozenset({"eth0", "eth1"})
+NOTHING: frozenset[Part] = frozenset()
+ETH0, BOTH = frozenset({("eth0", 4)}), frozenset({("eth0", 4), ("eth1", 4)})
 
 
 class Links:
     """Looks that happen whenever the links change, and when the steadiness asks for one."""
 
-    def __init__(self, present: frozenset[str]) -> None:
+    def __init__(self, present: frozenset[Part]) -> None:
         self.now = 100.0
         self.steadiness = Steadiness()
         self.present = present
         self.counted = self.steadiness.look(present, self.now)
         self.moves = 0
 
-    def become(self, present: frozenset[str]) -> frozenset[str]:
+    def become(self, present: frozenset[Part]) -> frozenset[Part]:
         self.present = present
         return self._look()
 
-    def wait(self, seconds: float) -> frozenset[str]:
+    def wait(self, seconds: float) -> frozenset[Part]:
         end = self.now + seconds
         while (due := self.steadiness.deadline(self.now)) is not None and due <= end:
             self.now = due
@@ -43,7 +43,7 @@ class Links:
         self.become(BOTH)
         self.wait(up)
 
-    def _look(self) -> frozenset[str]:
+    def _look(self) -> frozenset[Part]:
         before, self.counted = self.counted, self.steadiness.look(self.present, self.now)
         self.moves += self.counted != before
         return self.counted
@@ -93,11 +93,11 @@ def test_one_flapping_link_does_not_hold_back_another() -> None:
         links.become(ETH0)
         links.become(NOTHING)
     links.become(BOTH)
-    assert links.wait(FIRST_WAIT) == {"eth1"}
+    assert links.wait(FIRST_WAIT) == {("eth1", 4)}
 
 
 @given(st.lists(st.tuples(st.sampled_from([NOTHING, ETH0, BOTH]), st.floats(0, 30)), max_size=40))
-def test_only_what_is_there_counts_and_all_of_it_in_the_end(script: list[tuple[frozenset[str], float]]) -> None:
+def test_only_what_is_there_counts_and_all_of_it_in_the_end(script: list[tuple[frozenset[Part], float]]) -> None:
     links = Links(BOTH)
     for present, seconds in script:
         assert links.become(present) <= present
@@ -106,22 +106,33 @@ def test_only_what_is_there_counts_and_all_of_it_in_the_end(script: list[tuple[f
     assert links.steadiness.deadline(links.now) is None
 
 
-def an_interface(index: int, name: str, flags: LinkFlag, *, reading: bool = True) -> JudgedInterface:
-    """An interface that may answer ARP and has no IPv6 address to answer NDP from."""
-    return JudgedInterface(Interface(index, name, flags), Verdict.ELIGIBLE, reading, Verdict.NO_IPV6, False)
+def an_interface(index: int, name: str, flags: LinkFlag, *, arp: bool = True, ndp: bool = False) -> JudgedInterface:
+    """An interface that may answer ARP, and NDP if it is to be read."""
+    verdict = Verdict.ELIGIBLE_NDP if ndp else Verdict.NO_IPV6
+    return JudgedInterface(Interface(index, name, flags), Verdict.ELIGIBLE, arp, verdict, ndp)
 
 
 @pytest.mark.parametrize(
-    ("flags", "reading", "expected"),
+    ("flags", "arp", "ndp", "expected"),
     [
-        (LinkFlag.UP | LinkFlag.LOWER_UP, True, ETH0),
-        (LinkFlag.UP, True, NOTHING),
-        (LinkFlag.UP | LinkFlag.LOWER_UP, False, NOTHING),
+        (LinkFlag.UP | LinkFlag.LOWER_UP, True, True, {"eth0"}),
+        (LinkFlag.UP | LinkFlag.LOWER_UP, True, False, {"eth0/4"}),
+        (LinkFlag.UP | LinkFlag.LOWER_UP, False, True, {"eth0/6"}),
+        (LinkFlag.UP, True, True, set()),
+        (LinkFlag.UP | LinkFlag.LOWER_UP, False, False, set()),
     ],
-    ids=["read, with carrier", "no carrier", "not read"],
+    ids=["read, with carrier", "without IPv6", "without ARP", "no carrier", "not read"],
 )
-def test_usable_is_what_is_read_and_has_carrier(flags: LinkFlag, reading: bool, expected: frozenset[str]) -> None:
-    assert usable([an_interface(2, "eth0", flags, reading=reading)]) == expected
+def test_usable_is_what_is_read_and_has_carrier(flags: LinkFlag, arp: bool, ndp: bool, expected: set[str]) -> None:
+    assert told(usable([an_interface(2, "eth0", flags, arp=arp, ndp=ndp)])) == expected
+
+
+def test_ipv6_that_comes_later_is_waited_for_by_itself() -> None:
+    links = Links(ETH0)
+    with_ipv6 = ETH0 | {("eth0", 6)}
+    assert told(links.become(with_ipv6)) == {"eth0/4"}, "IPv4 stays all the while"
+    assert told(links.wait(FIRST_WAIT)) == {"eth0"}
+    assert told(links.become(ETH0)) == {"eth0/4"}
 
 
 def judged(*names: str) -> tuple[JudgedInterface, ...]:
@@ -136,7 +147,8 @@ async def test_nothing_is_offered_before_the_interfaces_are_read_and_then_each_t
     interfaces.changed()
     await asyncio.sleep(0.05)
     assert offers.empty()
-    story = ((("eth0",), [ETH0]), (("eth0", "eth1"), [ETH0, BOTH]), (("eth0",), [ETH0]))
+    one, two = frozenset({"eth0/4"}), frozenset({"eth0/4", "eth1/4"})
+    story = ((("eth0",), [one]), (("eth0", "eth1"), [one, two]), (("eth0",), [one]))
     for names, expected in story:
         there = judged(*names)
         for _ in range(3):

@@ -346,7 +346,8 @@ def test_beside_speakers_of_metallb_each_address_has_one_owner_whatever_ails_a_n
         texts.append(SERVICE.format(number=number, policy="Cluster", ip=ip))
         texts.append(SLICE.format(number=number, endpoints="{addresses: [10.1.1.1], nodeName: n0}"))
     found = collect([("all", "\n---\n".join(texts))]).resources
-    objects = (*found.nodes, *found.ip_address_pools, *found.l2_advertisements, *found.services, *found.endpoint_slices)
+    fixed: tuple[ClusterObject, ...] = (*found.nodes, *found.ip_address_pools, *found.l2_advertisements)
+    objects = (*fixed, *found.services, *found.endpoint_slices)
     usable = {one: None if one not in ours else ETH0 for one in NAMES}
     usable[ill] = frozenset() if trouble == "no interface" else ETH0
     held: dict[NodeName, set[IPAddress]] = {}

@@ -5,6 +5,7 @@ from typing import Any
 
 from herald.announcement.told import decode, name_digest, told_by
 from herald.cluster.meta import NodeName
+from herald.net.usable_names import for_people
 from herald.report.table import Cell, Note, Piece, Table, Tone, row
 
 Document = dict[str, Any]
@@ -242,7 +243,7 @@ def _usable(each: Document) -> str | Cell:
         return Cell("none: it is starting, or its control is away", Tone.FAINT)
     if names is None:
         return "not known"
-    return " ".join(names) if names else Cell("none", Tone.BAD)
+    return for_people(frozenset(names)) if names else Cell("none", Tone.BAD)
 
 
 def duration(seconds: float) -> str:

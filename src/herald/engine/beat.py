@@ -1,7 +1,8 @@
 """A beat: what a node's heartbeat file contains.
 
     7f3a9c21 1042                an instance of this node's speaker, and a counter
-    interfaces/1 eth0 eth1       its usable interfaces; only `interfaces/1` if it has none; no line if it does not know
+    interfaces/1 eth0 eth1/4     its usable interfaces, in the words of `herald.net.usable_names`; only `interfaces/1`
+                                 if it has none; no line if it does not know
     note/1 0001                  the note of its control, in hexadecimal; no line if there is none
 
 or, after a farewell, only
@@ -16,6 +17,7 @@ be believed spoils itself only, since the change of the file shows that the node
 from typing import Final
 
 from herald.engine.membership import UsableNames
+from herald.net.usable_names import split
 
 LARGEST_BEAT: Final = 16 * 1024
 """Octets: some thousand interfaces."""
@@ -78,5 +80,7 @@ def _not_the_keyword(found: str) -> str:
     return f"its second line begins with {found[:LONGEST_NAME]!r} instead of {_INTERFACES}"
 
 
-def _is_a_name(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and "/" not in text and text not in (".", "..")
+def _is_a_name(word: str) -> bool:
+    text = split(word)[0] if word.endswith(("/4", "/6")) else word
+    is_plain = text.isprintable() and not set(text) & set("/:")
+    return 0 < len(text) <= LONGEST_NAME and is_plain and text not in (".", "..")

@@ -123,6 +123,9 @@ class GossipMembership:
     def offer(self, interfaces: frozenset[str]) -> None:
         """See `Membership.offer`."""
         if interfaces != self._offered:
+            if metadata.can_be_told(self._offered) and not metadata.can_be_told(interfaces):
+                text = "%d usable interfaces are too many to tell: the others take it that none is missing on this node"
+                _log.error(text, len(interfaces), extra={"event": "interfacesTooMany", "interfaces": len(interfaces)})
             self._offered = interfaces
             self._tell_metadata()
 

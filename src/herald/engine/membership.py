@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
 UsableNames: TypeAlias = frozenset[str] | None
-"""The names of a node's usable interfaces; None: not known, and then none of them is taken to be missing."""
+"""A node's usable interfaces, in the words of `herald.net.usable_names`; None: not known, and then none is taken to be
+missing."""
 
 Members: TypeAlias = Mapping[str, UsableNames]
 """The live speakers by node name."""

@@ -7,8 +7,9 @@ One connection carries one question and one answer, a line of JSON each:
 
 The `data` of each question (names as in JSON; `null` where nothing is known, seconds as numbers, never a secret):
 
-    members        [{name, interfaces: [name], note}]   the live speakers, their usable interfaces, and what control
-                    tells there (`herald.announcement.told`), hexadecimal, null if not Herald's; with gossip also those
+    members        [{name, interfaces: [word], note}]   the live speakers, their usable interfaces (the words of
+                    `herald.net.usable_names`: `eth0`, or `eth0/4` for one that has IPv4 only), and what control tells
+                    there (`herald.announcement.told`), hexadecimal, null if not Herald's; with gossip also those
                     that died or left lately, and of each more: {…, state: alive, suspect, dead or left, since,
                     incarnation, address, lastSeen}
                     `since`: how long in this state; `lastSeen`: how long since it answered a ping of this node
