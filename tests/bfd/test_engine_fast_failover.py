@@ -52,7 +52,14 @@ class Stand:
         self.changes = 0
         self.returns: list[float] = []
         sessions = BfdSessions(self.network, random.Random(1))
-        self.failover = FastFailover(sessions, self.group, on_change=self._changed, on_return=self.returns.append)
+        self.fenced: list[tuple[float, str]] = []
+        self.failover = FastFailover(
+            sessions,
+            self.group,
+            on_change=self._changed,
+            on_return=self.returns.append,
+            on_fenced=lambda seconds, why: self.fenced.append((seconds, why)),
+        )
         self.failover.see(HERE)
         self.failover.watch(frozenset({"n2"}))
 
@@ -122,7 +129,9 @@ async def test_who_says_that_it_shuts_down_is_not_suspected(stand: Stand) -> Non
     assert stand.group.asked == []
 
 
-async def test_after_a_pause_that_was_noticed_nothing_is_answered_until_the_session_is_up_again(stand: Stand) -> None:
+async def test_after_a_pause_that_was_noticed_nothing_is_answered_until_the_session_is_up_again(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
     await stand.come_up()
     assert stand.failover.may_answer()
     stand.hear(State.DOWN, diagnostic=Diagnostic.DETECTION_TIME_EXPIRED)
@@ -130,8 +139,15 @@ async def test_after_a_pause_that_was_noticed_nothing_is_answered_until_the_sess
     assert not stand.failover.may_answer(), "what waits in the BFD socket is read first"
     assert stand.failover.own_document() == {"fenced": True, "pauses": 1}
     stand.hear(State.INIT)
+    assert stand.fenced == []
     await stand.until(stand.failover.may_answer)
     await stand.until(lambda: bool(stand.returns))
+    ((seconds, why),) = stand.fenced
+    assert seconds >= AWAY
+    assert "which n2 noticed" in why
+    assert "until n2 agreed" in why
+    (again,) = [one for one in caplog.records if getattr(one, "event", None) == "failoverAnswersAgain"]
+    assert again.getMessage() == f"this node answers again: {why}"
 
 
 async def test_when_the_last_watcher_is_gone_nobody_is_waited_for_and_all_is_announced_again(stand: Stand) -> None:

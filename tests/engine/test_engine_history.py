@@ -95,6 +95,23 @@ def test_the_end_of_a_node_is_not_the_reason_of_what_moves_once_it_is_back(end: 
     assert (only["detectedBy"], only["detection"], only["decision"], only["announced"]) == (None, None, None, 0.01)
 
 
+def test_the_time_in_which_nothing_was_answered_stands_among_the_moves_of_what_was_held_then() -> None:
+    history = History("n1")
+    history.took([VIP, OTHER], 1.0, WALL)
+    history.released(OTHER, 1.5, 3.0, WALL + 2)
+    history.fenced(WALL + 3, "it did not run for 2.5 s")
+    history.took([OTHER], 6.0, WALL + 6)
+    history.took([VIP], 6.0, WALL + 6)
+    found = [(row["ip"], row["what"], row["at"], row["from"], row["to"], row["cause"]) for row in rows(history)]
+    assert found == [
+        (str(OTHER), "taken", WALL + 6, None, "n1", None),
+        (str(VIP), "fenced", WALL + 3, "n1", None, "it did not run for 2.5 s"),
+        (str(OTHER), "released", WALL + 2, "n1", None, None),
+        (str(VIP), "taken", WALL, None, "n1", None),
+        (str(OTHER), "taken", WALL, None, "n1", None),
+    ]
+
+
 def test_the_same_wish_again_is_no_move_and_what_is_released_keeps_when_it_was_announced() -> None:
     history = History("n2")
     history.took([VIP, OTHER], 1.0, WALL)

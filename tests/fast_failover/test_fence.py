@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.fast_failover.fence import AWAY, LONGEST, REACTION, TICK, Fence
+from herald.fast_failover.fence import AWAY, LONGEST, REACTION, TICK, Absence, Fence
 
 WATCHERS = frozenset({"b", "c"})
 
@@ -60,6 +60,18 @@ def test_it_opens_in_any_case_after_a_while() -> None:
     assert fence.is_closed(now + LONGEST - 0.01)
     assert not fence.is_closed(now + LONGEST)
     assert not fence.is_closed(now + LONGEST + 1)
+
+
+@pytest.mark.parametrize(
+    ("seen_again", "is_agreed"), [("b c", True), ("b", False)], ids=["by all who missed it", "not by c"]
+)
+def test_what_it_was_closed_for_is_told_when_it_is_open_again(seen_again: str, is_agreed: bool) -> None:
+    fence, now = fence_after(1.0, "b", "c")
+    fence.tick(now + TICK)
+    for watcher in seen_again.split():
+        fence.up(watcher)
+    assert not fence.is_closed(now + LONGEST)
+    assert fence.absence() == Absence(began=0.0, returned=1.0, missed_by=WATCHERS, is_agreed=is_agreed)
 
 
 def test_the_length_of_a_pause_is_told_and_counted() -> None:

@@ -252,3 +252,10 @@ async def test_a_node_that_stands_still_for_a_moment_answers_nothing_until_it_is
     print(f"{owner} alone answers {monotonic() - back:.3f} s after it ran again")
     assert (await lab.taken_by(successor))["detectedBy"] == "bfd"
     assert speaker.events("failoverFenced"), "it was away, and knew"
+    assert speaker.events("failoverAnswersAgain"), "and was let back"
+    fenced = next(row for row in await speaker.shown("history") if row["what"] == "fenced")
+    assert (fenced["ip"], fenced["what"], fenced["from"], fenced["to"]) == (VIP, "fenced", owner, None)
+    assert successor in fenced["cause"].split(", until")[1], fenced["cause"]
+    table = (await herald("history", VIP, "--socket", str(speaker.show_socket)))[1]
+    print(table)
+    assert "fenced" in table

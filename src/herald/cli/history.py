@@ -21,7 +21,8 @@ def history(address: str | None, path: Path | None, node_name: str | None, outpu
     """When the local node took or let go of an address, why, and how quickly.
 
     DETECTION is how long a node that died had been silent when that was noticed, and by what; ANNOUNCED is the time
-    from then until the first gratuitous frame. The local speaker remembers the last 20 moves of each address since its
+    from then until the first gratuitous frame. `fenced` is an address that this node kept, but did not answer for while
+    it stood still and until the others agreed. The local speaker remembers the last 20 moves of each address since its
     engine began. The JSON is described in docs/layer2.md. Exit code 2 if no speaker runs or IP is no address.
 
     \b

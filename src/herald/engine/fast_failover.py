@@ -20,7 +20,7 @@ from herald.bfd.path import Address, Path
 from herald.bfd.profile import BFDProfile
 from herald.bfd.session import Cause, Changed
 from herald.engine.bfd_sessions import BfdSessions
-from herald.fast_failover.fence import TICK, Fence
+from herald.fast_failover.fence import LONGEST, TICK, Absence, Fence
 from herald.fast_failover.vigil import (
     Answered,
     CameUp,
@@ -76,11 +76,16 @@ class FastFailover:
         *,
         on_change: Callable[[], None],
         on_return: Callable[[float], None],
+        on_fenced: Callable[[float, str], None] = lambda _seconds, _why: None,
     ) -> None:
-        """`on_change`: `dead` is different. `on_return`: announce again after so many seconds, others may have."""
+        """`on_change`: `dead` is different. `on_return`: announce again after so many seconds, others may have.
+
+        `on_fenced`: this node answers again after it answered nothing for so many seconds, and why, in words.
+        """
         self._group = group
         self._on_change = on_change
         self._on_return = on_return
+        self._on_fenced = on_fenced
         self._loop = asyncio.get_running_loop()
         self._vigil = Vigil()
         self._fence = Fence(_now())
@@ -130,8 +135,22 @@ class FastFailover:
         if is_closed is not self._was_closed:
             self._was_closed = is_closed
             if not is_closed:
-                self._loop.call_soon(self._on_return, LET_GO_S)
+                self._answer_again(self._fence.absence())
         return not is_closed
+
+    def _answer_again(self, absence: Absence) -> None:
+        now = _now()
+        silent = now - absence.began
+        why = _absence_words(absence, now)
+        extra = {
+            "event": "failoverAnswersAgain",
+            "nodes": sorted(absence.missed_by),
+            "silentFor": round(silent, 4),
+            "notRunningFor": round(absence.returned - absence.began, 4),
+        }
+        _log.warning("this node answers again: %s", why, extra=extra)
+        self._on_fenced(silent, why)
+        self._loop.call_soon(self._on_return, LET_GO_S)
 
     def sessions(self) -> dict[str, Watched]:
         """The BFD sessions, by node."""
@@ -297,6 +316,15 @@ class FastFailover:
 def _now() -> float:
     """The clock of the fence, which goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _absence_words(absence: Absence, now: float) -> str:
+    names = ", ".join(sorted(absence.missed_by))
+    until = f"until {names} agreed" if absence.is_agreed else f"for {names} had not agreed within {LONGEST:g} s"
+    away, fenced = absence.returned - absence.began, now - absence.returned
+    return (
+        f"it did not run for {away:.3f} s, which {names} noticed, and answered nothing for {fenced:.3f} s more, {until}"
+    )
 
 
 def _write(told: TakeForDead | TakeForAlive | Spare | LeaveToGossip) -> None:

@@ -1,10 +1,12 @@
 """What became of each address on this node, and why: the answer to `history` of the show socket.
 
-    [{ip, at, what: taken or released, from, to, cause, detectedBy, detection, decision, announced, heard}]
+    [{ip, at, what: taken, released or fenced, from, to, cause, detectedBy, detection, decision, announced, heard}]
 
                 Newest first.
 
     at          when this node began or ceased to answer for it, seconds since 1970
+    what        fenced: it was this node's and is, but for some seconds it answered nothing, and another one may have
+                (`herald.fast_failover.fence`); told when it answers again, in `cause`
     from, to    the nodes that led before and after; null where nobody is known
     cause       in words, from control; null before control has said it
     detectedBy  how the node that led before was found gone: bfd (fastFailover), gossip or heartbeat; null if it
@@ -16,7 +18,8 @@
     heard       the MAC that was heard to speak for it when it was released; null: nobody's, or it was taken
 
 Seconds, each. It lasts as long as the engine process, for the last `PER_ADDRESS` moves of the last `ADDRESSES`
-addresses. Control tells the cause a moment after the move (`Moved`), for it has more urgent things to do.
+addresses, and the last `PER_ADDRESS` times that this node was fenced. Control tells the cause a moment after the move
+(`Moved`), for it has more urgent things to do.
 """
 
 from collections import OrderedDict, deque
@@ -34,6 +37,7 @@ RECENT: Final = 30.0
 """Seconds within which a cause belongs to a move, and a move to the end of a node."""
 TAKEN: Final = "taken"
 RELEASED: Final = "released"
+FENCED: Final = "fenced"
 
 
 @dataclass(slots=True)
@@ -69,6 +73,15 @@ class _Gone:
     death: Death | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Fenced:
+    """From `wall` on, for a while, this node answered for none of these."""
+
+    addresses: tuple[Address, ...]
+    wall: float
+    cause: str
+
+
 class History:
     """No clock: `now` is monotonic, `wall` seconds since 1970."""
 
@@ -76,6 +89,7 @@ class History:
         self._node = node
         self._moves: OrderedDict[Address, deque[_Entry]] = OrderedDict()
         self._gone: dict[str, _Gone] = {}
+        self._fenced: deque[_Fenced] = deque(maxlen=PER_ADDRESS)
 
     def took(self, addresses: Iterable[Address], now: float, wall: float) -> None:
         """This node was told to answer for these. What it answers for already is no move."""
@@ -96,6 +110,11 @@ class History:
         known = self._moves.get(address)
         if known is not None and known[-1].what == RELEASED:
             known[-1].heard = heard
+
+    def fenced(self, wall: float, cause: str) -> None:
+        """From `wall` until now nothing was answered of what is held since then or longer."""
+        held = (address for address, moves in self._moves.items() if moves[-1].what == TAKEN and moves[-1].wall <= wall)
+        self._fenced.append(_Fenced(tuple(held), wall, cause))
 
     def gone(self, nodes: Iterable[str], found: Callable[[str], Death | None], now: float) -> None:
         """These speakers are gone; `found` gives how that was noticed, None where one has said farewell."""
@@ -129,6 +148,9 @@ class History:
             for entry in moves:
                 sent = first_sent(address) if entry is moves[-1] and entry.what == TAKEN else entry.first_sent
                 rows.append((entry.wall, _document(address, entry, sent)))
+        for fenced in self._fenced:
+            entry = _Entry(FENCED, 0.0, fenced.wall, before=self._node, cause=fenced.cause)
+            rows += [(fenced.wall, _document(address, entry, None)) for address in fenced.addresses]
         rows.sort(key=lambda row: -row[0])
         return [document for _, document in rows]
 

@@ -244,6 +244,7 @@ class _Engine:
             group,
             on_change=self._members_changed,
             on_return=lambda delay: self._layer2.announce_again(delay),
+            on_fenced=lambda seconds, why: self._history.fenced(time.time() - seconds, why),
         )
 
     def _was_thought_dead(self) -> None:

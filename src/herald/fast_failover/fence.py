@@ -12,6 +12,7 @@ A declaration counts only if this node *was* away: by its own clock, which nobod
 not, can silence a node that runs.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 TICK: Final = 0.05
@@ -23,14 +24,29 @@ REACTION: Final = 0.5
 LONGEST: Final = 3.0
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """This node did not run from `began` to `returned`, which the watchers `missed_by` have said, and is open again.
+
+    `is_agreed`: each of them sees it again, or is gone; otherwise it was closed for `LONGEST` seconds.
+    """
+
+    began: float
+    returned: float
+    missed_by: frozenset[str]
+    is_agreed: bool
+
+
 class Fence:
     """Closed while this node must not answer. No clock: `now` is given in, in seconds."""
 
     def __init__(self, now: float) -> None:
         self._last = now
-        self._returned_at = float("-inf")
+        self._began = self._returned_at = float("-inf")
         self._declared_by: set[str] = set()
-        self._closed_at = now
+        self._missed_by: set[str] = set()
+        self._gone_since = self._closed_at = now
+        self._is_agreed = True
         self.pauses = 0
 
     def tick(self, now: float) -> float | None:
@@ -38,7 +54,7 @@ class Fence:
         passed, self._last = now - self._last, now
         if passed < AWAY:
             return None
-        self._returned_at = now
+        self._began, self._returned_at = now - passed, now
         self.pauses += 1
         return passed
 
@@ -47,8 +63,10 @@ class Fence:
         if now - self._returned_at > REACTION:
             return False
         if not self._declared_by:
-            self._closed_at = now
+            self._closed_at, self._gone_since, self._is_agreed = now, self._began, True
+            self._missed_by = set()
         self._declared_by.add(watcher)
+        self._missed_by.add(watcher)
         return True
 
     def up(self, watcher: str) -> None:
@@ -63,4 +81,9 @@ class Fence:
         """Whether nothing may be answered now."""
         if self._declared_by and now - self._closed_at >= LONGEST:
             self._declared_by.clear()
+            self._is_agreed = False
         return bool(self._declared_by)
+
+    def absence(self) -> Absence:
+        """What it was closed for the last time; only for one that was, and is open again."""
+        return Absence(self._gone_since, self._returned_at, frozenset(self._missed_by), self._is_agreed)
