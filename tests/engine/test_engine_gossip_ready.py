@@ -73,3 +73,38 @@ async def test_those_that_start_together_count_each_other_from_the_first(secret:
     for one in (first, second):
         await one.leave()
         one.close()
+
+
+async def test_a_node_whose_control_is_away_is_not_counted_until_it_is_ready_again(secret: Path) -> None:
+    first, second = made(free_port(), secret, "n1", "n2")
+    both = {"n1": ETH0, "n2": ETH0}
+    first.ready()
+    second.ready()
+    await until(lambda: first.members() == second.members() == both)
+    second.away()
+    await until(lambda: first.members() == {"n1": ETH0, "n2": frozenset()})
+    assert second.members() == both
+    second.ready()
+    await until(lambda: first.members() == both)
+    for one in (first, second):
+        await one.leave()
+        one.close()
+
+
+async def test_when_all_were_away_the_first_one_back_counts_the_others(secret: Path) -> None:
+    first, second = made(free_port(), secret, "n1", "n2")
+    both = {"n1": ETH0, "n2": ETH0}
+    first.ready()
+    second.ready()
+    await until(lambda: first.members() == second.members() == both)
+    first.away()
+    await until(lambda: second.members()["n1"] == frozenset())
+    second.away()
+    await until(lambda: all(row.get("starting") for one in (first, second) for row in one.document()))
+    assert first.members() == second.members() == both
+    first.ready()
+    await until(lambda: not second.document()[0].get("starting"))
+    assert first.members() == second.members() == both
+    for one in (first, second):
+        await one.leave()
+        one.close()

@@ -343,6 +343,23 @@ async def test_what_a_node_offers_reaches_the_others_and_each_change_of_it(tmp_p
     await second.leave()
 
 
+async def test_while_control_is_away_the_others_read_no_interface_and_the_node_itself_keeps_them(
+    tmp_path: Path,
+) -> None:
+    eth0 = frozenset({"eth0"})
+    first = Heartbeat(tmp_path, "n1", lambda: None)
+    second = Heartbeat(tmp_path, "n2", lambda: None)
+    second.offer(eth0)
+    await until(lambda: first.members() == {"n1": None, "n2": eth0})
+    second.away()
+    await until(lambda: first.members() == {"n1": None, "n2": frozenset()})
+    assert second.members()["n2"] == eth0
+    second.ready()
+    await until(lambda: first.members() == {"n1": None, "n2": eth0})
+    await first.leave()
+    await second.leave()
+
+
 GARBLED = "abc {count}\ninterfaces/1 eth0 ../eth1"
 
 

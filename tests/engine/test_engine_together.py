@@ -45,3 +45,15 @@ def test_who_is_never_ready_is_not_waited_for_without_end() -> None:
     assert until == 1.0 + PATIENCE_S
     assert together.counted(until - 0.1) == B
     assert together.counted(until) == frozenset()
+
+
+def test_when_all_that_ran_answer_for_nothing_new_any_more_it_begins_anew() -> None:
+    together = Together()
+    together.see(A | B | C, is_anyone_ready=False, now=0.0)
+    together.see(frozenset(), is_anyone_ready=True, now=1.0)
+    together.see(A, is_anyone_ready=True, now=100.0)
+    assert together.counted(100.0) == frozenset(), "one whose control is away is no candidate while others run"
+    together.see(A | B | C, is_anyone_ready=False, now=200.0)
+    together.see(B | C, is_anyone_ready=True, now=300.0)
+    assert together.counted(300.0) == B | C, "the first one back does not take all"
+    assert together.deadline() == 300.0 + PATIENCE_S

@@ -28,7 +28,7 @@ from herald.cluster.service import (
     ServiceStatus,
 )
 from herald.config.findings import ObjectKey
-from herald.engine.link import Departing, Facts, InterfaceFact, Join, Member, PeerRoutes, UnansweredHolding
+from herald.engine.link import PULSE_S, Departing, Facts, InterfaceFact, Join, Member, PeerRoutes, UnansweredHolding
 from herald.layer2.conflict import Conflict
 from herald.net.interface import Mac
 from herald.net.ip_family import parse_address
@@ -222,6 +222,30 @@ async def test_a_dead_node_is_taken_over_and_the_log_says_from_whom(
     expected = {f"failover: leader of {ip} moved from node-2 to node-1 (node-2 is gone)" for ip in taken}
     assert expected <= set(moved)
     assert len(moved) == 40
+
+
+async def test_a_node_that_was_stopped_is_not_said_to_be_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    store = MemoryStore([*BASE, *assigned(40)])
+    async with control(store, tmp_path, facts("node-1", "node-2")) as engine:
+        await engine.applied()
+        await engine.say(replace(facts("node-1"), left=frozenset({"node-2"})))
+        await engine.applied()
+        await asyncio.sleep(QUIET_S)
+    moved = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "leaderChanged"]
+    taken_over = [text for text in moved if text.startswith("failover")]
+    assert taken_over
+    assert all(text.endswith("moved from node-2 to node-1 (node-2 was stopped)") for text in taken_over)
+
+
+async def test_control_gives_signs_that_it_lives_also_while_nothing_happens(tmp_path: Path) -> None:
+    async with control(MemoryStore([*BASE, *assigned(3)]), tmp_path, facts("node-1")) as engine:
+        await engine.applied()
+        before = engine.pulses
+        assert before >= 1
+        async with asyncio.timeout(4 * PULSE_S):
+            while engine.pulses < before + 2:  # noqa: ASYNC110  # the fake counts them only
+                await asyncio.sleep(0.05)
 
 
 async def test_what_is_announced_and_withdrawn_is_logged_with_pool_and_reason(

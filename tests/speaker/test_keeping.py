@@ -106,3 +106,13 @@ def test_who_stood_still_yields_for_a_while() -> None:
     assert one.yields(50.0)
     assert one.deadline(50.0) == 50.0 + CALM_S
     assert not one.yields(50.0 + CALM_S)
+
+
+def test_who_was_absent_without_knowing_yields_as_long_as_it_is_and_a_while_longer() -> None:
+    one = keeping()
+    one.absent(float("inf"))
+    assert one.yields(1e6)
+    one.absent(1e6)
+    assert one.yields(1e6 + CALM_S - 0.1)
+    assert one.deadline(1e6) == 1e6 + CALM_S
+    assert not one.yields(1e6 + CALM_S)

@@ -160,6 +160,17 @@ def test_control_is_started_again_for_ever_and_the_engine_does_not_notice(speake
     assert len(speaker.lines("engine")) == 1
 
 
+def test_a_control_that_has_only_just_been_started_is_not_taken_for_one_that_hangs(speaker: Speaker) -> None:
+    speaker.start(STAYS, STAYS)
+    until(lambda: len(speaker.lines()) == 2)
+    assert speaker.process is not None
+    os.kill(speaker.process.pid, signal.SIGUSR1)
+    os.kill(speaker.process.pid, signal.SIGTERM)
+    assert speaker.exit_code() == 0
+    assert "controlKilled" not in speaker.events()
+    assert speaker.lines("control")[-1] == "control left"
+
+
 def test_a_log_that_cannot_be_written_ends_nothing(speaker: Speaker) -> None:
     speaker.start(STAYS, DIES, Path("/dev/full"))
     until(lambda: len(speaker.lines("control")) > 3)

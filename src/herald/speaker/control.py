@@ -280,6 +280,7 @@ class Control:
                 pace = Pace()
                 for _ in self._decider.taking(item):
                     await pace.breathe()
+                    await self._give_sign()
                 self._depart()
                 self._problems.tell(self._decider.problems)
                 self._publisher.took(item)
@@ -308,19 +309,27 @@ class Control:
 
     async def _send(self) -> bool:
         """Tell the engine what it has not been told; False if there is nothing to tell or nobody to tell it to."""
+        await self._give_sign()
         message = self._message() if self._channel is not None else None
-        if message is None or self._channel is None:
+        if message is None:
             return False
-        try:
-            await self._channel.send(message)
-        except ConnectionError:
-            self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
+        await self._tell(message)
         return True
 
-    def _message(self) -> Apply | Departing | Join | Moved | Pulse | Tell | Watch | None:
-        if monotonic() >= self._pulse_at:
+    async def _give_sign(self) -> None:
+        """Now and then, also from within long work: who is busy is not to be taken for one that hangs."""
+        if self._channel is not None and monotonic() >= self._pulse_at:
             self._pulse_at = monotonic() + PULSE_S
-            return Pulse()
+            await self._tell(Pulse())
+
+    async def _tell(self, message: Downward) -> None:
+        if self._channel is not None:
+            try:
+                await self._channel.send(message)
+            except ConnectionError:
+                self._channel = None  # its reader tells of the loss, and the next connection is told the whole wish
+
+    def _message(self) -> Apply | Departing | Join | Moved | Tell | Watch | None:
         if self._join is not None and not self._told_join:
             self._told_join = True
             return self._join
