@@ -1,7 +1,8 @@
 """The shell of the gossip machine: one UDP socket, a TCP listener, and a timer.
 
 All packets that wait are read before any timer is looked at, so that an answer that came in time counts as such even
-if this process was late. What a stream brings is decoded in a thread when it is long, so that it holds up nobody.
+if this process was late. What a stream brings is decoded in a thread when it is long, so that it holds up nobody. Whose
+streams are kept while they have not said anything yet is up to `herald.swim.door`.
 """
 
 import asyncio
@@ -11,8 +12,10 @@ import os
 import socket
 from collections.abc import Callable, Coroutine
 from ipaddress import ip_address
+from itertools import count
 from typing import Final, assert_never
 
+from herald.swim.door import MOST_STREAMS, Door
 from herald.swim.event import (
     Answer,
     Answered,
@@ -21,6 +24,7 @@ from herald.swim.event import (
     Departed,
     Effect,
     Event,
+    JoinAt,
     Kind,
     Note,
     PacketReceived,
@@ -32,8 +36,8 @@ from herald.swim.event import (
     Unanswered,
 )
 from herald.swim.gossip import Gossip
-from herald.swim.keyring import UnauthenticatedError
-from herald.swim.member import Endpoint, plain_address
+from herald.swim.keyring import Key, UnauthenticatedError
+from herald.swim.member import Address, Endpoint, plain_address
 from herald.swim.message import DecodeError, Message
 from herald.swim.packet import Drop, Wrapping
 from herald.swim.stream import Reading
@@ -42,9 +46,12 @@ LARGEST_PACKET: Final = 65536
 PACKETS_AT_A_TIME: Final = 256
 RECEIVE_BUFFER: Final = 2 * 1024 * 1024
 SAY_AGAIN: Final = 60.0
-MOST_STREAMS: Final = 128
-"""Streams of others at the same time."""
+ACCEPTS_AT_A_TIME: Final = 8
+ACCEPT_AGAIN: Final = 1.0
+"""Seconds in which nobody is let in where the system has no room for one more socket."""
 _CHUNK: Final = 65536
+_LONG: Final = _CHUNK // 4
+"""Octets from which on a message is read in a thread, one at a time."""
 _LOUD: Final = frozenset({Kind.CONFLICT, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED, Kind.OTHER_KEY})
 _QUIET: Final = frozenset({Kind.SUSPECTED, Kind.REFUTED, Kind.ONLY_BY_TCP})
 
@@ -82,20 +89,26 @@ class GossipDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers: dict[int, asyncio.Future[bytes | None]] = {}
-        self._streams = 0
-        self._server: asyncio.Server | None = None
+        self._door = Door()
+        self._serving: dict[int, asyncio.Task[None]] = {}
+        self._number = count()
+        self._known: frozenset[Address] | None = None
+        self._reading_long = asyncio.Lock()
+        self._accept_again: asyncio.TimerHandle | None = None
         self._departed: asyncio.Future[None] = self._loop.create_future()
         self._said: dict[tuple[Kind, str], float] = {}
         self.send_failures = 0
 
     async def start(self) -> None:
         """Take part from now on."""
-        self._server = await asyncio.start_server(self._serve, sock=self._tcp)
+        self._loop.add_reader(self._tcp, self._accept)
         self._loop.add_reader(self._udp, self._read_packets)
         self._arm()
 
     def tell(self, event: Event) -> None:
         """Something happened."""
+        if isinstance(event, JoinAt):
+            self._known = None
         self._perform(self._machine.handle(event, self._loop.time()))
 
     def drain(self) -> None:
@@ -116,8 +129,10 @@ class GossipDriver:
             self._timer.cancel()
         self._loop.remove_reader(self._udp)
         self._udp.close()
-        if self._server is not None:
-            self._server.close()
+        if self._accept_again is not None:
+            self._accept_again.cancel()
+        self._loop.remove_reader(self._tcp)
+        self._tcp.close()
         for task in self._tasks:
             task.cancel()
 
@@ -157,6 +172,7 @@ class GossipDriver:
                     if waiting is not None and not waiting.done():
                         waiting.set_result(data)
                 case Changed():
+                    self._known = None
                     self._on_change()
                 case Departed():
                     if not self._departed.done():
@@ -190,57 +206,94 @@ class GossipDriver:
         extra = {"event": note.kind.value, "member": note.member}
         _log.log(level, "%s: %s", note.member, note.text, extra=extra)
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _ask(self, ask: Ask) -> None:
         try:
             async with asyncio.timeout(ask.timeout):
-                message = await self._converse(ask)
+                answered = await self._converse(ask)
         except TimeoutError:
             self.tell(Unanswered(ask.ask, "no answer in time"))
-        except (OSError, DecodeError, UnauthenticatedError, asyncio.IncompleteReadError) as error:
+        except (OSError, DecodeError, UnauthenticatedError) as error:
             self.tell(Unanswered(ask.ask, _why(error)))
         else:
-            self.tell(Answered(ask.ask, message))
+            self.tell(answered)
 
-    async def _converse(self, ask: Ask) -> Message:
-        source = (self._udp.getsockname()[0], 0)
-        reader, writer = await asyncio.open_connection(str(ask.to.address), ask.to.port, local_addr=source)
-        try:
-            writer.write(ask.data)
-            return await self._receive(reader)
-        finally:
-            writer.close()
+    async def _converse(self, ask: Ask) -> Answered:
+        with socket.socket(self._udp.family, socket.SOCK_STREAM) as stream:
+            stream.setblocking(False)
+            stream.bind((self._udp.getsockname()[0], 0))
+            await self._loop.sock_connect(stream, (str(ask.to.address), ask.to.port))
+            await self._loop.sock_sendall(stream, ask.data)
+            message, key = await self._receive(stream, lambda _: None)
+            return Answered(ask.ask, message, key)
 
-    async def _receive(self, reader: asyncio.StreamReader) -> Message:
+    async def _receive(self, stream: socket.socket, hold: Callable[[int], None]) -> tuple[Message, Key | None]:
+        """The message that comes, and with which key it was sealed. `hold` is told how much is kept for it."""
         reading = Reading(self._wrapping)
         while True:
-            data = await reader.read(_CHUNK)
+            data = await self._loop.sock_recv(stream, _CHUNK)
             if not data:
                 raise DecodeError("the stream ended before the message did")
-            long = len(data) + reading.held > _CHUNK // 4
-            message = await asyncio.to_thread(reading.feed, data) if long else reading.feed(data)
+            hold(reading.held + len(data))
+            if not reading.add(data):
+                await asyncio.sleep(0)  # where more has come already, nothing else here waits
+                continue
+            if reading.held > _LONG:
+                async with self._reading_long:
+                    message = await asyncio.to_thread(reading.read)
+            else:
+                message = reading.read()
             if message is not None:
-                return message
+                return message, reading.key
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._streams >= MOST_STREAMS:
-            writer.transport.abort()
-            return
-        self._streams += 1
-        number, waiting = id(writer), self._loop.create_future()
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS_AT_A_TIME):
+            try:
+                stream, source = self._tcp.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                _log.warning("nobody can connect: %s", error, extra={"event": "gossipSocket"})
+                self._loop.remove_reader(self._tcp)
+                self._accept_again = self._loop.call_later(ACCEPT_AGAIN, self._loop.add_reader, self._tcp, self._accept)
+                return
+            self._let_in(stream, plain_address(ip_address(source[0].partition("%")[0])))
+
+    def _let_in(self, stream: socket.socket, source: Address) -> None:
+        if self._known is None:
+            self._known = self._machine.addresses()
+        number = next(self._number)
+        closed = self._door.open(number, source, is_known=source in self._known)
+        if number in closed:
+            stream.close()
+        else:
+            stream.setblocking(False)
+            self._serving[number] = task = self._begin(self._serve(number, stream, source))
+            task.add_done_callback(lambda _: stream.close())  # also where it is closed before it began
+        self._shut(closed)
+
+    def _shut(self, numbers: list[int]) -> None:
+        for number in numbers:
+            task = self._serving.pop(number, None)
+            if task is not None:
+                task.cancel()
+
+    async def _serve(self, number: int, stream: socket.socket, source: Address) -> None:
+        waiting = self._loop.create_future()
         try:
             async with asyncio.timeout(self._patience):
-                message = await self._receive(reader)
+                message, key = await self._receive(stream, lambda held: self._shut(self._door.hold(number, held)))
+                self._door.said(number)
                 self._answers[number] = waiting
-                self.tell(StreamAsked(number, message))
+                self.tell(StreamAsked(number, message, key, source))
                 answer = await waiting
                 if answer is not None:
-                    writer.write(answer)
-                    await writer.drain()
+                    await self._loop.sock_sendall(stream, answer)
         except UnauthenticatedError:
             self.tell(StreamRefused(Drop.UNAUTHENTICATED))
         except DecodeError:
@@ -248,9 +301,9 @@ class GossipDriver:
         except (OSError, TimeoutError) as error:
             _log.debug("stream dropped: %s", error, extra={"event": "gossipStreamDropped"})
         finally:
-            self._streams -= 1
+            self._door.close(number)
+            self._serving.pop(number, None)
             self._answers.pop(number, None)
-            writer.close()
 
 
 def _why(error: Exception) -> str:

@@ -12,7 +12,8 @@ import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from herald.swim.member import Endpoint
+from herald.swim.keyring import Key
+from herald.swim.member import Address, Endpoint
 from herald.swim.message import Message
 from herald.swim.packet import Drop, Wrapping
 
@@ -27,10 +28,15 @@ class PacketReceived:
 
 @dataclass(frozen=True, slots=True)
 class StreamAsked:
-    """A stream that somebody opened has brought this message; `stream` names it in `Answer`."""
+    """A stream that somebody opened has brought this message; `stream` names it in `Answer`.
+
+    `key`: with which it was sealed. `source`: the address of who opened it.
+    """
 
     stream: int
     message: Message
+    key: Key | None = None
+    source: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,11 @@ class StreamRefused:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to an `Ask`."""
+    """The answer to an `Ask`, and with which key it was sealed."""
 
     ask: int
     message: Message
+    key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Final
 
 from herald.swim import stream
 from herald.swim.event import Answer, Kind
+from herald.swim.keyring import Key
 from herald.swim.local import ForJoin, ForSync, JoinDue, Local, ReconnectDue, SyncDue
 from herald.swim.member import Endpoint, Member, State, Versions
 from herald.swim.message import Ack, Alive, Dead, Entry, ErrorReply, Message, Ping, PushPull, Suspect, encode
@@ -67,21 +68,21 @@ class Exchange:
         ]
         return PushPull(join, tuple(entries))
 
-    def asked(self, number: int, message: Message) -> None:
-        """Somebody connected and said this."""
+    def asked(self, number: int, message: Message, key: Key | None) -> None:
+        """Somebody connected and said this, sealed with that key."""
         match message:
             case Ping(sequence, node, source) if node in ("", self._local.name):
-                self._answer(number, Ack(sequence, self._paths.word_for(source)))
+                self._answer(number, Ack(sequence, self._paths.word_for(source)), key)
             case PushPull(join):
-                self._answer(number, self.state(join=join))
+                self._answer(number, self.state(join=join), key)
                 self.merge(message)
             case _:
                 self._local.dropped[Drop.UNEXPECTED] += 1
                 self._local.effects.append(Answer(number, None))
 
-    def _answer(self, number: int, message: Message) -> None:
+    def _answer(self, number: int, message: Message, key: Key | None) -> None:
         local = self._local
-        local.effects.append(Answer(number, stream.seal(encode(message), local.wrapping, local.rng)))
+        local.effects.append(Answer(number, stream.seal(encode(message), local.keys.sealed_with(key), local.rng)))
 
     # Exchanging.
 
@@ -117,6 +118,11 @@ class Exchange:
                     self._local.thought_dead()
 
     # Joining.
+
+    @property
+    def places(self) -> tuple[Endpoint, ...]:
+        """Where members may be found."""
+        return self._places
 
     def set_places(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Members may be found there."""

@@ -32,6 +32,8 @@ from herald.swim.event import (
     Unanswered,
 )
 from herald.swim.exchange import Exchange
+from herald.swim.keyring import Key
+from herald.swim.keys_heard import KeysHeard
 from herald.swim.local import (
     DirectOver,
     Due,
@@ -54,7 +56,7 @@ from herald.swim.local import (
     SuspicionOver,
     SyncDue,
 )
-from herald.swim.member import LARGEST_META, Endpoint, Member, MemberSnapshot, State
+from herald.swim.member import LARGEST_META, Address, Endpoint, Member, MemberSnapshot, State
 from herald.swim.message import (
     Ack,
     Alive,
@@ -107,7 +109,7 @@ class Gossip:
         """`rng` also makes the nonces of encrypted packets: it must not repeat itself. `known`: of others already."""
         roster = Roster(me.name, rng)
         roster.add_all((Member(me.name, me.endpoint, me.versions, b"", 1, State.ALIVE, now), *known))
-        self._local = local = Local(me, profile, rng, wrapping, roster, now)
+        self._local = local = Local(me, profile, rng, KeysHeard(wrapping, rng), roster, now)
         self._standing = Standing(local)
         self._prober = Prober(local, self._standing)
         self._paths = Paths(local)
@@ -120,7 +122,8 @@ class Gossip:
         self._enter(now)
         match event:
             case PacketReceived(source, data):
-                opened = open_packet(data, self._local.wrapping)
+                opened = open_packet(data, self._local.keys.wrapping)
+                self._local.keys.heard(source, opened.key)
                 self._local.dropped.update(opened.dropped)
                 if opened.messages:
                     self._paths.heard(source)
@@ -128,12 +131,12 @@ class Gossip:
                     self._paths.heard_unauthenticated(source)
                 for message in opened.messages:
                     self._receive(message, source)
-            case StreamAsked(number, message):
-                self._exchange.asked(number, message)
+            case StreamAsked(number, message, key):
+                self._exchange.asked(number, message, key)
             case StreamRefused(why):
                 self._local.dropped[why] += 1
-            case Answered(ask, message):
-                self._answered(ask, message)
+            case Answered(ask, message, key):
+                self._answered(ask, message, key)
             case Unanswered(ask, reason):
                 self._unanswered(ask, reason)
             case SetMeta(meta):
@@ -141,7 +144,7 @@ class Gossip:
             case JoinAt(endpoints):
                 self._exchange.set_places(tuple(one for one in endpoints if one != self._local.me.endpoint))
             case SetWrapping(wrapping):
-                self._local.wrapping = wrapping
+                self._local.keys.set_wrapping(wrapping)
             case Leave():
                 self._leave()
             case AskNow(member):
@@ -185,6 +188,11 @@ class Gossip:
         local = self._local
         others = {one.name: one.meta for one in local.roster if one.state.present}
         return others | {local.name: local.meta}
+
+    def addresses(self) -> frozenset[Address]:
+        """Those at which members are, or should be; not this node's own."""
+        others = (one.endpoint.address for one in self._local.roster if one.name != self._local.name)
+        return frozenset((*others, *(one.address for one in self._exchange.places)))
 
     def closed(self) -> tuple[Closed, ...]:
         """The ways between this node and others on which nothing arrives."""
@@ -251,10 +259,11 @@ class Gossip:
         else:
             local.send(source, Ack(ping.sequence))
 
-    def _answered(self, ask: int, message: Message) -> None:
+    def _answered(self, ask: int, message: Message, key: Key | None) -> None:
         asked = self._local.asked.pop(ask, None)
         if asked is None:
             return
+        self._local.keys.heard(asked.to, key)
         self._paths.answered(asked.to, message)
         match asked.purpose, message:
             case ForJoin(place), _:
@@ -272,6 +281,7 @@ class Gossip:
         asked = self._local.asked.pop(ask, None)
         if asked is None:
             return
+        self._local.keys.silent(asked.to)
         self._paths.unanswered(asked.to, reason)
         if isinstance(asked.purpose, ForJoin):
             self._exchange.not_joined(asked.purpose.at, reason)

@@ -11,9 +11,10 @@ from typing import Final, TypeAlias
 from herald.swim import packet, stream
 from herald.swim.broadcast import BroadcastQueue
 from herald.swim.event import Ask, Effect, Kind, Note, SendPacket, ThoughtDead
+from herald.swim.keys_heard import KeysHeard
 from herald.swim.member import METALLB_VERSIONS, Endpoint, Member, State, Versions
 from herald.swim.message import Alive, Message, encode
-from herald.swim.packet import MOST_IN_COMPOUND, Drop, Wrapping
+from herald.swim.packet import MOST_IN_COMPOUND, Drop
 from herald.swim.profile import Profile
 from herald.swim.roster import Roster
 from herald.swim.timers import Timers
@@ -170,7 +171,7 @@ class Local:
     me: Identity
     profile: Profile
     rng: random.Random
-    wrapping: Wrapping
+    keys: KeysHeard
     roster: Roster
     now: float
     meta: bytes = b""
@@ -206,11 +207,12 @@ class Local:
         Not `is_heard`: perhaps nobody reads it, so that the news in it does not count as passed on.
         """
         octets = [encode(one) for one in messages]
-        room = self.profile.packet_octets - self.wrapping.overhead - sum(len(one) + 2 for one in octets)
+        room = self.profile.packet_octets - self.keys.wrapping.overhead - sum(len(one) + 2 for one in octets)
         octets += self.queue.take(room, MOST_IN_COMPOUND - len(octets), self._limit(), counts=is_heard)
         if octets:
             checksum = member is not None and member.versions.pmax >= CRC_FROM
-            self.effects.append(SendPacket(to, packet.seal(octets, self.wrapping, self.rng, checksum=checksum)))
+            for wrapping in self.keys.for_packet(to):
+                self.effects.append(SendPacket(to, packet.seal(octets, wrapping, self.rng, checksum=checksum)))
 
     def broadcast(self, name: str, message: Message) -> None:
         """News about the member of that name, to be passed on."""
@@ -222,7 +224,8 @@ class Local:
         """Say this over a stream, and get one message back."""
         self._ask += 1
         self.asked[self._ask] = Asked(purpose, to)
-        self.effects.append(Ask(self._ask, to, stream.seal(encode(message), self.wrapping, self.rng), timeout))
+        data = stream.seal(encode(message), self.keys.for_stream(to), self.rng)
+        self.effects.append(Ask(self._ask, to, data, timeout))
 
     def note(self, kind: Kind, member: str, text: str) -> None:
         """For the log."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from herald.swim import lzw
-from herald.swim.keyring import OVERHEAD, Keyring, UnauthenticatedError
+from herald.swim.keyring import OVERHEAD, Key, Keyring, UnauthenticatedError
 from herald.swim.message import COMPOUND, COMPRESS, CRC, LABEL, DecodeError, Maps, Message, decode, pack
 
 DEEPEST: Final = 4
@@ -63,10 +63,11 @@ class Wrapping:
 
 @dataclass(slots=True)
 class Opened:
-    """What was in a packet, and what of it could not be used."""
+    """What was in a packet, what of it could not be used, and with which key it was sealed."""
 
     messages: list[Message] = field(default_factory=list)
     dropped: list[Drop] = field(default_factory=list)
+    key: Key | None = None
 
 
 def seal(messages: Sequence[bytes], wrapping: Wrapping, rng: random.Random, *, checksum: bool) -> bytes:
@@ -105,7 +106,7 @@ def open_packet(data: bytes, wrapping: Wrapping) -> Opened:
     if unlabelled is None:
         opened.dropped.append(Drop.LABEL)
         return opened
-    plain = _unsealed(unlabelled, wrapping)
+    plain, opened.key = _unsealed(unlabelled, wrapping)
     if plain is None:
         opened.dropped.append(Drop.UNAUTHENTICATED)
     elif plain[:1] != bytes((CRC,)):
@@ -124,13 +125,13 @@ def _without_label(data: bytes, label: bytes) -> bytes | None:
     return data[end:] if label and data[2:end] == label else None
 
 
-def _unsealed(data: bytes, wrapping: Wrapping) -> bytes | None:
+def _unsealed(data: bytes, wrapping: Wrapping) -> tuple[bytes | None, Key | None]:
     if wrapping.keyring is None:
-        return data
+        return data, None
     try:
         return wrapping.keyring.unseal(data, wrapping.label)
     except UnauthenticatedError:
-        return None if wrapping.verify_incoming else data
+        return None if wrapping.verify_incoming else data, None
 
 
 def decompress(data: bytes, most: int) -> bytes:

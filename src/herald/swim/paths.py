@@ -105,6 +105,7 @@ class _Path:
     tcp: _Way
     heard: float = float("-inf")
     other_key: float = float("-inf")
+    other_key_told: float = float("-inf")
     hears_us: bool | None = None
     hears_us_at: float = float("-inf")
     is_checking: bool = False
@@ -153,13 +154,19 @@ class Paths:
             path.heard = self._local.now
 
     def heard_unauthenticated(self, source: Endpoint) -> None:
-        """A packet came from there that nobody with a key of this group has sealed. Of strangers nothing is kept."""
+        """A packet came from there that nobody with a key of this group has sealed. Of strangers nothing is kept.
+
+        Told is the second one in a row: who does not know whether we have a changed key says everything with both.
+        """
         path, now = self._paths.get(source), self._local.now
         if path is None:
             return
-        if now - path.other_key >= PATIENCE and now - path.heard >= FRESH:
+        again = path.other_key > path.heard
+        if again and now - path.other_key_told >= PATIENCE and now - path.heard >= FRESH:
             text = f"{OTHER_KEY}: is the secret the same on both? (sha256sum of the file secretkey tells)"
             self._local.note(Kind.OTHER_KEY, path.name or str(path.at), text)
+        if again:
+            path.other_key_told = now
         path.other_key = now
 
     def acked(self, source: Endpoint) -> None:
@@ -234,6 +241,8 @@ class Paths:
         local = self._local
         if path.udp.was_asked and local.now - path.udp.proven < fresh:
             return
+        if path.udp.tries:
+            local.keys.silent(path.at)
         path.udp.tries += 1
         path.udp.asked = local.now
         self._doubted[path.at] = None

@@ -52,6 +52,7 @@ class _Probe:
 @dataclass(frozen=True, slots=True)
 class _Relay:
     requester: Endpoint
+    target: Endpoint
     sequence: int
     nack: bool
 
@@ -117,6 +118,7 @@ class Prober:
             return
         member, is_first = probe.member, not probe.rounds
         probe.rounds += 1
+        local.keys.silent(member.endpoint)
         if local.profile.second_look is not None:
             self._ping(member, sequence)
             if (again := local.now + local.profile.probe_timeout) < probe.ends:
@@ -213,7 +215,7 @@ class Prober:
         if member is None or len(self._relays) >= MOST_RELAYS:
             return
         sequence, timeout = local.next_sequence(), local.profile.probe_timeout
-        self._relays[sequence] = _Relay(requester, request.sequence, request.nack)
+        self._relays[sequence] = _Relay(requester, member.endpoint, request.sequence, request.nack)
         ping = Ping(sequence, member.name, local.me.endpoint, local.name)
         local.send(member.endpoint, ping, is_heard=False)
         local.timers.set(RelayLate(sequence), local.now + timeout)
@@ -222,7 +224,10 @@ class Prober:
     def relay_late(self, sequence: int) -> None:
         """Whom we pinged for another has not answered yet."""
         relay = self._relays.get(sequence)
-        if relay is not None and relay.nack:
+        if relay is None:
+            return
+        self._local.keys.silent(relay.target)
+        if relay.nack:
             self._local.send(relay.requester, Nack(relay.sequence))
 
     def relay_over(self, sequence: int) -> None:
@@ -240,6 +245,8 @@ class Prober:
         patience = local.profile.probe_interval * (local.health + 1)
         if not answered and local.now - looks.since >= patience and not standing.accused_by(local.name):
             self._standing.suspect(Suspect(member.incarnation, name, local.name))
+        if not answered:
+            local.keys.silent(member.endpoint)
         sequence = local.next_sequence()
         looks.sequences.append(sequence)
         self._look_of[sequence] = name

@@ -254,20 +254,22 @@ class Simulation:
         number = next(self._number)
 
         def answered(data: bytes | None) -> None:
-            message = None if data is None else Reading(self._nodes[asker].wrapping).feed(data)
+            answer = Reading(self._nodes[asker].wrapping)
+            message = None if data is None else answer.feed(data)
             self.octets += len(data or b"")
-            event = Unanswered(ask.ask, "closed") if message is None else Answered(ask.ask, message)
+            event = Unanswered(ask.ask, "closed") if message is None else Answered(ask.ask, message, answer.key)
             self._at(self.now + took / 2, lambda: self.tell(asker, event))
 
+        question, source = Reading(self._nodes[answerer].wrapping), self._nodes[asker].endpoint.address
         try:
-            said = Reading(self._nodes[answerer].wrapping).feed(ask.data)
+            said = question.feed(ask.data)
         except UnauthenticatedError:
             self._at(self.now + took / 2, lambda: self.tell(answerer, StreamRefused(Drop.UNAUTHENTICATED)))
             self._at(self.now + took, lambda: self.tell(asker, Unanswered(ask.ask, "closed")))
             return
         assert said is not None
         self._streams[answerer, number] = answered
-        self._at(self.now + took / 2, lambda: self.tell(answerer, StreamAsked(number, said)))
+        self._at(self.now + took / 2, lambda: self.tell(answerer, StreamAsked(number, said, question.key, source)))
 
     def _delay(self) -> float:
         return self._rng.uniform(FASTEST, SLOWEST)
