@@ -173,7 +173,7 @@ def test_claims_that_do_not_fit_beside_the_names_of_interfaces_are_said_and_said
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "herald.speaker")
-    one, many = Node(B, NEVER), ETH0 | {f"interface-{number:05}" for number in range(31)}
+    one, many = Node(B, NEVER), ETH0 | {f"interface-{number:05}" for number in range(435)}
     for names, told in ((ETH0, HELD), (many, b""), (many, b""), (ETH0, HELD)):
         members = {A: ETH0, B: names, C: ETH0}
         one.telling.see(members, {A: b"", B: one.told, C: b""}, 0.0)
@@ -244,3 +244,16 @@ def test_when_the_engine_is_another_one_the_claims_yield_and_at_the_first_one_th
     assert one.owns, "nobody else claims it"
     one.see({A: HELD, C: b""}, 100.1)
     assert not one.owns
+
+
+def test_a_new_control_yields_what_its_engine_still_claims_if_others_could_not_count_on_it() -> None:
+    one = Node(B, NEVER)
+    one.told = HELD
+    one.telling.absent(99.0)
+    assert one.see({A: b"", C: b""}, 100.0) == YIELDED
+    one.see({A: HELD, C: b""}, 100.1)
+    assert not one.owns
+    other = Node(B, NEVER)
+    other.told = HELD
+    other.telling.absent(None)
+    assert other.see({A: b"", C: b""}, 100.0) == HELD
