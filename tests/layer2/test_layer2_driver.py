@@ -393,3 +393,95 @@ async def test_who_holds_nothing_hands_over_nothing(cables: Cables) -> None:
     async with asyncio.timeout(5):
         await driver.hand_over()
     driver.close()
+
+
+class Looking:
+    """A driver that looks before it announces, and what leaves it."""
+
+    def __init__(self, cables: Cables, watch: Blind | None = None) -> None:
+        self.may_answer = True
+        self.cables = cables
+        self.driver = Layer2Driver(
+            cables.open,
+            cables.open_ndp,
+            exclusion=Exclusion(()),
+            on_change=cables.changed,
+            on_trouble=cables.trouble,
+            watch=watch,
+            probe_interval=0.05,
+            probe_first=True,
+            may_answer=lambda: self.may_answer,
+        )
+        self.driver.set_interfaces((replace(ETH0, flags=ETH0.flags | LinkFlag.LOWER_UP),))
+
+    def left(self) -> list[arp.Packet]:
+        found: list[arp.Packet] = []
+        while True:
+            try:
+                found.append(arp.decode(self.cables.ends["eth0"].recv(2048)).packet)
+            except BlockingIOError:
+                return found
+
+    def held(self) -> set[object]:
+        return {one.holding.address for one in self.driver.snapshot().responder.holdings}
+
+
+async def until_passed(seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    await until(lambda: loop.time() >= end)
+
+
+async def test_while_nothing_may_leave_no_probe_does_and_nothing_is_admitted(cables: Cables) -> None:
+    looking = Looking(cables)
+    looking.may_answer = False
+    looking.driver.apply((Holding(VIP),), ())
+    await until_passed(0.8)
+    assert (looking.left(), looking.held()) == ([], set())
+    looking.may_answer = True
+    await until(lambda: looking.held() == {VIP})
+    senders = [packet.sender_ip for packet in looking.left()]
+    assert senders.count(IPv4Address(0)) == 3
+    looking.driver.close()
+
+
+async def test_what_was_heard_while_nothing_may_leave_counts(cables: Cables) -> None:
+    looking = Looking(cables)
+    looking.driver.apply((Holding(VIP),), ())
+    await until(lambda: len(looking.left()) > 0)
+    looking.may_answer = False
+    cables.ends["eth0"].send(GARP)
+    await until_passed(0.7)
+    assert looking.held() == set()
+    looking.driver.close()
+
+
+async def test_probes_that_the_socket_refuses_admit_nothing_and_the_link_becomes_mute(cables: Cables) -> None:
+    looking = Looking(cables, Blind())
+    looking.driver.apply((Holding(IPv4Address("10.0.0.1")),), ())
+    await until(lambda: len(looking.left()) > 0)
+    many = tuple(Holding(IPv4Address(0x0A000100 + number)) for number in range(300))
+    looking.driver.apply(many, ())
+    await until(lambda: looking.driver.send_failures > 300)
+    await until(lambda: looking.driver.mute_links == 1)
+    await until_passed(0.7)
+    assert len(looking.held()) <= 20, "as many as the queue took probes for"
+    looking.driver.close()
+
+
+async def test_a_node_that_leaves_takes_nothing_any_more(cables: Cables) -> None:
+    looking = Looking(cables)
+    looking.driver.apply((Holding(VIP),), ())
+    await until(lambda: looking.held() == {VIP})
+    new = IPv4Address("192.168.1.201")
+    looking.driver.apply((Holding(new),), ())
+    await until(lambda: any(packet.target_ip == new for packet in looking.left()))
+    leaving = asyncio.ensure_future(looking.driver.hand_over())
+    await asyncio.sleep(0)
+    looking.left()
+    await until_passed(0.7)
+    assert [packet for packet in looking.left() if packet.target_ip == new] == []
+    assert new not in looking.held()
+    async with asyncio.timeout(5):
+        await leaving
+    looking.driver.close()

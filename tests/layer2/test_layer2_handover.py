@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from herald.layer2 import arp, ndp
 from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LetGo, LinksChanged, Succeeded
-from herald.layer2.handover import LONGEST, RECENT, SETTLING, Handover
+from herald.layer2.handover import LONGEST, RECENT, SETTLING, SILENT, STANDING, STRANGERS, Handover
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.quarantine import probe
@@ -156,6 +156,46 @@ def test_what_nobody_has_next_is_forgotten(vip: Address) -> None:
     assert machine.handle(HoldingsChanged(released=(vip,)), LONG_AGO) == []
     assert machine.handle(handed_over(vip), LONG_AGO) == []
     assert (machine.wanted(), machine.deadline()) == ((), None)
+
+
+STRANGER = Mac(bytes.fromhex("02000000c0de"))
+
+
+@VIPS
+def test_a_machine_that_has_claimed_it_for_long_is_no_successor(vip: Address) -> None:
+    machine = holding(vip)
+    for second in range(int(LONG_AGO) - int(STANDING) - 1, int(LONG_AGO)):
+        machine.handle(announcement(vip, STRANGER), float(second))
+    assert machine.handle(handed_over(vip), LONG_AGO) == [], "it was heard a moment ago"
+    assert machine.handle(announcement(vip, STRANGER), LONG_AGO + 0.1) == []
+    assert machine.handle(announcement(vip), LONG_AGO + 0.2) == nowhere(vip)
+
+
+@VIPS
+def test_one_that_was_heard_before_the_stranger_spoke_again_takes_it_at_once(vip: Address) -> None:
+    machine = holding(vip)
+    for second in range(int(LONG_AGO) - 40, int(LONG_AGO)):
+        machine.handle(announcement(vip, STRANGER), float(second))
+    machine.handle(announcement(vip), LONG_AGO - 0.2)
+    machine.handle(announcement(vip, STRANGER), LONG_AGO - 0.1)
+    assert machine.handle(handed_over(vip), LONG_AGO) == nowhere(vip)
+
+
+@VIPS
+def test_who_claimed_it_once_long_before_is_a_successor_like_any_other(vip: Address) -> None:
+    machine = holding(vip)
+    machine.handle(announcement(vip), LONG_AGO - SILENT - 1.0)
+    machine.handle(handed_over(vip), LONG_AGO)
+    assert machine.handle(announcement(vip), LONG_AGO + 0.1) == nowhere(vip)
+
+
+def test_invented_macs_take_neither_memory_nor_the_place_of_a_successor() -> None:
+    machine = holding(VIP)
+    for number in range(1000):
+        machine.handle(announcement(VIP, Mac(number.to_bytes(6, "big"))), 1.0)
+    assert [len(one.speakers) for one in machine._held.values()] == [STRANGERS]
+    machine.handle(handed_over(VIP), LONG_AGO)
+    assert machine.handle(announcement(VIP), LONG_AGO + 0.1) == nowhere(VIP)
 
 
 addresses: list[Address] = [VIP, VIP6]

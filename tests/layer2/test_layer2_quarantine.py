@@ -1,12 +1,13 @@
 """Looking before announcing, in virtual time: who is asked, what is an answer, when an address is admitted."""
 
 from ipaddress import IPv4Address, IPv6Address
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.layer2 import arp, ndp
+from herald.layer2 import arp, ethernet, ndp
 from herald.layer2.conflict import Conflict
 from herald.layer2.event import (
     Admit,
@@ -17,11 +18,24 @@ from herald.layer2.event import (
     HoldingsChanged,
     LinksChanged,
     ReportInUse,
+    SendFailed,
     SendFrame,
 )
+from herald.layer2.handover import LONGEST
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
-from herald.layer2.quarantine import RETRY, Quarantine, in_use_words, probe
+from herald.layer2.quarantine import (
+    AGAIN,
+    HASTE,
+    MACS,
+    PROBES,
+    RETRY,
+    SPACING,
+    TELL_EVERY,
+    Quarantine,
+    in_use_words,
+    probe,
+)
 from herald.layer2.solicited_node import ALL_NODES, multicast_mac
 from herald.net.interface import Mac
 
@@ -42,11 +56,23 @@ def reply(address: Address, mac: Mac) -> FrameReceived:
     return FrameReceived(2, ndp.encode(ndp.Frame(multicast_mac(ALL_NODES), mac, address, ALL_NODES, news)))
 
 
+def asked_for(data: bytes) -> Address:
+    """What a probe is about."""
+    address: Address
+    if ethernet.ethertype(data) == ethernet.ETHERTYPE_ARP:
+        address = arp.decode(data).packet.target_ip
+    else:
+        address = ndp.decode(data).message.target
+    assert data == probe(address, MAC)
+    return address
+
+
 class Segment:
-    """Plays a machine; `users` answer each probe for their address at once."""
+    """Plays a machine; `users` answer probes for their address at once; those for what is `refused` do not leave."""
 
     def __init__(self, *links: LinksChanged) -> None:
         self.machine = Quarantine()
+        self.refused: set[Address] = set()
         self.users: dict[Address, Mac] = {}
         self.told: list[tuple[float, Effect]] = []
         self.probes: list[float] = []
@@ -67,10 +93,14 @@ class Segment:
     def _note(self, effects: list[Effect], at: float) -> None:
         for effect in effects:
             if isinstance(effect, SendFrame):
-                self.probes.append(round(at, 3))
-                for address, mac in self.users.items():
-                    if effect.data == probe(address, MAC):
-                        self._note(self.machine.handle(reply(address, mac), at + 0.001), at + 0.001)
+                address = asked_for(effect.data)
+                if address in self.refused:
+                    assert self.machine.handle(SendFailed(effect.index, effect.data), at) == []
+                    continue
+                self.probes.append(round(at, 6))
+                if address in self.users:
+                    answer = reply(address, self.users[address])
+                    self._note(self.machine.handle(answer, at + 0.001), at + 0.001)
             else:
                 self.told.append((round(at, 2), effect))
 
@@ -83,7 +113,7 @@ def test_an_address_that_nobody_uses_is_admitted_after_three_silent_probes(addre
     segment = Segment(ETH0)
     segment.say(hold(address), 0.0)
     segment.run(60.0)
-    assert segment.probes == [0.0, 0.2, 0.4]
+    assert segment.probes == [pytest.approx(at) for at in (0.0, 0.2, 0.4)]
     assert segment.admitted() == {address: 0.6}
     assert segment.machine.deadline() is None
 
@@ -98,7 +128,7 @@ def test_an_address_in_use_is_kept_back_told_once_and_admitted_when_it_is_free(a
     assert segment.told == [(1.0, ReportInUse(claim))]
     assert segment.machine.snapshot() == (claim,)
     assert "02:00:00:00:c0:de on eth0" in in_use_words(claim)
-    assert len([at for at in segment.probes if at > 10.0]) <= 90 / RETRY + 1
+    assert len([at for at in segment.probes if at > HASTE + RETRY]) <= 85 / RETRY + 1
     del segment.users[address]
     segment.run(110.0)
     assert [what for _, what in segment.told[1:]] == [ClearInUse(claim), Admit(hold(address))]
@@ -173,10 +203,119 @@ def test_an_address_released_while_it_is_kept_back_leaves_nothing() -> None:
     assert not segment.machine.is_waiting
 
 
+INVENTED = [Mac(b"\x02" + number.to_bytes(5, "big")) for number in range(3000)]
+
+
+def test_a_station_that_invents_macs_is_told_of_once_a_minute_and_a_few_times_in_all() -> None:
+    segment = Segment(ETH0)
+    segment.say(hold(VIP), 0.0)
+    for number, mac in enumerate(INVENTED):
+        segment.say(reply(VIP, mac), number * 0.3)
+    told = [at for at, what in segment.told if isinstance(what, ReportInUse)]
+    assert len(told) == MACS
+    assert all(later - earlier >= TELL_EVERY - 0.01 for earlier, later in pairwise(told))
+    (claim,) = segment.machine.snapshot()
+    assert segment.told[-1][1] == ReportInUse(claim), "what is shown is what was told, and changes only with it"
+    segment.say(HoldingsChanged(released=(VIP,)), 1000.0)
+    assert segment.told[-1][1] == ClearInUse(claim)
+
+
+def busiest(times: list[float], seconds: float) -> int:
+    return max(sum(1 for later in times[n:] if later < start + seconds - 1e-6) for n, start in enumerate(times))
+
+
+def test_probes_for_a_thousand_addresses_keep_to_the_pace_and_take_over_is_over_in_a_second() -> None:
+    segment = Segment(ETH0)
+    many = [IPv4Address(0x0A000000 + number) for number in range(1000)]
+    segment.say(hold(*many), 0.0)
+    segment.run(60.0)
+    assert len(segment.probes) == 3000
+    assert busiest(segment.probes, 0.005) <= 40
+    admitted = segment.admitted()
+    assert set(admitted) == set(many)
+    assert max(admitted.values()) <= 0.9
+    for number in (0, 500, 999):
+        assert admitted[many[number]] - number / 8000 >= PROBES * SPACING - 0.02
+
+
+def test_probes_of_more_than_can_be_asked_for_in_time_starve_nobody() -> None:
+    segment = Segment(ETH0)
+    many = [IPv4Address(0x0A000000 + number) for number in range(2000)]
+    segment.users = dict.fromkeys(many[:1000], SQUATTER)
+    segment.say(hold(*many), 0.0)
+    segment.run(3.0)
+    assert set(segment.admitted()) == set(many[1000:])
+    assert max(segment.admitted().values()) <= 1.5
+
+
+@pytest.mark.parametrize("address", [VIP, VIP6], ids=["ARP", "NDP"])
+def test_probes_that_never_left_are_no_silence(address: Address) -> None:
+    segment = Segment(ETH0)
+    segment.refused = {address}
+    segment.say(hold(VIP, VIP6), 0.0)
+    segment.run(3.0)
+    assert set(segment.admitted()) == {VIP, VIP6} - {address}
+    segment.refused.clear()
+    segment.run(60.0)
+    assert segment.admitted()[address] == pytest.approx(3.0 + PROBES * SPACING, abs=0.21)
+
+
+def test_a_probe_that_is_refused_makes_the_count_begin_anew_unless_it_left_on_another_link() -> None:
+    two = LinksChanged((Link(2, "eth0", MAC), Link(3, "eth1", OWN)), frozenset({MAC, OWN}))
+    for refused, admitted_at in (([2], 0.6), ([3], 0.6), ([2, 3], 1.2)):
+        machine = Quarantine()
+        machine.handle(two, 0.0)
+        machine.handle(hold(VIP), 0.0)
+        now = 0.0
+        for turn in range(20):
+            effects = machine.wake(now)
+            if any(isinstance(one, Admit) for one in effects):
+                break
+            for one in effects:
+                if turn == 2 and isinstance(one, SendFrame) and one.index in refused:
+                    machine.handle(SendFailed(one.index, one.data), now)
+            now = machine.deadline() or 0.0
+        assert now == pytest.approx(admitted_at)
+
+
+@pytest.mark.parametrize("told_late", [0.1, 0.9, 1.05, 1.3, 3.0, 7.0, 9.5])
+def test_a_former_owner_that_is_told_late_still_answers_when_its_successor_announces(told_late: float) -> None:
+    """It answers others for `LONGEST` after the first probe that it leaves unanswered."""
+    segment = Segment(ETH0)
+    segment.users[VIP] = SQUATTER
+    segment.say(hold(VIP), 0.0)
+    segment.run(told_late)
+    del segment.users[VIP]
+    before = len(segment.probes)
+    segment.run(60.0)
+    first_unanswered = segment.probes[before]
+    assert first_unanswered - told_late <= AGAIN + 0.01
+    assert segment.admitted()[VIP] < first_unanswered + LONGEST
+
+
+def test_what_is_looked_at_when_the_node_leaves_is_asked_for_no_more_and_never_admitted() -> None:
+    segment = Segment(ETH0)
+    segment.say(hold(VIP), 0.0)
+    segment.run(5.0)
+    segment.users[VIP6] = SQUATTER
+    segment.say(hold(VIP6, IPv4Address("10.0.0.9")), 5.0)
+    segment.run(5.1)
+    assert segment.machine.stop() == []
+    assert segment.machine.deadline() is None
+    segment.run(60.0)
+    assert set(segment.admitted()) == {VIP}
+
+
 steps = st.sampled_from(
     [
         *(hold(VIP), hold(VIP6), HoldingsChanged(released=(VIP,)), HoldingsChanged(released=(VIP6,))),
         *(ETH0, LinksChanged((), frozenset()), reply(VIP, SQUATTER), reply(VIP6, SQUATTER)),
+        *(
+            SendFailed(2, probe(VIP, MAC)),
+            SendFailed(2, probe(VIP6, MAC)),
+            SendFailed(2, b""),
+            SendFailed(9, bytes(60)),
+        ),
     ]
 )
 

@@ -1,5 +1,6 @@
 """The responder: its decision table, foreign claims, and hostile frames in any state."""
 
+from collections import Counter
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.layer2 import arp
-from herald.layer2.conflict import Conflict, ConflictLedger
+from herald.layer2.conflict import PER_ADDRESS, Claim, Conflict, ConflictLedger
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
     ClearConflict,
@@ -135,7 +136,8 @@ def test_a_foreign_claim_to_a_held_address_is_reported_once(form: int) -> None:
     assert ReportConflict(CONFLICT) in first
     again = responder.handle(FrameReceived(2, arp.encode(CLAIM[form])), 2.0)
     assert not any(isinstance(effect, ReportConflict) for effect in again)
-    assert responder.snapshot().conflicts == (CONFLICT,)
+    assert responder.conflicts() == (CONFLICT,)
+    assert responder.snapshot().claims == (Claim(CONFLICT, first=1.0, last=2.0),)
 
 
 @pytest.mark.parametrize(
@@ -178,8 +180,48 @@ def test_a_station_that_invents_macs_fills_the_ledger_no_further_than_its_capaci
         mac = Mac(number.to_bytes(6, "big"))
         responder.handle(FrameReceived(2, arp.encode(arp.gratuitous(VIP, mac)[1])), 1.0)
     snapshot = responder.snapshot()
-    assert len(snapshot.conflicts) == 4
+    assert len(snapshot.claims) == 4
     assert snapshot.conflicts_turned_away == 96
+
+
+def test_invented_macs_for_one_address_do_not_hide_a_second_owner_of_another() -> None:
+    responder = a_responder()
+    for number in range(1000):
+        responder.handle(FrameReceived(2, arp.encode(arp.gratuitous(VIP, Mac(number.to_bytes(6, "big")))[1])), 10.0)
+    assert len(responder.conflicts()) == PER_ADDRESS
+    responder.handle(HoldingsChanged((Holding(FOREIGN),)), 1.0)
+    effects = responder.handle(FrameReceived(2, arp.encode(arp.gratuitous(FOREIGN, CONFLICT.mac)[1])), 11.0)
+    assert ReportConflict(Conflict(FOREIGN, "eth0", CONFLICT.mac)) in effects
+
+
+ledger_steps = st.one_of(
+    st.tuples(st.just("hear"), st.integers(0, 5), st.integers(0, 20)),
+    st.tuples(st.just("release"), st.integers(0, 5), st.just(0)),
+    st.tuples(st.just("expire"), st.just(0), st.just(0)),
+)
+
+
+@given(st.lists(st.tuples(st.floats(0, 4), ledger_steps), max_size=120))
+def test_the_ledger_always_has_room_for_an_address_without_a_claim_and_few_of_each(script) -> None:
+    ledger, now = ConflictLedger(silence=10.0, capacity=12), 0.0
+    for wait, (what, host, station) in script:
+        now += wait
+        address = IPv4Address(0x0A000000 + host)
+        before = [one.address for one in ledger.open()]
+        match what:
+            case "hear":
+                is_news = ledger.hear(Conflict(address, "eth0", Mac(station.to_bytes(6, "big"))), now)
+                assert is_news or before, "there is always room for the first"
+                assert is_news or address in before
+            case "release":
+                assert len(ledger.release([address])) == before.count(address)
+            case _:
+                ledger.expire(now)
+        counts = Counter(one.address for one in ledger.open())
+        assert max(counts.values(), default=0) <= PER_ADDRESS
+        assert sum(counts.values()) <= 12 + 6
+    ledger.expire(now + 10.0)
+    assert ledger.open() == ()
 
 
 def test_the_snapshot_tells_where_each_holding_is_answered_and_why_not() -> None:

@@ -11,7 +11,7 @@ that somebody else answers for an address; of many, not each.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from herald.layer2.holding import Address
@@ -32,13 +32,22 @@ class Conflict:
     mac: Mac
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An open conflict, and the instants at which it was heard for the first and for the last time."""
+
+    conflict: Conflict
+    first: float
+    last: float
+
+
 class ConflictLedger:
-    """The claims that are open, each with the instant when it was last heard."""
+    """The claims that are open, each with when it was heard."""
 
     def __init__(self, silence: float = SILENCE, capacity: int = CAPACITY) -> None:
         self._silence = silence
         self._capacity = capacity
-        self._heard: dict[tuple[Address, Mac], tuple[Conflict, float]] = {}
+        self._heard: dict[tuple[Address, Mac], Claim] = {}
         self._open_of: Counter[Address] = Counter()
         self.turned_away = 0
 
@@ -51,9 +60,8 @@ class ConflictLedger:
                 self.turned_away += 1
                 return False
             self._open_of[conflict.address] += 1
-        first = known[0] if known else conflict
         self._heard.pop(key, None)  # re-inserted last, so that the order of the dict is the order of hearing
-        self._heard[key] = (first, now)
+        self._heard[key] = Claim(conflict, now, now) if known is None else replace(known, last=now)
         return known is None
 
     def release(self, addresses: Iterable[object]) -> list[Conflict]:
@@ -63,16 +71,20 @@ class ConflictLedger:
 
     def expire(self, now: float) -> list[Conflict]:
         """Forget the claims not heard for long enough; gives those that were open."""
-        return self._forget([key for key, (_, heard) in self._heard.items() if heard + self._silence <= now])
+        return self._forget([key for key, claim in self._heard.items() if claim.last + self._silence <= now])
 
     def deadline(self) -> float | None:
         """When the claim that is silent for longest expires."""
         oldest = next(iter(self._heard.values()), None)
-        return None if oldest is None else oldest[1] + self._silence
+        return None if oldest is None else oldest.last + self._silence
 
     def open(self) -> tuple[Conflict, ...]:
         """All open claims, sorted by family, address and MAC."""
-        return tuple(sorted((conflict for conflict, _ in self._heard.values()), key=_by_address_and_mac))
+        return tuple(claim.conflict for claim in self.claims())
+
+    def claims(self) -> tuple[Claim, ...]:
+        """The same, with when each was heard."""
+        return tuple(sorted(self._heard.values(), key=_by_address_and_mac))
 
     def _has_room(self, address: Address) -> bool:
         count = self._open_of[address]
@@ -80,8 +92,9 @@ class ConflictLedger:
 
     def _forget(self, keys: list[tuple[Address, Mac]]) -> list[Conflict]:
         self._open_of -= Counter(address for address, _ in keys)
-        return [self._heard.pop(key)[0] for key in keys]
+        return [self._heard.pop(key).conflict for key in keys]
 
 
-def _by_address_and_mac(conflict: Conflict) -> tuple[int, bytes, Mac]:
+def _by_address_and_mac(claim: Claim) -> tuple[int, bytes, Mac]:
+    conflict = claim.conflict
     return conflict.address.version, conflict.address.packed, conflict.mac

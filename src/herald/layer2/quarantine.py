@@ -132,12 +132,10 @@ class Quarantine:
 
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
-        known = [one.at for one in self._waiting.values() if one.silent >= PROBES]
-        asked = [(one.at, one.holding) for one in self._waiting.values() if one.silent < PROBES]
-        if asked:
-            at, holding = min(asked, key=lambda one: one[0])
-            known.append(max(at, self._pace.room_for_first(len(self._covering(holding)))))
-        return min(known, default=None)
+        first = min(self._waiting.values(), key=lambda one: one.at, default=None)
+        if first is None or first.silent >= PROBES:
+            return None if first is None else first.at
+        return max(first.at, self._pace.room_for_first(len(self._covering(first.holding))))
 
     def snapshot(self) -> tuple[Conflict, ...]:
         """See `herald.machine.Machine.snapshot`: who uses the addresses that are kept back, sorted by address."""
@@ -221,7 +219,8 @@ class Quarantine:
 
     def _did_not_leave(self, data: bytes) -> None:
         is_ndp = ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6
-        one = self._waiting.get(ip_address(data[ndp.TARGET if is_ndp else arp.TARGET_IP]))
+        octets = data[ndp.TARGET if is_ndp else arp.TARGET_IP]
+        one = self._waiting.get(ip_address(octets)) if len(octets) == (16 if is_ndp else 4) else None
         if one is not None and one.asked:
             one.asked -= 1
             one.silent = one.silent if one.asked else 0

@@ -26,7 +26,7 @@ from ipaddress import IPv4Address
 from typing import Final, assert_never
 
 from herald.layer2 import arp, ethernet, ndp, ndp_answer
-from herald.layer2.conflict import Conflict, ConflictLedger
+from herald.layer2.conflict import Claim, Conflict, ConflictLedger
 from herald.layer2.defence import Defence
 from herald.layer2.drop import Drop
 from herald.layer2.event import (
@@ -90,7 +90,7 @@ class ResponderSnapshot:
     holdings: tuple[HoldingSnapshot, ...]
     links: tuple[Link, ...]
     ndp_links: tuple[NdpLink, ...]
-    conflicts: tuple[Conflict, ...]
+    claims: tuple[Claim, ...]
     conflicts_turned_away: int
     dropped: dict[Drop, int]
 
@@ -166,7 +166,7 @@ class Responder:
             ),
             tuple(self._links.values()),
             tuple(self._ndp_links.values()),
-            self._conflicts.open(),
+            self._conflicts.claims(),
             self._conflicts.turned_away,
             dict(self._dropped),
         )
