@@ -119,7 +119,7 @@ def test_what_is_pinned_stays_and_counts(among: set[NodeName], wanted: set[IPAdd
     share, pinned = ceil(len(wanted) / len(among)), Counter(pins.values())
     assert all(count <= max(share, pinned[node]) for node, count in spread.load().items())
     before = owners(spread, wanted)
-    assert not any(spread.put(address) for address in wanted), "what is there stays where it is"
+    assert not any(spread.put(address, pins.get(address)) for address in wanted), "what is there stays where it is"
     assert owners(spread, wanted) == before
 
 
@@ -153,3 +153,36 @@ def test_several_services_on_one_address_count_once_and_groups_do_not_mix() -> N
     assert "twin" in spreads.place("twin", None)
     assert spreads.owner(places[0][1].address, here) is None
     assert sum(spreads.load(here).values()) == 5
+
+
+HERE = tuple(NodeName(name) for name in "abc")
+keys = st.integers(0, 12)
+places = st.none() | st.builds(
+    Place,
+    st.integers(0, 5).map(lambda number: IPv4Address(0x0A000000 + number)),
+    st.just(HERE),
+    st.none() | st.sampled_from(HERE),
+)
+
+
+@given(st.lists(st.tuples(keys, places), max_size=40))
+def test_where_services_share_an_address_and_only_some_pin_it_it_is_as_if_freshly_begun(
+    script: list[tuple[int, Place | None]],
+) -> None:
+    lived: Spreads[int] = Spreads()
+    known: dict[int, Place] = {}
+
+    def owners_of_keys() -> dict[int, NodeName | None]:
+        return {key: lived.owner(place.address, HERE) for key, place in known.items()}
+
+    for key, place in script:
+        before = owners_of_keys()
+        moved = lived.place(key, place)
+        known.pop(key, None)
+        known |= {} if place is None else {key: place}
+        after = owners_of_keys()
+        assert {one for one in before.keys() & after.keys() if before[one] != after[one]} <= moved | {key}
+    fresh: Spreads[int] = Spreads()
+    for _ in fresh.fill(known.items()):
+        pass
+    assert owners_of_keys() == {key: fresh.owner(place.address, HERE) for key, place in known.items()}

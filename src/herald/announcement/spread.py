@@ -79,16 +79,16 @@ class Spread:
         self._set_share()
 
     def put(self, address: IPAddress, pinned_to: NodeName | None = None) -> set[IPAddress]:
-        """Spread one more address; gives those that have another owner now, itself included.
+        """Spread one more address; gives those that may have another owner now, itself included.
 
-        One that is there already stays, or is taken out first if it is pinned elsewhere.
+        One that is there already stays, or is taken out first if it is pinned otherwise.
         """
         known = self._asking.get(address)
-        if known is not None:
-            if pinned_to is None or (known.node, known.ticket) == (pinned_to, _PINNED):
-                return set()
-            self._take_out(address)
+        if known is not None and pinned_to == (known.node if known.ticket == _PINNED else None):
+            return set()
         self._moved = {address}
+        if known is not None:
+            self._take_out(address)
         self._set_share(1)
         if pinned_to is None:
             self._ask(address, [])
@@ -215,8 +215,14 @@ class Spreads(Generic[Key]):
         if place is not None:
             self._places[key] = place
             self._keys.setdefault((place.nodes, place.address), set()).add(key)
-            moved |= self._keys_of(place.nodes, self._among(place.nodes).put(place.address, place.pinned_to))
+            moved |= self._put(place.nodes, place.address)
         return moved | {key}
+
+    def _put(self, nodes: tuple[NodeName, ...], address: IPAddress) -> set[Key]:
+        """All who have the address together say whether it is pinned: several do where their terms differ."""
+        pins = (self._places[key].pinned_to for key in self._keys[nodes, address])
+        pinned_to = min((pin for pin in pins if pin is not None), default=None)
+        return self._keys_of(nodes, self._among(nodes).put(address, pinned_to))
 
     def fill(self, places: Iterable[tuple[Key, Place]]) -> Iterator[None]:
         """Begin with these, some at a time."""
@@ -248,7 +254,7 @@ class Spreads(Generic[Key]):
         where = (place.nodes, place.address)
         self._keys[where].discard(key)
         if self._keys[where]:
-            return set()
+            return self._put(*where)
         del self._keys[where]
         return self._keys_of(place.nodes, self._spreads[place.nodes].remove(place.address))
 
