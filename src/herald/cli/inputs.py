@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from herald.config.collect import Collected
     from herald.config.resources import Resources
     from herald.report.plan import Plan
-    from herald.report.study import Alive
+    from herald.report.study import Alive, AtWork
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_NAMESPACE = "metallb-system"
@@ -133,7 +133,7 @@ _OPTIONS = (
         metavar="SOCKET",
         type=click.Path(path_type=Path),
         help="Take from the speaker behind this socket (as `herald show` has it) who is alive, with which interfaces, "
-        "and who keeps what under `failback` and `flapDamping`. If the input has no Node, whoever is alive is a node, "
+        "and who keeps what under `failback` and `flapDamping`; `explain` also looks what it answers for. If the input has no Node, whoever is alive is a node, "
         "and without EndpointSlices every Service counts as ready, as with `herald standalone`.",
     ),
 )
@@ -158,8 +158,10 @@ def settings(
 
 
 def read_plan(source: Source, wanted: Settings) -> "Plan":
-    """The plan for what `source` has."""
-    return plan_of(read(source, wanted), wanted)
+    """The plan for what `source` has; where that is a folder on which Herald runs, as Herald sees it."""
+    from herald.cli.overlays import with_statuses
+
+    return plan_of(with_statuses(read(source, wanted), source.paths), wanted)
 
 
 def read(source: Source, wanted: Settings, below: "Collected | None" = None) -> "Collected":
@@ -211,7 +213,24 @@ def _alive(speaker: Path) -> "Alive":
     notes = {NodeName(row["name"]): None if row["note"] is None else decode(bytes.fromhex(row["note"])) for row in rows}
     usable = {NodeName(row["name"]): row["interfaces"] for row in rows}
     interfaces = {node: frozenset(names) for node, names in usable.items() if names is not None}
-    return Alive(frozenset(notes), interfaces, told_by(notes))
+    return Alive(frozenset(notes), interfaces, told_by(notes), _at_work(speaker))
+
+
+def _at_work(speaker: Path) -> "AtWork":
+    """What that speaker answers for. Ends the process if it does not say."""
+    from herald.cli.show import ask
+    from herald.cluster.meta import NodeName
+    from herald.net.ip_family import parse_address
+    from herald.report.study import AtWork
+
+    answer = ask("l2", speaker, None, "--ask-speaker")
+    held = {parse_address(one["ip"]): one for one in answer["data"]["holdings"]}
+    return AtWork(
+        NodeName(answer["node"]),
+        {ip: tuple(one["answeredOn"]) for ip, one in held.items() if one["answeredOn"]},
+        {ip: one["reason"] or "no interface is ready yet" for ip, one in held.items() if not one["answeredOn"]},
+        {parse_address(one["ip"]): f"{one['mac']} on {one['interface']}" for one in answer["data"]["inUse"]},
+    )
 
 
 def _with_named_nodes(resources: "Resources", members: Sequence[str]) -> "Resources":

@@ -4,18 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from herald.announcement.eligibility import BGP, L2
-from herald.announcement.reason import Reason
+from herald.announcement.reason import Code, Reason, because
 from herald.announcement.sessions import Session, parameters
 from herald.cluster.meta import NodeName, PeerName, PoolName
 from herald.config.config import Config
 from herald.config.nearest import suggestion
 from herald.config.peer import Peer
 from herald.config.pool import Pool
+from herald.config.problem import Severity
 from herald.config.wording import counted
-from herald.net.ip_family import IPFamily
+from herald.net.ip_family import IPAddress, IPFamily
 from herald.report.expectation import lacks_nodes, names
 from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
+from herald.report.explain_now import KEEPS, look
 from herald.report.plan import Plan
+from herald.report.study import AtWork
 
 
 def explain_pool(plan: Plan, name: PoolName) -> Explanation:
@@ -201,21 +204,24 @@ def explain_node(plan: Plan, name: NodeName) -> Explanation:
     sessions = plan.study.view.sessions(name)
     owned = [row for row in plan.layer2 if row.node == name]
     routes = [row for row in plan.bgp if row.node == name]
+    damped, at_work = _damped(plan, name), _at_work(plan, name)
+    now = _node_now(plan, at_work, (row.ip for row in owned)) if at_work else ()
     sections = (
-        Section("ELIGIBLE", (f"no. {why[0]}",) if why[0] else ("yes",)),
+        Section("ELIGIBLE", (_eligible(why[0], damped),)),
         Section("L2", tuple(f"{row.ip} of {row.service}" for row in owned) or ("answers for nothing",)),
         Section(
             "BGP",
             tuple(_node_session(session, routes_to(plan, name, session)) for session in sessions)
             or ("no BGPPeer selects it",),
         ),
+        *((Section("NOW", now),) if now else ()),
     )
     facts: dict[str, Any] = {
         "eligible": why[0] is None,
         "layer2": [str(row.ip) for row in owned],
         "bgp": {session.name: routes_to(plan, name, session) for session in sessions},
     }
-    reason = why[0] or why[1]
+    reason = why[0] or why[1] or (None if owned or routes else damped)
     if reason is not None:
         verdict = Verdict(State.NOT_ANNOUNCED, str(reason))
     elif owned or routes:
@@ -225,7 +231,45 @@ def explain_node(plan: Plan, name: NodeName) -> Explanation:
         verdict = Verdict(
             State.NOT_ANNOUNCED, "nothing is left to this node: it is elected for no address, and sends no route"
         )
+    if now:
+        verdict = Verdict(State.DEGRADED, f"{verdict.message}; but at the moment {'; '.join(now)}")
     return Explanation("node", name, f"Node {name}", sections, verdict, facts)
+
+
+def _damped(plan: Plan, name: NodeName) -> Reason | None:
+    """That the node stands aside, if others say so and an advertisement asks for it."""
+    asked = any(advertisement.flap_damping for advertisement in plan.study.compiled.config.l2_advertisements)
+    is_damped = asked and name in plan.study.view.landscape.told.damped
+    return because(Code.NODE_DAMPED, L2, node=name) if is_damped else None
+
+
+def _eligible(reason: Reason | None, damped: Reason | None) -> str:
+    if reason is not None:
+        return f"no. {reason}"
+    return "yes" if damped is None else f"not in Layer 2 under flapDamping. {damped}"
+
+
+def _at_work(plan: Plan, name: NodeName) -> AtWork | None:
+    """What the speaker of that node does, if it is the one that was asked."""
+    alive = plan.study.circumstances.alive
+    at_work = None if alive is None else alive.at_work
+    return at_work if at_work is not None and at_work.node == name else None
+
+
+def _node_now(plan: Plan, at_work: AtWork, owned: Iterable[IPAddress]) -> tuple[str, ...]:
+    """What its speaker does otherwise than the manifests would have it."""
+    wanted = frozenset(owned)
+    beyond = at_work.answered.keys() - at_work.in_use.keys() - wanted
+    words = list(look(at_work, _in_order(wanted), planned=True).silences())
+    if beyond:
+        listed = ", ".join(map(str, _in_order(beyond)))
+        kept = f"; {KEEPS}" if any(problem.severity is Severity.ERROR for problem in plan.problems) else ""
+        words.append(f"{at_work.node} answers for {listed}, which does not follow from these manifests{kept}")
+    return tuple(words)
+
+
+def _in_order(addresses: Iterable[IPAddress]) -> list[IPAddress]:
+    return sorted(addresses, key=lambda ip: (ip.version, int(ip)))
 
 
 def routes_to(plan: Plan, node: NodeName, session: Session) -> int:

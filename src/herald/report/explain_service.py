@@ -17,6 +17,8 @@ from herald.config.wording import counted
 from herald.net.ip_family import IPAddress, family_of
 from herald.report.expectation import expectations, lacking, names
 from herald.report.explain import Explanation, Section, State, Verdict, unknown
+from herald.report.explain_now import of_service, problems_of_running
+from herald.report.explain_now import verdict as verdict_now
 from herald.report.explain_related import NearMiss, near_misses, related_problems
 from herald.report.plan import Plan
 from herald.report.plan_table import attributes
@@ -31,16 +33,17 @@ def explain_service(plan: Plan, key: NamespacedName) -> Explanation:
     if service is None:
         return _no_such_service(plan, key)
     decision = plan.study.decisions[key]
-    problems, near = related_problems(plan, decision), near_misses(plan, decision)
+    problems, near = problems_of_running(plan, related_problems(plan, decision)), near_misses(plan, decision)
+    now = of_service(plan, decision)
     sections = (
         Section("ADDRESS", tuple(_address_lines(plan, service, decision))),
         Section("ENDPOINTS", (_endpoints(plan, key),)),
         Section("L2", (*_layer2_lines(decision), *_closest(near, "L2Advertisement"))),
         Section("BGP", (*_bgp_lines(decision), *_closest(near, "BGPAdvertisement"))),
+        *(now.sections() if now else ()),
     )
-    return Explanation(
-        "svc", str(key), _headline(service), sections, _verdict(plan, decision), decision_json(decision), problems
-    )
+    verdict = verdict_now(now, decision, _verdict(plan, decision), problems)
+    return Explanation("svc", str(key), _headline(service), sections, verdict, decision_json(decision), problems)
 
 
 def explain_address(plan: Plan, address: IPAddress) -> Explanation:
@@ -167,7 +170,9 @@ def _layer2_lines(decision: Decision) -> Iterable[str]:
         if layer2.fast_failover:
             watchers = f"{names(layer2.sentries)}, if the speakers gossip" if layer2.sentries else _NO_WATCHERS
             yield f"fast failover: {layer2.owner} is watched by {watchers}"
-    yield from excluded_lines(layer2.excluded, layer2.reason)
+    said = layer2.passed_over if layer2.instead is not None else None
+    left = {node: why for node, why in layer2.excluded.items() if node != said or why != layer2.instead}
+    yield from excluded_lines(left, layer2.reason)
 
 
 def _scored(decision: Decision) -> Callable[[NodeName], str]:

@@ -24,15 +24,40 @@ from herald.config.findings import ObjectKey
 from herald.config.problem import Problem
 from herald.config.resources import Resources
 from herald.lint import LintInputs, lint
+from herald.net.ip_family import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """What the speaker of `node` does in Layer 2 at the moment.
+
+    `answered`: the addresses that it answers for, and on which interfaces. `unanswered`: those that it is to answer for
+    and cannot, and why. `in_use`: those that it keeps back, and who uses them.
+    """
+
+    node: NodeName
+    answered: Mapping[IPAddress, tuple[str, ...]] = field(default_factory=dict)
+    unanswered: Mapping[IPAddress, str] = field(default_factory=dict)
+    in_use: Mapping[IPAddress, str] = field(default_factory=dict)
+
+    def why_not(self, address: IPAddress) -> str:
+        """Why it does not answer for an address that it is to answer for."""
+        if address in self.in_use:
+            return f"{self.in_use[address]} uses it (--probe-before-announcing)"
+        return self.unanswered.get(address, "its speaker does not have the address; does it run on these manifests?")
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """What a running speaker has: who is alive, the usable interfaces of those, and what they tell of themselves."""
+    """What a running speaker has: who is alive, the usable interfaces of those, and what they tell of themselves.
+
+    `at_work` is what it does itself, where that is known.
+    """
 
     members: frozenset[NodeName]
     interfaces: Mapping[NodeName, frozenset[str]]
     told: Told
+    at_work: AtWork | None = None
 
 
 @dataclass(frozen=True, slots=True)
