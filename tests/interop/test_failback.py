@@ -103,6 +103,23 @@ class Speaker:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
 
+    def child(self, module: str) -> int:
+        """The process that runs this module below the supervisor."""
+        assert self.process is not None
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            if f"\0{module}\0".encode() in Path("/proc", pid, "cmdline").read_bytes():
+                return int(pid)
+        raise AssertionError(f"{self.node} runs no {module}")
+
+    def signal_control(self, number: signal.Signals) -> None:
+        os.kill(self.child("herald.speaker.control_process"), number)
+
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """What `herald show members` says there, by name."""
+        words = [sys.executable, "-m", "herald.cli.main", "show", "members", "-o", "json", "--socket"]
+        done = subprocess.run([*words, str(self.show_socket)], check=False, capture_output=True)
+        return {} if done.returncode else {row["name"]: row for row in json.loads(done.stdout)["data"]}
+
     def events(self, name: str, **fields: str) -> list[dict[str, Any]]:
         """The lines of the log about that event, oldest first."""
         lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.endswith("}")]
@@ -165,15 +182,8 @@ class Group:
         """Wait until all others know that these nodes keep something."""
 
         def known() -> bool:
-            words = [sys.executable, "-m", "herald.cli.main", "show", "members", "-o", "json", "--socket"]
-            for speaker in self.speakers.values():
-                done = subprocess.run([*words, str(speaker.show_socket)], check=False, capture_output=True)
-                if done.returncode:
-                    return False
-                rows = {row["name"]: row for row in json.loads(done.stdout)["data"]}
-                if any(not rows.get(node, {}).get("note") for node in nodes):
-                    return False
-            return True
+            told = [speaker.shown() for speaker in self.speakers.values()]
+            return all(rows.get(node, {}).get("note") for rows in told for node in nodes)
 
         await eventually(known, f"{nodes} claim what they hold", seconds=60)
 
@@ -286,3 +296,62 @@ async def test_a_node_that_stood_still_does_not_take_back_what_others_keep(group
     await asyncio.sleep(0.5)
     assert await group.owner("default") == "n1"
     assert await group.owner("never") != "n1"
+
+
+async def test_what_others_took_while_only_the_engine_was_dead_goes_back_as_each_policy_says(group: Group) -> None:
+    for speaker in group.speakers.values():
+        speaker.start()
+    await group.claims("n1")
+    first, others = group.speakers["n1"], [group.speakers["n2"], group.speakers["n3"]]
+    assert first.process is not None
+    os.kill(first.child("herald.engine"), signal.SIGKILL)
+    await group.taken_by(others, 1)
+    await eventually(partial(group.has_released, others, "delay", 1), "n2 gives it back after the delay", seconds=30)
+    await eventually(partial(group.has_released, others, "default", 1), "the plain one goes back", seconds=30)
+    assert {policy: await group.owner(policy) == "n1" for policy in ("default", "never", "delay")} == {
+        "default": True,
+        "never": False,
+        "delay": True,
+    }
+    assert not any(other.released("never") for other in others)
+
+
+async def test_controls_that_hang_cost_no_address_and_are_started_again(group: Group) -> None:
+    for speaker in group.speakers.values():
+        speaker.start()
+    await group.claims("n1")
+    first, others = group.speakers["n1"], [group.speakers["n2"], group.speakers["n3"]]
+
+    # All of them: nobody takes anything, and all keep what they have.
+    for speaker in group.speakers.values():
+        speaker.signal_control(signal.SIGSTOP)
+    await eventually(
+        lambda: all(speaker.events("controlAway") for speaker in group.speakers.values()), "all see it", seconds=30
+    )
+    rows = first.shown()
+    assert rows["n1"]["away"] == "connected, and silent for 10 s"
+    assert [rows[node].get("starting") for node in NODES] == [True] * 3
+    assert {await group.owner(policy) for policy in POLICIES} == {"n1"}
+    for speaker in group.speakers.values():
+        speaker.signal_control(signal.SIGCONT)
+    await eventually(
+        lambda: all(speaker.events("controlBack") for speaker in group.speakers.values()), "all are back", seconds=30
+    )
+    await eventually(lambda: not any(row.get("starting") for row in first.shown().values()), "and that is known")
+    assert {policy: group.moves(policy) for policy in POLICIES} == dict.fromkeys(POLICIES, 0)
+    assert {await group.owner(policy) for policy in POLICIES} == {"n1"}
+
+    # That of the owner, whose engine lives: it answers until another one does, and that one keeps what is kept.
+    first.signal_control(signal.SIGSTOP)
+    await eventually(
+        lambda: all(any(other.taken(policy) for other in others) for policy in POLICIES), "others take over", seconds=30
+    )
+    assert "n1" not in {await group.owner(policy) for policy in POLICIES}
+    await eventually(lambda: bool(first.events("controlHangs")), "it is to be ended", seconds=40)
+    await eventually(lambda: len(first.events("controlBack")) == 2, "it is started again", seconds=30)
+    assert [line["event"] for line in first.events("controlKilled")] == ["controlKilled"]
+    await eventually(partial(group.has_released, others, "default", 1), "the plain one goes back", seconds=30)
+    await eventually(partial(group.has_released, others, "delay", 1), "who gave it back lets go of it", seconds=30)
+    owners = {policy: await group.owner(policy) for policy in POLICIES}
+    assert (owners["default"], owners["delay"]) == ("n1", "n1")
+    assert owners["never"] in ("n2", "n3")
