@@ -173,7 +173,7 @@ def test_claims_that_do_not_fit_beside_the_names_of_interfaces_are_said_and_said
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "herald.speaker")
-    one, many = Node(B, NEVER), ETH0 | {f"interface-{number:05}" for number in range(435)}
+    one, many = Node(B, NEVER), ETH0 | {f"interface-{number:05}" for number in range(444)}
     for names, told in ((ETH0, HELD), (many, b""), (many, b""), (ETH0, HELD)):
         members = {A: ETH0, B: names, C: ETH0}
         one.telling.see(members, {A: b"", B: one.told, C: b""}, 0.0)
