@@ -55,7 +55,9 @@ LAYER2 = {
             "answers": 0,
         },
     ],
-    "conflicts": [{"ip": "192.0.2.7", "interface": "eth0", "mac": "02:00:00:00:00:09"}],
+    "conflicts": [
+        {"ip": "192.0.2.7", "interface": "eth0", "mac": "02:00:00:00:00:09", "firstSeen": 272.4, "lastSeen": 3.1}
+    ],
 }
 ANSWERS: dict[str, Callable[[], Any]] = {
     "members": lambda: [
@@ -82,7 +84,7 @@ async def herald_show(path: Path, *words: str) -> tuple[int | None, str, str]:
     [
         (("bgp", "summary"), ["tor", "192.168.1.1:179", "64501", "Established", "1h 2m", "90/30", " 7 "]),
         (("bgp", "routes"), ["192.0.2.7/32", "64500 64500", "64500:100", "down"]),
-        (("l2",), ["192.0.2.7", "all", "eth0", "nowhere", "no such interface", "02:00:00:00:00:09"]),
+        (("l2",), ["192.0.2.7", "all", "eth0", "nowhere", "no such interface", "00:09  4m 32s ago  3.1s ago"]),
         (("members",), ["node-1  eth0 eth1", "node-2  none", "node-3  not known", "3 alive"]),
     ],
     ids=["bgp summary", "bgp routes", "l2", "members"],

@@ -127,8 +127,9 @@ def layer2(answer: Document) -> Iterable[Piece]:
     rows = tuple(_holding(each) for each in answer["holdings"])
     header = ("ADDRESS", "WANTED ON", "ANSWERED ON", "REQUESTS", "ANSWERS", "WHY NOT")
     yield Table("Addresses this node answers for", header, rows, "none: another node leads, or nothing is announced")
-    conflicts = tuple(row(Cell(each["ip"], Tone.BAD), each["interface"], each["mac"]) for each in answer["conflicts"])
-    yield Table("Also claimed by somebody else", ("ADDRESS", "INTERFACE", "MAC"), conflicts)
+    conflicts = tuple(_conflict(each) for each in answer["conflicts"])
+    columns = ("ADDRESS", "INTERFACE", "MAC", "FIRST SEEN", "LAST SEEN")
+    yield Table("Also claimed by somebody else", columns, conflicts)
     in_use = tuple(row(Cell(one["ip"], Tone.BAD), one["interface"], one["mac"]) for one in answer.get("inUse", ()))
     yield Table("Not announced, because somebody uses it", ("ADDRESS", "INTERFACE", "MAC"), in_use)
     mute = tuple(
@@ -137,6 +138,12 @@ def layer2(answer: Document) -> Iterable[Piece]:
         if each["mute"]
     )
     yield Table("Mute: what is sent does not leave", ("INTERFACE", "PROTOCOL", "FAILED PROBES"), mute)
+
+
+def _conflict(each: Document) -> tuple[Cell, ...]:
+    """What has been silent for a while may be over: it is kept for minutes."""
+    seen = (f"{duration(each[name])} ago" if name in each else "-" for name in ("firstSeen", "lastSeen"))
+    return row(Cell(each["ip"], Tone.BAD), each["interface"], each["mac"], *seen)
 
 
 def _holding(each: Document) -> tuple[Cell, ...]:

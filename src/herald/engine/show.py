@@ -29,11 +29,13 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     ndpAnswering}]
     l2             {holdings:  [{ip, interfaces: [name] or null for all, answeredOn: [name], reason, requests,
                                 answers}],
-                    conflicts: [{ip, interface, mac}], conflictsNotKept,
+                    conflicts: [{ip, interface, mac, firstSeen, lastSeen}], conflictsNotKept,
                     groups: {interface: [solicited-node group]}, dropped: {reason: frames},
                     gratuitous: {pending, framesSent}, sendFailures,
                     inUse: [{ip, interface, mac}], whoever keeps an address from being announced,
                     selfProbe: [{interface, protocol, failures, mute, lastLeft}]}
+                    `firstSeen`, `lastSeen`: how long since the claim was heard for the first and for the last time; it
+                    is kept for 300 s after the last
                     `failures`: in a row; `lastLeft`: how long since a probe was seen to leave, or null
     history        see `herald.engine.history`
     counters       see `herald.engine.counters`
@@ -52,6 +54,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from herald.engine.membership import Members, Notes
+from herald.layer2.conflict import Claim
 from herald.layer2.responder import HoldingSnapshot
 from herald.layer2.self_probe import WaySnapshot
 from herald.layer2.snapshot import JudgedInterface, Layer2Snapshot
@@ -169,10 +172,7 @@ def layer2(snapshot: Layer2Snapshot) -> Document:
     responder = snapshot.responder
     return {
         "holdings": [_holding(one) for one in responder.holdings],
-        "conflicts": [
-            {"ip": str(one.address), "interface": one.interface, "mac": mac_text(one.mac)}
-            for one in responder.conflicts
-        ],
+        "conflicts": [_conflict(one, snapshot.now) for one in responder.claims],
         "conflictsNotKept": responder.conflicts_turned_away,
         "groups": {name: [str(group) for group in groups] for name, groups in snapshot.groups.items()},
         "dropped": {reason.value: count for reason, count in responder.dropped.items()},
@@ -182,6 +182,17 @@ def layer2(snapshot: Layer2Snapshot) -> Document:
             {"ip": str(one.address), "interface": one.interface, "mac": mac_text(one.mac)} for one in snapshot.in_use
         ],
         "selfProbe": [_self_probe(one, snapshot.now) for one in snapshot.self_probes],
+    }
+
+
+def _conflict(claim: Claim, now: float) -> Document:
+    one = claim.conflict
+    return {
+        "ip": str(one.address),
+        "interface": one.interface,
+        "mac": mac_text(one.mac),
+        "firstSeen": round(now - claim.first, 3),
+        "lastSeen": round(now - claim.last, 3),
     }
 
 
