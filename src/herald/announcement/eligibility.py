@@ -86,9 +86,13 @@ class Landscape:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who may answer for addresses of the same IP versions, and why the others may not; endpoints are not looked at."""
+    """Who may answer for addresses of the same IP versions, and why the others may not; endpoints are not looked at.
+
+    `ours` are the candidates whose speaker is Herald's.
+    """
 
     candidates: frozenset[NodeName]
+    ours: frozenset[NodeName]
     excluded: Mapping[NodeName, Reason]
 
 
@@ -151,12 +155,9 @@ class L2Reach:
         """
         families = frozenset(address.version for address in addresses)
         whole = self._standing(families, len(families))
-        ours = whole.candidates - self.foreign
-        return (
-            whole
-            if len(families) < 2 or (ours if local_to is None else ours & local_to)
-            else self._standing(families, 1)
-        )
+        if len(families) < 2 or (whole.ours if local_to is None else whole.ours & local_to):
+            return whole
+        return self._standing(families, 1)
 
     def _standing(self, families: Families, needed: int) -> Standing:
         known = self._standings.get((families, needed))
@@ -164,7 +165,8 @@ class L2Reach:
             everyone = self._landscape.everyone
             reasons = ((node, self._node_reason(node, families, needed)) for node in everyone)
             excluded = {node: reason for node, reason in reasons if reason is not None}
-            known = Standing(frozenset(node for node in everyone if node not in excluded), excluded)
+            candidates = frozenset(node for node in everyone if node not in excluded)
+            known = Standing(candidates, candidates - self.foreign, excluded)
             self._standings[families, needed] = known
         return known
 
