@@ -317,6 +317,24 @@ def test_a_moment_after_whatever_happened_each_address_has_one_owner(seed: int) 
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_a_node_whose_clock_stood_still_too_is_told_by_its_engine_and_takes_nothing_back_with_never(seed: int) -> None:
+    group = Group(seed)
+    group.perform("policy", 0, frozenset())
+    for number in range(5):
+        group.perform("service", number, frozenset(NAMES))
+    group.run(40.0)
+    (victim, *_), *_ = (found for found in group.owners().values() if found)
+    its_own = [address for address, found in group.owners().items() if found == [victim]]
+    paused = group.alive.pop(victim)
+    group.run(MOMENT_S)
+    group.alive[victim] = paused
+    paused.telling.absent(group.now)
+    group.run(QUIET_S)
+    group.check()
+    assert not any(victim in group.owners()[address] for address in its_own)
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_what_others_took_over_when_an_engine_died_alone_stays_theirs_with_never(seed: int) -> None:
     group = Group(seed)
     group.perform("policy", 0, frozenset())

@@ -178,6 +178,7 @@ class _Engine:
 
     def _layer2_changed(self) -> None:
         self._usable.changed()
+        self._regency.look_again()
         self._peers.bfd.look_again()
         self._link.note_change()
 
@@ -257,8 +258,7 @@ class _Engine:
             self._regency.control_is_back()
 
     def _let_go(self, change: Succeeded) -> None:
-        """Another node has it. What was lent is still wished for: if control wants it again, that is news."""
-        self._wish.holdings.pop(change.address, None)
+        self._regency.taken(change.address)
         self._history.let_go(change.address, change.mac)
 
     def _leave_for(self, why: Departing | str) -> None:
@@ -324,6 +324,8 @@ class _Engine:
         async with self._applying:
             if self._leaving.done():
                 return
+            for address in self._regency.forget_taken():  # it is still in the wish: wanted again, it is news
+                self._wish.holdings.pop(address, None)
             for difference in self._wish.follow(parts):
                 self._peers.apply(difference)
                 handed_over = tuple(one.address for one in difference.handed_over)
@@ -333,7 +335,16 @@ class _Engine:
                 await asyncio.sleep(0)
                 if self._leaving.done():
                     return
+            self._take_again(parts)
             self._peers.start_new(complete=parts[0].reset)
+
+    def _take_again(self, parts: tuple[Apply, ...]) -> None:
+        """What another node took over while this wish was followed."""
+        late = self._regency.forget_taken()
+        named = {one.address: one for part in parts for one in part.holdings} if late else {}
+        for address in late - named.keys():
+            self._wish.holdings.pop(address, None)
+        self._layer2.apply(tuple(named[address] for address in late & named.keys()), ())
 
     def _note_moves(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
         now, wall = asyncio.get_running_loop().time(), time.time()

@@ -14,12 +14,22 @@ import os
 import signal
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
 from herald.engine.membership import Membership
-from herald.layer2.driver import Layer2Driver
+from herald.layer2.holding import Address
 
 _log: Final = logging.getLogger("herald.engine")
+
+
+class Layer2(Protocol):
+    """What is needed of `herald.layer2.driver.Layer2Driver`."""
+
+    def lend(self) -> None:
+        """Answer for what is held until somebody else does."""
+
+    def take_back(self) -> None:
+        """Hold what is lent and was not taken."""
 
 
 class Regency:
@@ -27,7 +37,7 @@ class Regency:
 
     def __init__(
         self,
-        layer2: Layer2Driver,
+        layer2: Layer2,
         membership: Callable[[], Membership],
         *,
         has_others: Callable[[], bool],
@@ -42,6 +52,7 @@ class Regency:
         self._parent = os.getppid() if supervised else None
         self._away: str | None = None
         self._absent_at: float | None = None
+        self._taken: set[Address] = set()
 
     @property
     def away(self) -> str | None:
@@ -71,6 +82,17 @@ class Regency:
             self._layer2.lend()
         else:
             self._layer2.take_back()
+
+    def taken(self, address: Address) -> None:
+        """Another node was heard to have it. While control is away nobody takes it out of the wish."""
+        if self._away is not None:
+            self._taken.add(address)
+
+    def forget_taken(self) -> frozenset[Address]:
+        """Those that were taken since this was asked last."""
+        taken = frozenset(self._taken)
+        self._taken.clear()
+        return taken
 
     def control_is_back(self) -> None:
         """Its whole wish is in force; told of every wish."""
