@@ -33,7 +33,9 @@ from herald.engine.dialler import Dialler
 from herald.engine.fast_failover import FastFailover, Group
 from herald.engine.heartbeat import Heartbeat
 from herald.engine.history import Death, History
-from herald.engine.link import Apply, ClosedWay, Departing, Facts, InterfaceFact, Member, Ready, UnansweredHolding
+from herald.engine.holding_log import log_holdings
+from herald.engine.interface_fact import interface_fact
+from herald.engine.link import Apply, ClosedWay, Departing, Facts, Member, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Members, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
@@ -45,13 +47,12 @@ from herald.engine.precedence import Need, Precedence
 from herald.engine.regency import Regency
 from herald.engine.usable import UsableInterfaces
 from herald.engine.watch import Watch
-from herald.engine.wish import Difference, Wish
+from herald.engine.wish import Wish
 from herald.layer2.driver import Layer2Driver
 from herald.layer2.event import Succeeded
 from herald.layer2.holding import Address, Holding
-from herald.layer2.link import Exclusion, Verdict
+from herald.layer2.link import Exclusion
 from herald.layer2.self_probe import DEFAULT_INTERVAL
-from herald.layer2.snapshot import JudgedInterface
 from herald.net.interface import Interface
 from herald.observe import collector, log
 
@@ -329,7 +330,7 @@ class _Engine:
             for difference in self._wish.follow(parts):
                 self._peers.apply(difference)
                 handed_over = tuple(one.address for one in difference.handed_over)
-                _log_holdings(difference)
+                log_holdings(difference)
                 self._note_moves(difference.held, (*difference.released, *handed_over))
                 self._layer2.apply(difference.held, difference.released, handed_over)
                 await asyncio.sleep(0)
@@ -356,7 +357,7 @@ class _Engine:
         notes = self._membership.notes()
         return Facts(
             tuple(Member(node, names, notes.get(node)) for node, names in sorted(self._living().items())),
-            tuple(_interface_fact(one) for one in self._layer2.interfaces()),
+            tuple(interface_fact(one) for one in self._layer2.interfaces()),
             self._peers.facts(),
             self._layer2.conflicts(),
             tuple(UnansweredHolding(address, why) for address, why in self._layer2.unanswered()),
@@ -400,31 +401,3 @@ class _Engine:
                 ),
             },
         )
-
-
-def _interface_fact(one: JudgedInterface) -> InterfaceFact:
-    interface = one.interface
-    excluded = one.verdict is Verdict.EXCLUDED
-    return InterfaceFact(
-        interface.name,
-        interface.up,
-        interface.carrier,
-        excluded,
-        one.reading,
-        one.verdict.value,
-        one.ndp_reading,
-        one.ndp_verdict.value,
-    )
-
-
-def _log_holdings(difference: Difference) -> None:
-    for holding in difference.held:
-        where = "all" if holding.interfaces is None else sorted(holding.interfaces)
-        extra = {"event": "addressHeld", "ip": holding.address, "interfaces": where, "protocol": "layer2"}
-        _log.info("this node answers for %s", holding.address, extra=extra)
-    for address in difference.released:
-        extra = {"event": "addressReleased", "ip": address, "protocol": "layer2"}
-        _log.info("this node no longer answers for %s", address, extra=extra)
-    for one in difference.handed_over:
-        extra = {"event": "addressReleased", "ip": one.address, "protocol": "layer2", "successor": one.to}
-        _log.info("this node hands %s over to %s", one.address, one.to, extra=extra)
