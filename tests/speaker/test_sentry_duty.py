@@ -5,7 +5,7 @@ from pathlib import Path
 from test_control import NODES, POOL, QUIET_S, control, endpoints, facts, meta, service
 
 from herald.api.l2_advertisement import L2Advertisement, L2AdvertisementSpec
-from herald.engine.link import Watch
+from herald.engine.link import Facts, Member, Watch
 from herald.store.memory import MemoryStore
 
 FAST = L2Advertisement(metadata=meta("l2"), spec=L2AdvertisementSpec(fast_failover=True))
@@ -35,6 +35,16 @@ async def test_a_new_engine_is_told_anew(tmp_path: Path) -> None:
         await engine.stop()
         await engine.start()
         assert await engine.watches() == Watch(("node-2",))
+
+
+async def test_a_speaker_of_metallb_has_no_session_for_it_and_is_not_among_those_that_are_watched(
+    tmp_path: Path,
+) -> None:
+    store, beside = MemoryStore([POOL, FAST, *NODES, *WEB]), Facts((Member("node-1", note=b""), Member("node-2")))
+    async with control(store, tmp_path, beside) as engine:
+        assert await engine.watches() == Watch()
+        await engine.say(facts("node-1", "node-2"))
+        assert await engine.watches() == Watch(("node-2",)), "it is Herald's now"
 
 
 async def test_without_fast_failover_nobody_is_watched(tmp_path: Path) -> None:
