@@ -235,7 +235,7 @@ async def test_a_node_that_was_stopped_is_not_said_to_be_gone(tmp_path: Path, ca
     moved = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "leaderChanged"]
     taken_over = [text for text in moved if text.startswith("failover")]
     assert taken_over
-    assert all(text.endswith("moved from node-2 to node-1 (node-2 was stopped)") for text in taken_over)
+    assert all(text.endswith("moved from node-2 to node-1 (node-2 left in good order)") for text in taken_over)
 
 
 async def test_control_gives_signs_that_it_lives_also_while_nothing_happens(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ class Narrator:
 
     def _why_not(self, node: NodeName, view: View, decision: Decision | None) -> str:
         if not view.landscape.is_live(node):
-            return f" ({node} was stopped)" if node in self._left else f" ({node} is gone)"
+            return f" ({node} left in good order)" if node in self._left else f" ({node} is gone)"
         reason = decision.layer2.reason_of(node) if decision else None
         return f" ({reason.words})" if reason is not None and reason.code is not Code.NOT_ELECTED else ""
 
