@@ -1,8 +1,9 @@
 """A partition that heals: two owners become one, and who believed the wrong one learns better."""
 
 import asyncio
+import json
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,17 +11,20 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from segment import EngineProcess, Network, arping, engine, eventually, ip, mac_of
+from segment import EngineProcess, Network, arp_socket, arping, engine, eventually, ip, mac_of
 
 from herald.announcement.election import order
 from herald.cluster.meta import NodeName
 from herald.engine.link import Apply, Join
+from herald.layer2 import arp
 from herald.layer2.holding import Holding
+from herald.net.interface import Mac
 from herald.net.ip_family import parse_address
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(120)]
 
 VIP = "192.168.1.200"
+STRANGER = Mac(bytes.fromhex("02000000c0de"))
 HOLD = Apply(reset=True, holdings=(Holding(ip_address(VIP)),))
 RELEASE = Apply(reset=True)
 
@@ -114,3 +118,21 @@ async def test_two_owners_become_one_when_a_partition_heals_and_a_client_of_the_
     await asyncio.sleep(0.5)
     assert await arping(halves.client, VIP) == {right}
     assert halves.believed() == right
+    await is_spoken_for_when_somebody_claims_it(halves)
+
+
+async def is_spoken_for_when_somebody_claims_it(halves: Halves) -> None:
+    """Half a second after the claim, and once more when nothing has followed it."""
+
+    async def until(true: Callable[[int, int], bool]) -> int:
+        for _ in range(400):
+            shown = json.loads(await halves.owner.show("l2"))["data"]["gratuitous"]
+            if true(shown["pending"], shown["framesSent"]):
+                return int(shown["framesSent"])
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"it did not come to that: {shown}")
+
+    before = await until(lambda pending, _: pending == 0)
+    with arp_socket(halves.client) as stranger:
+        stranger.send(arp.encode(arp.gratuitous(ip_address(VIP), STRANGER)[1]))
+    await until(lambda _, sent: sent >= before + 4)

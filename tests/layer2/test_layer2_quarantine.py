@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.layer2 import arp, ethernet, ndp
+from herald.layer2.announcer import Announcer
 from herald.layer2.conflict import Conflict
 from herald.layer2.event import (
     Admit,
@@ -20,6 +21,7 @@ from herald.layer2.event import (
     ReportInUse,
     SendFailed,
     SendFrame,
+    Succeeded,
 )
 from herald.layer2.handover import LONGEST
 from herald.layer2.holding import Address, Holding
@@ -238,6 +240,31 @@ def test_probes_for_a_thousand_addresses_keep_to_the_pace_and_take_over_is_over_
         assert admitted[many[number]] - number / 8000 >= PROBES * SPACING - 0.02
 
 
+def test_probes_and_announcements_share_one_pace_and_a_thousand_addresses_are_announced_within_a_second() -> None:
+    announcer = Announcer()
+    quarantine = Quarantine(announcer.pace)
+    many = [IPv4Address(0x0A000000 + number) for number in range(1000)]
+    sent: list[float] = []
+    first: dict[IPv4Address, float] = {}
+    for machine in (announcer, quarantine):
+        machine.handle(ETH0, 0.0)
+    quarantine.handle(hold(*many), 0.0)
+    for _ in range(10_000):
+        now = min((at for one in (quarantine, announcer) if (at := one.deadline()) is not None), default=9.0)
+        if now > 1.0:
+            break
+        for effect in [*quarantine.wake(now), *announcer.wake(now)]:
+            told = announcer.handle(effect.change, now) if isinstance(effect, Admit) else [effect]
+            for frame in [one for one in told if isinstance(one, SendFrame)]:
+                sent.append(now)
+                packet = arp.decode(frame.data).packet
+                if packet.sender_ip == packet.target_ip:
+                    first.setdefault(packet.sender_ip, now)
+    assert set(first) == set(many)
+    assert max(first.values()) <= 0.9
+    assert max(sum(1 for later in sent[n : n + 99] if later < at + 0.005 - 1e-6) for n, at in enumerate(sent)) <= 40
+
+
 def test_probes_of_more_than_can_be_asked_for_in_time_starve_nobody() -> None:
     segment = Segment(ETH0)
     many = [IPv4Address(0x0A000000 + number) for number in range(2000)]
@@ -291,6 +318,18 @@ def test_a_former_owner_that_is_told_late_still_answers_when_its_successor_annou
     first_unanswered = segment.probes[before]
     assert first_unanswered - told_late <= AGAIN + 0.01
     assert segment.admitted()[VIP] < first_unanswered + LONGEST
+
+
+def test_what_another_node_has_taken_is_looked_at_before_it_is_answered_for_again() -> None:
+    segment = Segment(ETH0)
+    segment.say(hold(VIP, VIP6), 0.0)
+    segment.run(5.0)
+    segment.say(Succeeded(VIP, None, SQUATTER), 6.0)
+    segment.say(Succeeded(VIP6, Holding(VIP6, frozenset({"eth0"})), SQUATTER), 6.0)
+    segment.say(hold(VIP, VIP6), 10.0)
+    assert segment.told[-1] == (10.0, Admit(hold(VIP6)))
+    segment.run(60.0)
+    assert segment.told[-1] == (10.6, Admit(hold(VIP)))
 
 
 def test_what_is_looked_at_when_the_node_leaves_is_asked_for_no_more_and_never_admitted() -> None:

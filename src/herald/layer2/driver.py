@@ -323,7 +323,7 @@ class Layer2Driver:
 
     def _tell(self, event: Event) -> None:
         now = self._loop.time()
-        if self._quarantine is not None and isinstance(event, LinksChanged):
+        if self._quarantine is not None and isinstance(event, LinksChanged | Succeeded):
             self._perform(self._quarantine.handle(event, now))
         for machine in self._machines:
             self._perform(machine.handle(event, now))

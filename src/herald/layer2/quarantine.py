@@ -40,6 +40,7 @@ from herald.layer2.event import (
     ReportInUse,
     SendFailed,
     SendFrame,
+    Succeeded,
 )
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
@@ -101,6 +102,9 @@ class Quarantine:
                 return []
             case FrameReceived(index, data) if self._waiting:
                 return [effect for conflict in self._claims(index, data) for effect in self._claimed(conflict, now)]
+            case Succeeded(address, None):
+                self._admitted.discard(address)
+                return []
             case SendFailed(_, data) if self._waiting:
                 self._did_not_leave(data)
                 return []
