@@ -40,7 +40,7 @@ async def test_a_new_engine_is_told_anew(tmp_path: Path) -> None:
 async def test_a_speaker_of_metallb_has_no_session_for_it_and_is_not_among_those_that_are_watched(
     tmp_path: Path,
 ) -> None:
-    store, beside = MemoryStore([POOL, FAST, *NODES, *WEB]), Facts((Member("node-1", note=b""), Member("node-2")))
+    store, beside = MemoryStore([POOL, FAST, *NODES, *WEB]), Facts((Member("node-1"), Member("node-2", note=None)))
     async with control(store, tmp_path, beside) as engine:
         assert await engine.watches() == Watch()
         await engine.say(facts("node-1", "node-2"))
