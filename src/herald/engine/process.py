@@ -191,7 +191,7 @@ class _Engine:
         members = self._membership.members()
         self._failover.see(frozenset(members))
         self._newcomers.look()
-        self._left -= members.keys()
+        self._left = frozenset(node for node in self._left - members.keys() if self._membership.has_left(node))
         self._regency.look_again()
         self._precedence.need(Need.GOSSIP, needed=self._options.gossip is not None and len(members) > 1)
 

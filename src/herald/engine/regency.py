@@ -113,5 +113,9 @@ class Regency:
     def end_control(self) -> None:
         """It gives no sign any more."""
         _log.error("control gives no sign any more: it is to be started again", extra={"event": "controlHangs"})
-        if self._parent is not None and os.getppid() == self._parent:
+        if self._parent is None or os.getppid() != self._parent:
+            return
+        try:
             os.kill(self._parent, signal.SIGUSR1)
+        except OSError as error:
+            _log.warning("the supervisor cannot be told: %s", error, extra={"event": "controlHangs"})
