@@ -56,6 +56,8 @@ def test_closed_ways_are_named_and_forgotten_when_they_open(
     assert [told(simulation, member) for member in range(3)] == [set(), set(), set()]
     notes = [(member, note.kind) for _, member, note in simulation.notes if note.kind in (Kind.CLOSED, Kind.OPENED)]
     assert {kind for member, kind in notes if member == 0} == {Kind.CLOSED, Kind.OPENED}
+    opened = [note.text for _, _, note in simulation.notes if note.kind is Kind.OPENED]
+    assert all(": open again; before, " in one for text in opened for one in text.split("; n")), opened
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.05, 0.3], ids=["nothing lost", "5 % lost", "30 % lost"])

@@ -337,8 +337,10 @@ class Heartbeat:
 
 def _log_end(node: str, *, said_farewell: bool) -> None:
     """In the words of gossip."""
-    event, why = ("memberLeft", "by its own word") if said_farewell else ("memberDied", "its heartbeat has ended")
-    _log.info("%s: %s", node, why, extra={"event": event, "member": node})
+    if said_farewell:
+        _log.info("%s: by its own word", node, extra={"event": "memberLeft", "member": node})
+    else:
+        _log.warning("%s: its heartbeat has ended", node, extra={"event": "memberDied", "member": node})
 
 
 def _log_interfaces(node: str, interfaces: UsableNames) -> None:

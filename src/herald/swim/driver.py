@@ -52,7 +52,9 @@ ACCEPT_AGAIN: Final = 1.0
 _CHUNK: Final = 65536
 _LONG: Final = _CHUNK // 4
 """Octets from which on a message is read in a thread, one at a time."""
-_LOUD: Final = frozenset({Kind.CONFLICT, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED, Kind.OTHER_KEY})
+_LOUD: Final = frozenset(
+    {Kind.CONFLICT, Kind.CLOSED, Kind.ACCUSED, Kind.HELD_UP, Kind.JOIN_FAILED, Kind.OTHER_KEY, Kind.DIED}
+)
 _QUIET: Final = frozenset({Kind.SUSPECTED, Kind.REFUTED, Kind.ONLY_BY_TCP})
 
 _log: Final = logging.getLogger("herald.swim")
@@ -200,7 +202,7 @@ class GossipDriver:
             now = self._loop.time()
             self._said = {what: at for what, at in self._said.items() if now - at < SAY_AGAIN}
             if (note.kind, note.member) in self._said:
-                level = logging.DEBUG
+                level = logging.INFO if note.kind is Kind.DIED else logging.DEBUG
             else:
                 self._said[note.kind, note.member] = now
         extra = {"event": note.kind.value, "member": note.member}

@@ -72,8 +72,15 @@ class Closed:
 
     def text(self, own: str) -> str:
         """`n1 → n2 udp/7946: why`, from the node called `own`."""
+        return f"{self._way(own)}: {self.reason}"
+
+    def opened(self, own: str) -> str:
+        """The same when it is over."""
+        return f"{self._way(own)}: open again; before, {self.reason}"
+
+    def _way(self, own: str) -> str:
         ends = (own, self.other) if self.outward else (self.other, own)
-        return f"{ends[0]} → {ends[1]} {self.transport.value}/{self.at.port}: {self.reason}"
+        return f"{ends[0]} → {ends[1]} {self.transport.value}/{self.at.port}"
 
 
 @dataclass(slots=True)
@@ -269,9 +276,13 @@ class Paths:
             self._closed[path.at] = found
         else:
             self._closed.pop(path.at, None)
-        for kind, news in ((Kind.CLOSED, _without(found, before)), (Kind.OPENED, _without(before, found))):
-            if news:
-                local.note(kind, path.name or str(path.at), "; ".join(one.text(local.name) for one in news))
+        news = {
+            Kind.CLOSED: [one.text(local.name) for one in _without(found, before)],
+            Kind.OPENED: [one.opened(local.name) for one in _without(before, found)],
+        }
+        for kind, texts in news.items():
+            if texts:
+                local.note(kind, path.name or str(path.at), "; ".join(texts))
         local.changed()
 
     def _by_tcp(self, path: _Path) -> Iterable[Closed]:
