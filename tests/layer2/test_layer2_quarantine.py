@@ -345,6 +345,34 @@ def test_what_is_looked_at_when_the_node_leaves_is_asked_for_no_more_and_never_a
     assert set(segment.admitted()) == {VIP}
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([reply(VIP, SQUATTER).data, reply(VIP6, SQUATTER).data, probe(VIP, MAC), probe(VIP6, MAC)]),
+            st.integers(0, 130),
+            st.integers(0, 129),
+            st.integers(0, 255),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_fuzz_no_frame_makes_it_raise_tell_too_often_or_admit_before_its_time(mangled) -> None:
+    machine = Quarantine()
+    machine.handle(ETH0, 0.0)
+    machine.handle(hold(VIP, VIP6), 0.0)
+    effects = machine.wake(0.0)
+    for number, (data, length, position, octet, has_failed) in enumerate(mangled):
+        octets = bytearray(data[:length])
+        if position < len(octets):
+            octets[position] = octet
+        event = SendFailed(2, bytes(octets)) if has_failed else FrameReceived(2, bytes(octets))
+        effects += machine.handle(event, number * 0.1)
+    reports = [one.conflict.address for one in effects if isinstance(one, ReportInUse)]
+    assert len(reports) == len(set(reports)), "one of an address in so few seconds"
+    assert not any(isinstance(one, Admit) for one in effects)
+
+
 steps = st.sampled_from(
     [
         *(hold(VIP), hold(VIP6), HoldingsChanged(released=(VIP,)), HoldingsChanged(released=(VIP6,))),
