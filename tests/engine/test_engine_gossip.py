@@ -1,6 +1,7 @@
 """Gossip as the engine uses it: metadata, options, and memberships on the loopback interface."""
 
 import asyncio
+import functools
 import json
 import random
 import socket
@@ -14,13 +15,16 @@ from hypothesis import strategies as st
 
 from herald.engine import metadata
 from herald.engine.codec import Codec
-from herald.engine.gossip import GossipMembership, read_secret
+from herald.engine.gossip import LATEST_START, GossipMembership, first_incarnation, read_secret
 from herald.engine.link import Facts, Member
 from herald.engine.membership import UsableNames
 from herald.engine.options import GossipOptions, parse
 from herald.net.usable_names import can_answer, split
 from herald.swim.driver import open_sockets
-from herald.swim.member import LARGEST_META, Endpoint
+from herald.swim.keyring import Keyring, derive_key
+from herald.swim.member import HIGHEST_INCARNATION, LARGEST_META, METALLB_VERSIONS, Endpoint
+from herald.swim.message import Alive, Dead, encode
+from herald.swim.packet import Wrapping, seal
 from herald.swim.profile import HERALD, LAN, WAN
 
 interface_names = st.text(st.characters(codec="ascii", exclude_characters="/: \0", categories=["L", "N", "P"])).filter(
@@ -316,6 +320,10 @@ async def test_a_key_that_changes_in_the_file_is_taken_up_without_losing_anybody
         one.close()
 
 
+def nobody_counts(name: str, group: list[GossipMembership]) -> bool:
+    return all(name not in one.members() for one in group)
+
+
 async def test_a_speaker_that_starts_again_right_after_the_key_changed_is_in_the_group_at_once(secret: Path) -> None:
     port = free_port()
     everybody, places = {"n2", "n3", "n4"}, ("127.0.0.2", "127.0.0.3", "127.0.0.4")
@@ -333,12 +341,46 @@ async def test_a_speaker_that_starts_again_right_after_the_key_changed_is_in_the
     for number, again in enumerate((2, 3, 4)):
         group[number].close()
         rest = [one for one in group if one is not group[number]]
-        await until(lambda rest=rest, again=again: all(f"n{again}" not in one.members() for one in rest))
+        await until(functools.partial(nobody_counts, f"n{again}", rest))
         group[number] = start(again)
         await until(lambda: all(one.members().keys() == everybody for one in group))
     await asyncio.sleep(1.0)
     assert all(one.members().keys() == everybody for one in group)
     for one in group:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    ("clock", "incarnation"),
+    [
+        pytest.param(1_795_300_000.9, 1_795_300_000, id="today"),
+        pytest.param(-5.0, 1, id="before 1970"),
+        pytest.param(5e9, LATEST_START, id="after 2097"),
+    ],
+)
+def test_a_speaker_begins_above_what_it_said_when_it_ran_before(clock: float, incarnation: int) -> None:
+    assert first_incarnation(clock) == incarnation < HIGHEST_INCARNATION
+
+
+async def test_an_old_farewell_takes_nobody_out_and_a_rumour_lets_nobody_in(secret: Path) -> None:
+    port = free_port()
+    both = [GossipMembership(f"n{number}", options(number, port, secret), lambda: None) for number in (2, 3)]
+    both[0].join(("127.0.0.3",))
+    await until(lambda: all(one.members().keys() == {"n2", "n3"} for one in both))
+    wrapping = Wrapping(Keyring(derive_key(b"S" * 22)))
+    gone = Endpoint(ip_address("127.0.0.9"), port)
+    said = [encode(Dead(1_700_000_000, "n3", "n3")), encode(Alive(1_700_000_000, "n9", gone, b"", METALLB_VERSIONS))]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.sendto(seal(said, wrapping, random.SystemRandom(), checksum=False), ("127.0.0.2", port))
+
+    def states() -> dict[str, str]:
+        return {row["name"]: row["state"] for row in both[0].document()}
+
+    await until(lambda: states().get("n9") == "unconfirmed")
+    assert both[0].members().keys() == {"n2", "n3"}
+    await until(lambda: states()["n9"] == "dead")
+    assert states() == {"n2": "alive", "n3": "alive", "n9": "dead"}
+    for one in both:
         one.close()
 
 

@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from herald.swim import message, packet
 from herald.swim.driver import open_sockets
 from herald.swim.keyring import Keyring, derive_key
 from herald.swim.member import Endpoint, Versions
-from herald.swim.message import Alive, Dead, Message
+from herald.swim.message import Ack, Alive, Dead, Message, Ping
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop, pytest.mark.timeout(240)]
 
 SECRET = "c2VjcmV0IG9mIG9uZSBncm91cA"
+LATE = 0xF000_0000
+"""An incarnation above that of an engine that started today."""
 SETTLED = 6.0
 """Seconds in which MetalLB's timing would find several members dead that are not."""
 
@@ -184,10 +187,10 @@ async def test_who_is_called_dead_and_is_not_contradicts_whoever_it_is(group: Gr
     slander(rogue, secret, "192.168.1.1", Dead(100, "m11", "rogue"))
     await eventually(lambda: of_n1().count("memberDied") == 1, "the engine believes it")
     await eventually(lambda: of_n1().count("memberJoined") == 2, "memberlist contradicts, the engine believes that")
-    slander(rogue, secret, "192.168.1.11", Dead(100, "n1", "rogue"))
+    slander(rogue, secret, "192.168.1.11", Dead(LATE, "n1", "rogue"))
     await eventually(lambda: m11.heard("leave", "n1") == 1, "memberlist believes it")
     await eventually(lambda: m11.heard("join", "n1") == 2, "the engine contradicts, memberlist believes that")
-    slander(rogue, secret, "192.168.1.1", Dead(200, "n1", "rogue"))
+    slander(rogue, secret, "192.168.1.1", Dead(LATE + 100, "n1", "rogue"))
     await eventually(lambda: "accusedFalsely" in of_n1(), "the engine contradicts what it is told of itself")
     assert names(n1.facts) == {"m11", "n1"}
 
@@ -215,9 +218,31 @@ async def test_who_has_not_the_key_is_not_heard_and_is_counted(encrypted: Group)
 async def test_a_member_that_tells_what_cannot_be_written_is_a_member_and_no_more(encrypted: Group) -> None:
     n1, rogue = await encrypted.herald(1), encrypted.host("x", "192.168.1.99")
     at = Endpoint(ip_address("192.168.1.99"), 7946)
-    slander(rogue, SECRET, "192.168.1.1", Alive(1, "evil", at, b"herald/1 \xff", Versions(1, 5, 5)))
-    await n1.until(are("n1", "evil"), "it is believed that it is there")
+    evil = Alive(1, "evil", at, b"herald/1 \xff", Versions(1, 5, 5))
+    slander(rogue, SECRET, "192.168.1.1", evil)
+    await eventually(lambda: "memberDied" in [line["event"] for line in encrypted.log("n1")], "nobody is there")
+    assert names(n1.facts) == {"n1"}, "who does not answer does not count"
+    wrapping = packet.Wrapping(Keyring(derive_key(SECRET.encode())))
+    udp, tcp = inside(rogue, lambda: open_sockets(at))
+    loop = asyncio.get_running_loop()
+
+    def answer() -> None:
+        data, source = udp.recvfrom(65536)
+        for ping in packet.open_packet(data, wrapping).messages:
+            if isinstance(ping, Ping):
+                octets = message.encode(Ack(ping.sequence))
+                udp.sendto(packet.seal([octets], wrapping, random.SystemRandom(), checksum=False), source)
+
+    loop.add_reader(udp, answer)
+    again = replace(evil, incarnation=100)
+    udp.sendto(
+        packet.seal([message.encode(again)], wrapping, random.SystemRandom(), checksum=False), ("192.168.1.1", 7946)
+    )
+    await n1.until(are("n1", "evil"), "it answers, so it is there")
     assert {one.node: one.interfaces for one in n1.facts.members}["evil"] is None
+    loop.remove_reader(udp)
+    udp.close()
+    tcp.close()
     await n1.until(are("n1"), "nobody is there, and the engine goes on to find that out")
 
 

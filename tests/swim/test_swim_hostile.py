@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
-from swim_values import at, messages, packet_messages
+from swim_values import at, messages, packet_messages, push_pulls
 
 from herald.swim import packet
 from herald.swim.event import Answer, Ask, Effect, Leave, PacketReceived, SendPacket, StreamAsked
@@ -14,7 +14,7 @@ from herald.swim.gossip import Gossip
 from herald.swim.keyring import Keyring, UnauthenticatedError, derive_key
 from herald.swim.local import Identity
 from herald.swim.member import HIGHEST_INCARNATION, METALLB_VERSIONS, Endpoint, State
-from herald.swim.message import Alive, Dead, DecodeError, Entry, Message, PushPull, Suspect, encode
+from herald.swim.message import Ack, Alive, Dead, DecodeError, Entry, Message, PushPull, Suspect, encode
 from herald.swim.packet import Drop, Wrapping
 from herald.swim.profile import HERALD
 from herald.swim.roster import MOST_MEMBERS
@@ -28,10 +28,11 @@ FROM = at(66)
 class Victim:
     """A machine named `n1` that has one honest member, `n2`."""
 
-    def __init__(self) -> None:
+    def __init__(self, sequence: int = 0) -> None:
         self.now = 50.0
         self.rng = random.Random(3)
-        self.machine = Gossip(Identity("n1", at(1)), HERALD, SEALED, random.Random(7), self.now)
+        me = Identity("n1", at(1))
+        self.machine = Gossip(me, HERALD, SEALED, random.Random(7), self.now, sequence=sequence)
         self.hear([encode(Alive(1, "n2", at(2), b"", METALLB_VERSIONS))])
 
     def hear(self, octets: Iterable[bytes], wrapping: Wrapping = SEALED) -> list[Effect]:
@@ -106,6 +107,34 @@ def test_fuzz_with_the_key_streams_of_anything_leave_the_machine_lawful(said: li
         victim.machine.handle(StreamAsked(number, message), victim.now)
         victim.sleep(wait)
     assert victim.is_lawful()
+
+
+recorded = st.lists(packet_messages.filter(lambda one: not isinstance(one, Ack)) | push_pulls, max_size=12)
+
+
+@given(recorded, st.floats(0.0, 1.0))
+def test_fuzz_what_may_have_been_recorded_makes_nobody_count_who_does_not_answer(
+    said: list[Message], wait: float
+) -> None:
+    victim = Victim()
+    for number, message in enumerate(said):
+        if isinstance(message, PushPull):
+            victim.machine.handle(StreamAsked(number, message, None, FROM.address), victim.now)
+        else:
+            victim.hear([encode(message)])
+        victim.sleep(wait)
+        assert victim.machine.present().keys() == {"n1"}
+
+
+@given(recorded, st.integers(0, 2**32 - 1))
+def test_fuzz_nor_do_all_answers_that_were_ever_recorded(said: list[Message], sequence: int) -> None:
+    victim = Victim(sequence)
+    for message in said:
+        if not isinstance(message, PushPull):
+            victim.hear([encode(message)])
+    for number in range(100):
+        victim.hear([encode(Ack((sequence + 1000 + number) % 2**32))])
+    assert victim.machine.present().keys() == {"n1"}
 
 
 @given(st.lists(messages, max_size=6))

@@ -16,6 +16,7 @@ still runs on this node, and two that each believe to be alone take every addres
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -32,7 +33,7 @@ from herald.swim.event import Accuse, AskNow, JoinAt, Leave, SetMeta, SetWrappin
 from herald.swim.gossip import Gossip
 from herald.swim.keyring import KeyChange
 from herald.swim.local import Identity
-from herald.swim.member import Address, Endpoint, State
+from herald.swim.member import HIGHEST_INCARNATION, Address, Endpoint, State
 from herald.swim.packet import Wrapping
 from herald.swim.paths import Closed
 
@@ -40,6 +41,8 @@ TRY_AGAIN: Final = 1.0
 SAY_AGAIN: Final = 60.0
 READ_KEY_EVERY: Final = 5.0
 KEY_FILE: Final = "secretkey"
+LATEST_START: Final = HIGHEST_INCARNATION - (1 << 28)
+"""As an incarnation: Unix time until 2097, and room above for what is contradicted."""
 
 _log: Final = logging.getLogger("herald.engine.gossip")
 
@@ -242,7 +245,16 @@ class GossipMembership:
             self._cannot_begin(str(error))
             return
         profile, now = self._options.profile, self._loop.time()
-        self._machine = Gossip(Identity(self._node, at), profile, wrapping, random.SystemRandom(), now)
+        rng = random.SystemRandom()
+        self._machine = Gossip(
+            Identity(self._node, at),
+            profile,
+            wrapping,
+            rng,
+            now,
+            incarnation=first_incarnation(time.time()),
+            sequence=rng.getrandbits(32),
+        )
         self._driver = GossipDriver(
             self._machine,
             wrapping,
@@ -336,6 +348,15 @@ class GossipMembership:
             extra = {"event": "membersChanged", "joined": sorted(came), "left": sorted(went)}
             _log.info("live speakers are now %s", ", ".join(sorted(self._known)), extra=extra)
         self._on_change()
+
+
+def first_incarnation(wall: float) -> int:
+    """That of a speaker that starts at this Unix time: above what one that ran before has said of itself.
+
+    Where the clock is wrong it is any other number, as with memberlist: this node hears what is known of it, and
+    contradicts above that.
+    """
+    return min(max(int(wall), 1), LATEST_START)
 
 
 def read_secret(folder: Path) -> bytes:

@@ -20,7 +20,7 @@ def members(present: Members, notes: Notes, snapshot: GossipSnapshot | None) -> 
             "interfaces": None if names is None else sorted(names),
             "note": None if note is None else note.hex(),
         }
-        document.append(row if one is None else {**row, **_details(one)})
+        document.append(row if one is None else {**row, **_details(one, counts=name in present)})
     return document
 
 
@@ -35,9 +35,9 @@ def closed(one: ClosedWay) -> Mapping[str, Any]:
     }
 
 
-def _details(one: MemberSnapshot) -> Mapping[str, Any]:
+def _details(one: MemberSnapshot, *, counts: bool) -> Mapping[str, Any]:
     return {
-        "state": one.state.name.lower(),
+        "state": "unconfirmed" if one.state.present and not counts else one.state.name.lower(),
         "since": round(one.age, 3),
         "incarnation": one.incarnation,
         "address": str(one.endpoint),

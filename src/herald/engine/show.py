@@ -12,7 +12,8 @@ The `data` of each question (names as in JSON; `null` where nothing is known, se
                     there (`herald.announcement.told`), hexadecimal, null if not Herald's; with gossip also those
                     that died or left lately, and of each more: {…, state: alive, suspect, dead or left, since,
                     incarnation, address, lastSeen}
-                    `since`: how long in this state; `lastSeen`: how long since it answered a ping of this node
+                    `since`: how long in this state; `lastSeen`: how long since it answered a ping of this node;
+                    state `unconfirmed`: others say that it is there, and it has not answered yet
                     `starting: true` with those that answer for nothing new: they start, or their control is away;
                     this node itself then has `away`: why
                     those that are watched closely also have fastFailover: {bfd: Up, Down or Init, phase: watched,

@@ -13,6 +13,7 @@ again is found that way before anybody tells it where to look.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +21,7 @@ from herald.swim import stream
 from herald.swim.event import Answer, Kind
 from herald.swim.keyring import Key
 from herald.swim.local import ForJoin, ForSync, JoinDue, Local, ReconnectDue, SyncDue
-from herald.swim.member import Endpoint, Member, State, Versions
+from herald.swim.member import Address, Endpoint, Member, State, Versions
 from herald.swim.message import Ack, Alive, Dead, Entry, ErrorReply, Message, Ping, PushPull, Suspect, encode
 from herald.swim.packet import Drop
 from herald.swim.paths import Paths
@@ -33,6 +34,8 @@ LOST_FOR: Final = 3600.0
 MOST_LOST: Final = 1024
 CALLS_AT_A_TIME: Final = 4
 GREET_EVERY: Final = 1.0
+_NOT_JOINED: Final = "gossip cannot join there"
+_TRIED_AGAIN: Final = "it is tried again. Does a speaker gossip at that address and port, with the same secret?"
 """Seconds between two joins of somebody who pinged us."""
 
 
@@ -68,14 +71,14 @@ class Exchange:
         ]
         return PushPull(join, tuple(entries))
 
-    def asked(self, number: int, message: Message, key: Key | None) -> None:
-        """Somebody connected and said this, sealed with that key."""
+    def asked(self, number: int, message: Message, key: Key | None, caller: Address | None) -> None:
+        """Somebody connected from there and said this, sealed with that key."""
         match message:
             case Ping(sequence, node, source) if node in ("", self._local.name):
                 self._answer(number, Ack(sequence, self._paths.word_for(source)), key)
             case PushPull(join):
                 self._answer(number, self.state(join=join), key)
-                self.merge(message)
+                self._merge_all(message, lambda entry: entry.endpoint.address == caller)
             case _:
                 self._local.dropped[Drop.UNEXPECTED] += 1
                 self._local.effects.append(Answer(number, None))
@@ -93,7 +96,13 @@ class Exchange:
         for member in local.roster.pick(1, lambda one: one.state is State.ALIVE):
             local.ask(ForSync(), member.endpoint, self.state(join=False), local.profile.tcp_timeout)
 
-    def merge(self, theirs: PushPull) -> None:
+    def merge(self, theirs: PushPull, place: Endpoint) -> None:
+        """Take what was answered there. Where a member is or should be, that proves everybody; elsewhere itself."""
+        asked = self._local.roster.at(place)
+        is_trusted = place in self._places or (asked is not None and asked.is_proven)
+        self._merge_all(theirs, lambda entry: is_trusted or entry.endpoint == place)
+
+    def _merge_all(self, theirs: PushPull, is_proof: Callable[[Entry], bool]) -> None:
         """Take what another one knows. Nothing of it, if one that is alive speaks no version in common with all."""
         local = self._local
         alive = [one.versions for one in theirs.entries if one.state is State.ALIVE]
@@ -103,13 +112,14 @@ class Exchange:
         if theirs.unreadable:
             local.dropped[Drop.MALFORMED] += theirs.unreadable
         for entry in theirs.entries:
-            self._merge(entry)
+            self._merge(entry, is_proof=is_proof(entry))
 
-    def _merge(self, entry: Entry) -> None:
+    def _merge(self, entry: Entry, *, is_proof: bool) -> None:
         match entry.state:
             case State.ALIVE:
                 assert entry.versions is not None  # else it would not be compatible
-                self._standing.alive(Alive(entry.incarnation, entry.node, entry.endpoint, entry.meta, entry.versions))
+                said = Alive(entry.incarnation, entry.node, entry.endpoint, entry.meta, entry.versions)
+                self._standing.alive(said, is_proof=is_proof)
             case State.LEFT:
                 self._standing.dead(Dead(entry.incarnation, entry.node, entry.node))
             case State.SUSPECT | State.DEAD:
@@ -162,7 +172,7 @@ class Exchange:
         self._silent.discard(place)
         match answer:
             case PushPull():
-                self.merge(answer)
+                self.merge(answer, place)
             case ErrorReply(text):
                 self._local.note(Kind.JOIN_FAILED, str(place), f"it answers: {text}")
             case _:
@@ -174,7 +184,7 @@ class Exchange:
         self._joining.discard(place)
         if place in self._places and place not in self._silent:
             self._silent.add(place)
-            self._local.note(Kind.JOIN_FAILED, str(place), reason)
+            self._local.note(Kind.JOIN_FAILED, str(place), f"{_NOT_JOINED}: {reason}; {_TRIED_AGAIN}")
         self._join_waiting()
 
     def greet(self, place: Endpoint) -> None:

@@ -46,6 +46,7 @@ from herald.swim.local import (
     Identity,
     JoinDue,
     Local,
+    NewcomersDue,
     PathsDue,
     ProbeDue,
     ProbeOver,
@@ -70,6 +71,7 @@ from herald.swim.message import (
     Suspect,
     User,
 )
+from herald.swim.newcomer import Newcomers
 from herald.swim.packet import Drop, Wrapping, open_packet
 from herald.swim.paths import Closed, Paths
 from herald.swim.prober import Prober
@@ -105,12 +107,21 @@ class Gossip:
         rng: random.Random,
         now: float,
         known: Iterable[Member] = (),
+        *,
+        incarnation: int = 1,
+        sequence: int = 0,
     ) -> None:
-        """`rng` also makes the nonces of encrypted packets: it must not repeat itself. `known`: of others already."""
+        """`rng` also makes the nonces of encrypted packets: it must not repeat itself. `known`: of others already.
+
+        `incarnation`: above those of earlier lives, so that what was recorded of these is outdated. `sequence`: the
+        number of the last ping, 32 bits; nobody should know it before, lest he has recorded the answer.
+        """
         roster = Roster(me.name, rng)
-        roster.add_all((Member(me.name, me.endpoint, me.versions, b"", 1, State.ALIVE, now), *known))
+        roster.add_all((Member(me.name, me.endpoint, me.versions, b"", incarnation, State.ALIVE, now), *known))
         self._local = local = Local(me, profile, rng, KeysHeard(wrapping, rng), roster, now)
-        self._standing = Standing(local)
+        local.incarnation, local.sequence = incarnation, sequence
+        self._newcomers = newcomers = Newcomers(local)
+        self._standing = Standing(local, newcomers)
         self._prober = Prober(local, self._standing)
         self._paths = Paths(local)
         self._exchange = Exchange(local, self._standing, self._paths)
@@ -131,8 +142,8 @@ class Gossip:
                     self._paths.heard_unauthenticated(source)
                 for message in opened.messages:
                     self._receive(message, source)
-            case StreamAsked(number, message, key):
-                self._exchange.asked(number, message, key)
+            case StreamAsked(number, message, key, source):
+                self._exchange.asked(number, message, key, source)
             case StreamRefused(why):
                 self._local.dropped[why] += 1
             case Answered(ask, message, key):
@@ -186,7 +197,7 @@ class Gossip:
     def present(self) -> dict[str, bytes]:
         """The metadata of those that count as there, by name; this node always among them."""
         local = self._local
-        others = {one.name: one.meta for one in local.roster if one.state.present}
+        others = {one.name: one.meta for one in local.roster if one.counts}
         return others | {local.name: local.meta}
 
     def addresses(self) -> frozenset[Address]:
@@ -227,6 +238,7 @@ class Gossip:
             case Ack(sequence):
                 self._paths.acked(source)
                 self._prober.acked(sequence)
+                self._newcomers.acked(sequence)
                 self._exchange.acked(sequence)
             case Nack(sequence):
                 self._prober.nacked(sequence)
@@ -269,7 +281,7 @@ class Gossip:
             case ForJoin(place), _:
                 self._exchange.joined(place, message)
             case ForSync(), PushPull():
-                self._exchange.merge(message)
+                self._exchange.merge(message, asked.to)
             case ForProbe(sequence), Ack(acked) if sequence == acked:
                 self._prober.acked_by_tcp(sequence)
             case ForCheck(), Ack():
@@ -302,6 +314,7 @@ class Gossip:
             local.timers.cancel(JoinDue())
             local.timers.cancel(ReconnectDue())
             local.timers.cancel(PathsDue())
+            local.timers.cancel(NewcomersDue())
             alone = not any(one.state.present for one in local.roster)
             self._say_farewell(0 if alone else local.profile.farewells)
 
@@ -343,6 +356,8 @@ class Gossip:
                 self._say_farewell(left)
             case PathsDue():
                 self._paths.look()
+            case NewcomersDue():
+                self._newcomers.ask_again()
             case _:
                 assert_never(due)
 

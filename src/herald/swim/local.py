@@ -71,6 +71,11 @@ class PathsDue:
 
 
 @dataclass(frozen=True, slots=True)
+class NewcomersDue:
+    """Who was heard of and has not answered yet is to be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
 class DirectOver:
     """No direct answer to this probe in time."""
 
@@ -120,6 +125,7 @@ Due: TypeAlias = (
     | ReconnectDue
     | FarewellDue
     | PathsDue
+    | NewcomersDue
     | DirectOver
     | ProbeOver
     | RelayLate
@@ -184,7 +190,7 @@ class Local:
     dropped: Counter[Drop] = field(default_factory=Counter)
     asked: dict[int, Asked] = field(default_factory=dict)
     is_changed: bool = False
-    _sequence: int = 0
+    sequence: int = 0
     _ask: int = 0
 
     @property
@@ -198,8 +204,8 @@ class Local:
 
     def next_sequence(self) -> int:
         """A number for a ping."""
-        self._sequence = (self._sequence + 1) % _SEQUENCES
-        return self._sequence
+        self.sequence = (self.sequence + 1) % _SEQUENCES
+        return self.sequence
 
     def send(self, to: Endpoint, *messages: Message, member: Member | None = None, is_heard: bool = True) -> None:
         """A packet with these messages, and news as far as there is room. `member`: it is known who reads it.
@@ -230,6 +236,13 @@ class Local:
     def note(self, kind: Kind, member: str, text: str) -> None:
         """For the log."""
         self.effects.append(Note(kind, member, text))
+
+    def answered(self, member: Member) -> None:
+        """That member has answered us."""
+        member.heard = self.now
+        if not member.is_proven:
+            member.is_proven = True
+            self.changed()
 
     def changed(self) -> None:
         """Who is present, or what they say of themselves, is different."""

@@ -83,7 +83,10 @@ METALLB_VERSIONS: Final = Versions(1, 5, 2)
 
 @dataclass(slots=True)
 class Member:
-    """`since`: when the state began. `heard`: when it last answered us; both in monotonic seconds, None for never."""
+    """`since`: when the state began. `heard`: when it last answered us; both in monotonic seconds, None for never.
+
+    `is_proven`: it is more than something that anybody could have recorded, see `herald.swim.newcomer`.
+    """
 
     name: str
     endpoint: Endpoint
@@ -93,6 +96,12 @@ class Member:
     state: State
     since: float
     heard: float | None = None
+    is_proven: bool = True
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is there."""
+        return self.state.present and self.is_proven
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,19 +153,19 @@ class Prober:
         local = self._local
         probe = self._probes.pop(sequence, None)
         if probe is not None:
-            probe.member.heard = local.now
+            local.answered(probe.member)
             local.worse(-1)
             local.timers.cancel(DirectOver(sequence))
             local.timers.cancel(ProbeOver(sequence))
             return
         asked = self._questions.pop(sequence, None)
         if asked is not None:
-            asked.heard = local.now
+            local.answered(asked)
             local.effects.append(Reached(asked.name))
             return
         name = self._look_of.pop(sequence, None)
         if name is not None:
-            self._looks[name].member.heard = local.now
+            local.answered(self._looks[name].member)
             self._looks[name].sequences.remove(sequence)
             return
         relay = self._relays.pop(sequence, None)
@@ -207,7 +207,7 @@ class Prober:
         probe = self._probes.get(sequence)
         if probe is not None:
             probe.by_tcp = True
-            probe.member.heard = self._local.now
+            self._local.answered(probe.member)
 
     def help(self, request: IndirectPing, requester: Endpoint) -> None:
         """Ping a member for somebody else; only one that is known, so that nobody is pinged on a stranger's behalf."""

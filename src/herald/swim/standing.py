@@ -22,6 +22,7 @@ from herald.swim.event import Kind
 from herald.swim.local import Local, ReconnectDue, SecondLook, SuspicionOver
 from herald.swim.member import HIGHEST_INCARNATION, Endpoint, Member, State
 from herald.swim.message import Alive, Dead, Suspect
+from herald.swim.newcomer import Newcomers
 from herald.swim.packet import Drop
 from herald.swim.roster import MOST_MEMBERS
 from herald.swim.suspicion import Suspicion
@@ -36,8 +37,9 @@ _SAY_AGAIN: Final = 60.0
 class Standing:
     """Applies the table to the roster."""
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: Local, newcomers: Newcomers) -> None:
         self._local = local
+        self._newcomers = newcomers
         self._suspicions: dict[str, Suspicion] = {}
         self._conflicts: dict[str, float] = {}
 
@@ -55,8 +57,8 @@ class Standing:
         each = max(self._local.profile.second_look or 0.0, LOOK_PER_MEMBER * len(self._local.roster))
         return each * max(1.0, len(self._suspicions) / LOOKED_AT)
 
-    def alive(self, said: Alive) -> None:
-        """Somebody says that a member is alive."""
+    def alive(self, said: Alive, *, is_proof: bool = False) -> None:
+        """Somebody says that a member is alive; `is_proof`: it cannot have been recorded before."""
         local = self._local
         said = self._with_port(said)
         if said.node == local.name:
@@ -71,15 +73,19 @@ class Standing:
             if len(local.roster) >= MOST_MEMBERS:
                 local.dropped[Drop.TOO_MANY] += 1
                 return
-            member = Member(said.node, said.endpoint, versions, b"", 0, State.DEAD, local.now)
+            member = Member(said.node, said.endpoint, versions, b"", 0, State.DEAD, local.now, is_proven=False)
             local.roster.add(member)
         elif member.endpoint != said.endpoint:
             if not self._may_move(member):
                 self._conflict(said.node, said.endpoint, member.endpoint)
                 return
+            member.is_proven = False
         elif said.incarnation <= member.incarnation:
             return
+        member.is_proven |= is_proof
         self._take(member, said)
+        if not member.is_proven:
+            self._newcomers.ask(member)
 
     def _take(self, member: Member, said: Alive) -> None:
         local, was, meta = self._local, member.state, member.meta
