@@ -224,7 +224,9 @@ async def test_a_foreign_claim_is_told_and_logged_once(pair: tuple[str, str], tm
         told = [json.loads(line) for line in herald.log.read_text().splitlines()]
         conflicts = [line for line in told if line.get("event") == "addressConflict"]
         assert [(line["ip"], line["mac"], line["level"]) for line in conflicts] == [(VIP, "02:00:00:00:c0:de", "warn")]
-        assert json.loads(await herald.show("l2"))["data"]["conflicts"][0]["mac"] == "02:00:00:00:c0:de"
+        (shown,) = json.loads(await herald.show("l2"))["data"]["conflicts"]
+        assert shown["mac"] == "02:00:00:00:c0:de"
+        assert shown["firstSeen"] >= shown["lastSeen"] >= 0
 
 
 async def test_a_request_of_a_foreign_vlan_is_not_answered(pair: tuple[str, str], tmp_path: Path) -> None:
