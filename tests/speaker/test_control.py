@@ -238,6 +238,22 @@ async def test_a_node_that_was_stopped_is_not_said_to_be_gone(tmp_path: Path, ca
     assert all(text.endswith("moved from node-2 to node-1 (node-2 left in good order)") for text in taken_over)
 
 
+async def test_who_comes_back_and_gets_its_addresses_again_is_logged_with_the_cause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "herald.speaker")
+    store = MemoryStore([*BASE, *assigned(40)])
+    async with control(store, tmp_path, facts("node-1")) as engine:
+        assert len(held(await engine.applied())) == 40
+        await engine.say(facts("node-1", "node-2"))
+        await engine.applied()
+        await asyncio.sleep(QUIET_S)
+    moved = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "leaderChanged"]
+    returned = [text for text in moved if text.startswith("failover")]
+    assert returned
+    assert all(text.endswith("moved from node-1 to node-2 (node-2 comes before node-1)") for text in returned), returned
+
+
 async def test_control_gives_signs_that_it_lives_also_while_nothing_happens(tmp_path: Path) -> None:
     async with control(MemoryStore([*BASE, *assigned(3)]), tmp_path, facts("node-1")) as engine:
         await engine.applied()

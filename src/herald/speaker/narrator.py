@@ -190,8 +190,7 @@ class Narrator:
         if before is None:
             text = f"leader of {ips} is {owner}"
         else:
-            why = self._why_not(before, moved.after, decision)
-            text = f"failover: leader of {ips} moved from {before} to {owner}{why}"
+            text = f"failover: leader of {ips} moved from {before} to {owner} ({self._why_moved(moved, before, owner)})"
             if owner == self._node:
                 namespace, service = self._decider.options.namespace, moved.verdict.service
                 self._publisher.tell(happening.leader_changed(namespace, service, text, owner))
@@ -212,16 +211,20 @@ class Narrator:
         elif before is None or before == self._node:
             cause = "no earlier leader is known here"
         else:
-            cause = self._why_not(before, moved.after, decision).removeprefix(" (").removesuffix(")")
-            cause = cause or self._given_back(moved, before) or f"{self._node} comes before {before}"
+            cause = self._why_moved(moved, before, self._node)
         is_gone = before is not None and before != self._node and not moved.after.landscape.is_live(before)
         return Moved(moved.verdict.addresses, before, owner, cause, is_gone)
 
-    def _given_back(self, moved: _Moved, before: NodeName) -> str | None:
+    def _why_moved(self, moved: _Moved, before: NodeName, owner: NodeName) -> str:
+        """Why `owner` answers in place of `before`."""
+        why = self._why_not(before, moved.after, self._decide(moved.verdict.service, moved.after))
+        return why or self._given_back(moved, before, owner) or f"{owner} comes before {before}"
+
+    def _given_back(self, moved: _Moved, before: NodeName, owner: NodeName) -> str | None:
         decision = self._decide(moved.verdict.service, moved.before) if moved.before else None
         instead = decision.layer2.instead if decision else None
         kept = instead is not None and instead.code is Code.KEPT
-        return f"{before} gives it back: {self._node} has been back for long enough (failback)" if kept else None
+        return f"{before} gives it back: {owner} has been back for long enough (failback)" if kept else None
 
     def _owner_before(self, moved: _Moved) -> NodeName | None:
         if moved.verdict.reason is not None:
@@ -231,9 +234,9 @@ class Narrator:
 
     def _why_not(self, node: NodeName, view: View, decision: Decision | None) -> str:
         if not view.landscape.is_live(node):
-            return f" ({node} left in good order)" if node in self._left else f" ({node} is gone)"
+            return f"{node} left in good order" if node in self._left else f"{node} is gone"
         reason = decision.layer2.reason_of(node) if decision else None
-        return f" ({reason.words})" if reason is not None and reason.code is not Code.NOT_ELECTED else ""
+        return reason.words if reason is not None and reason.code is not Code.NOT_ELECTED else ""
 
     def _check_silence(self, key: NamespacedName) -> None:
         service, view = self._decider.cache.services.get(key), self._decider.view
