@@ -14,6 +14,7 @@ from herald.engine.link import (
     Moved,
     Pulse,
     Ready,
+    Tell,
     Upward,
     Watch,
     accepted,
@@ -88,6 +89,8 @@ class FakeEngine:
         while (message := await channel.receive()) is not None:
             if isinstance(message, Pulse):
                 self.pulses += 1
+                continue
+            if isinstance(message, Tell):
                 continue
             if isinstance(message, Join):
                 self._joins.put_nowait(message)

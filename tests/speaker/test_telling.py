@@ -257,3 +257,14 @@ def test_a_new_control_yields_what_its_engine_still_claims_if_others_could_not_c
     other.told = HELD
     other.telling.absent(None)
     assert other.see({A: b"", C: b""}, 100.0) == HELD
+
+
+def test_on_another_connection_it_is_told_too_that_there_is_nothing_to_tell() -> None:
+    one = Node(B, NEVER)
+    one.see({A: b"", C: b""}, 0.0)
+    one.see({A: HELD, C: b""}, 0.1)
+    one.telling.engine_is_new(100.0)
+    one.telling.see({A: ETH0, B: ETH0, C: ETH0}, {A: HELD, B: HELD, C: b""}, 100.1)
+    told = list(one.settle(100.1))
+    assert not one.owns
+    assert told == [Tell(b"")]

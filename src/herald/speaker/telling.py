@@ -55,16 +55,19 @@ class Telling:
         self._returned: dict[str, float] = {}
         self._composed: Note | None = None
         self._wanted: tuple[frozenset[IPAddress], frozenset[NodeName], int, bool] | None = None
-        self._told = b""
+        self._told: bytes | None = b""
         self._is_vague = False
         self._changed: set[NamespacedName] = set()
         self._looked_at: View | None = None
         self._damped: frozenset[NodeName] = frozenset()
 
     def engine_is_new(self, now: float) -> None:
-        """It has been told nothing. If another one is gone, others may have taken over what this node claims."""
-        self._told = b""
+        """It has been told nothing, or, if it is the one of before, something else than what is true by now.
+
+        After the first one others may have taken over meanwhile what this node claims.
+        """
         if self._composed is not None:
+            self._told = None
             self._keeping.froze(now)
 
     def absent(self, at: float | None) -> None:
