@@ -330,7 +330,7 @@ class _Engine:
             for difference in self._wish.follow(parts):
                 self._peers.apply(difference)
                 handed_over = tuple(one.address for one in difference.handed_over)
-                log_holdings(difference)
+                log_holdings(difference, looks_first=self._options.probe_first)
                 self._note_moves(difference.held, (*difference.released, *handed_over))
                 self._layer2.apply(difference.held, difference.released, handed_over)
                 await asyncio.sleep(0)
