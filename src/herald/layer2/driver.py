@@ -43,14 +43,14 @@ from herald.layer2.group_member import GroupMember
 from herald.layer2.handover import Handover
 from herald.layer2.holding import Address, Holding
 from herald.layer2.lane import Lane
-from herald.layer2.link import Exclusion, Link, NdpLink, Verdict, judge, judge_ndp, links, ndp_links
+from herald.layer2.link import Exclusion, Link, NdpLink, links, ndp_links
 from herald.layer2.pace import DEFAULT_RATE
 from herald.layer2.packet_socket import FrameWatch, GroupSocket, PacketSocket
 from herald.layer2.quarantine import Quarantine, in_use_words
 from herald.layer2.responder import Responder
 from herald.layer2.saying import Saying
 from herald.layer2.self_probe import DEFAULT_INTERVAL, SelfProbe
-from herald.layer2.snapshot import AddressCounts, JudgedInterface, Layer2Snapshot
+from herald.layer2.snapshot import AddressCounts, JudgedInterface, Layer2Snapshot, judged
 from herald.layer2.sockets import Sockets
 from herald.layer2.telling import Told, line
 from herald.net.interface import Interface
@@ -210,7 +210,8 @@ class Layer2Driver:
     def interfaces(self) -> tuple[JudgedInterface, ...]:
         """Every interface of this machine with its verdicts."""
         mute = self._self_probe.mute()
-        return tuple(self._judged(one, is_mute=one.index in mute) for one in self._interfaces)
+        reading, ndp_reading = self._sockets.arp.sockets.keys(), self._sockets.ndp.sockets.keys()
+        return tuple(judged(one, self._exclusion, mute, reading, ndp_reading) for one in self._interfaces)
 
     def counts(self) -> Iterator[AddressCounts]:
         """What was asked, answered and sent unasked for each held address; may be read in slices.
@@ -252,14 +253,6 @@ class Layer2Driver:
     def conflicts(self) -> tuple[Conflict, ...]:
         """The foreign claims that are open."""
         return self._responder.conflicts()
-
-    def _judged(self, one: Interface, *, is_mute: bool) -> JudgedInterface:
-        verdict, ndp_verdict = judge(one, self._exclusion), judge_ndp(one, self._exclusion)
-        if is_mute:
-            verdict = Verdict.MUTE if verdict is Verdict.ELIGIBLE else verdict
-            ndp_verdict = Verdict.MUTE if ndp_verdict is Verdict.ELIGIBLE_NDP else ndp_verdict
-        reading, ndp_reading = one.index in self._sockets.arp.sockets, one.index in self._sockets.ndp.sockets
-        return JudgedInterface(one, verdict, reading and not is_mute, ndp_verdict, ndp_reading and not is_mute)
 
     def _mute_names(self) -> frozenset[str]:
         mute = self._self_probe.mute()

@@ -1,5 +1,6 @@
 """The state of Layer 2 as the shell gives it out: interfaces with their verdicts, counts, and the whole for people."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 from herald.layer2.announcer import AnnouncerSnapshot
 from herald.layer2.conflict import Conflict
 from herald.layer2.holding import Address
-from herald.layer2.link import Verdict
+from herald.layer2.link import Exclusion, Verdict, judge, judge_ndp
 from herald.layer2.responder import ResponderSnapshot
 from herald.layer2.self_probe import WaySnapshot
 from herald.net.interface import Interface
@@ -25,6 +26,22 @@ class JudgedInterface:
     reading: bool
     ndp_verdict: Verdict
     ndp_reading: bool
+
+
+def judged(
+    one: Interface,
+    exclusion: Exclusion,
+    mute: Container[int],
+    reading: Container[int],
+    ndp_reading: Container[int],
+) -> JudgedInterface:
+    """An interface with its verdicts; the last three hold the indexes that are mute, and those with a socket."""
+    verdict, ndp_verdict, is_mute = judge(one, exclusion), judge_ndp(one, exclusion), one.index in mute
+    if is_mute:
+        verdict = Verdict.MUTE if verdict is Verdict.ELIGIBLE else verdict
+        ndp_verdict = Verdict.MUTE if ndp_verdict is Verdict.ELIGIBLE_NDP else ndp_verdict
+    arp, ndp = one.index in reading and not is_mute, one.index in ndp_reading and not is_mute
+    return JudgedInterface(one, verdict, arp, ndp_verdict, ndp)
 
 
 class AddressCounts(NamedTuple):
