@@ -303,6 +303,34 @@ async def test_an_engine_that_was_started_again_is_found_without_being_told(encr
     await n2.until(are("n1", "n2"), "who pings it is joined")
 
 
+async def test_the_secret_changes_and_memberlist_that_has_the_old_one_and_who_starts_with_the_new_one_are_members(
+    encrypted: Group, tmp_path: Path
+) -> None:
+    m11, n1, n2 = await encrypted.memberlist(11), await encrypted.herald(1), await encrypted.herald(2)
+    everybody = ("m11", "n1", "n2")
+    await join(n1, "192.168.1.2", "192.168.1.11")
+    for one in (n1, n2):
+        await one.until(are(*everybody), "the group is complete")
+    (tmp_path / "secret" / "secretkey").write_text("another secret")
+
+    def changed(name: str) -> bool:
+        return any(line.get("event") == "gossipKeyChanged" for line in encrypted.log(name))
+
+    await eventually(lambda: changed("n1") and changed("n2"), "the new secret is seen")
+    assert await n2.end(signal.SIGTERM) == 0
+    await n1.until(are("m11", "n1"), "it has left")
+    await n2.restart()
+    await join(n2, "192.168.1.1", "192.168.1.11")
+    for one in (n1, n2):
+        await one.until(are(*everybody), "it knows the new secret only, and is back")
+    await eventually(lambda: m11.heard("join", "n2") == 2, "memberlist knows the old one only, and knows it")
+    await asyncio.sleep(SETTLED)
+    assert names(n1.facts) == names(n2.facts) == set(everybody)
+    assert not [line for line in encrypted.log("n1") if line.get("event") == "memberDied"]
+    assert m11.heard("leave", "n1") == 0
+    assert m11.heard("leave", "n2") == 1, "when it was told to end"
+
+
 async def test_a_group_may_speak_over_ipv6(encrypted: Group, tmp_path: Path, program: Path) -> None:
     one, other = encrypted.host("n1", "192.168.1.1"), encrypted.host("m2", "192.168.1.2")
     for host, address in ((one, "fc00::1"), (other, "fc00::2")):

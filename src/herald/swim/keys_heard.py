@@ -47,11 +47,10 @@ class KeysHeard:
 
     def heard(self, source: Endpoint, key: Key | None) -> None:
         """What came from there was sealed with that key; None: it was not sealed."""
-        ring = self.wrapping.keyring
-        if ring is None or key is None or key not in ring.keys:
+        ring, known = self.wrapping.keyring, self._heard.get(source)
+        if ring is None or key is None or key is known or key not in ring.keys:
             return
-        known = self._heard.get(source)
-        if known is None or ring.keys.index(key) < ring.keys.index(known):
+        if known is None or ring.keys.index(key) <= ring.keys.index(known):
             self._heard[source] = key
             if len(self._heard) > MOST_KEPT:
                 del self._heard[next(iter(self._heard))]
