@@ -194,6 +194,13 @@ def test_members_that_gossip_are_shown_with_their_state_and_only_the_live_ones_a
     assert [cell.text for cell in blocked.rows[0]] == ["node-1", "node-2", "udp/7946", "no ping is answered"]
 
 
+def test_a_node_whose_control_is_away_says_so_itself() -> None:
+    why = "connected, and silent for 10 s"
+    table, _ = show_tables.members([{"name": "node-1", "interfaces": ["eth0"], "note": "", "away": why}], [])
+    assert isinstance(table, Table)
+    assert table.rows[0][-1].text == "none: its control is away (connected, and silent for 10 s)"
+
+
 def test_members_that_are_only_known_from_before_are_shown_with_why() -> None:
     stale = {"problem": "/srv/.herald/members cannot be read: No such file or directory", "since": 75.2}
     known = [{"name": name, "interfaces": ["eth0"], "note": "", "stale": stale} for name in ("node-1", "node-2")]
