@@ -121,7 +121,8 @@ class Layer2Driver:
         self._interfaces: tuple[Interface, ...] = ()
         self._sockets = Sockets(
             self._loop,
-            _log,
+            _log.info,
+            _log.warning,
             open_arp,
             open_ndp,
             on_readable=self._readable,

@@ -1,19 +1,17 @@
 """The packet sockets of both protocols: opened, written, given up, tried again. Part of the shell of Layer 2.
 
-A link whose socket cannot be opened, or fails, is no link for the machines until the socket stands again: it is tried
-anew at the next change of the interfaces and at the latest after `RETRY` seconds.
+What waits and logs is given in. A link whose socket cannot be opened, or fails, is no link for the machines until the
+socket stands again: it is tried anew at the next change of the interfaces and at the latest after `RETRY` seconds.
 """
 
-import asyncio
 import errno
-import logging
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
-from typing import Final
+from typing import Any, Final, Protocol
 
 from herald.layer2 import arp, ethernet, ndp
 from herald.layer2.groups import Groups
-from herald.layer2.lane import Lane, OneLane
+from herald.layer2.lane import Lane, OneLane, Readers, Say
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.packet_socket import GroupSocket, PacketSocket
 
@@ -27,13 +25,29 @@ REFUSED: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EPE
 """What is said of a frame (a queue is full, a filter drops it), and not of the socket."""
 
 
+class Timer(Protocol):
+    """What runs at an instant, unless it is cancelled."""
+
+    def when(self) -> float: ...
+    def cancel(self) -> None: ...
+
+
+class Loop(Readers, Protocol):
+    """Calls later what may not be called now."""
+
+    def time(self) -> float: ...
+    def call_soon(self, callback: Callable[..., Any], /, *args: Any) -> Any: ...
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer: ...
+
+
 class Sockets:
     """One for each link and protocol that are wanted, as far as they can be had."""
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
-        log: logging.Logger,
+        loop: Loop,
+        info: Say,
+        warning: Say,
         open_arp: Callable[[Link], PacketSocket],
         open_ndp: Callable[[NdpLink], GroupSocket],
         *,
@@ -45,13 +59,13 @@ class Sockets:
         self._loop = loop
         self._on_links = on_links
         self._on_trouble = on_trouble
-        shell = loop, log.info, log.warning
+        shell = loop, info, warning
         self.arp = OneLane("ARP", arp.FRAME_OCTETS, open_arp, on_readable, *shell)
         self.ndp = OneLane("NDP", ndp.LONGEST_OCTETS, open_ndp, on_readable, *shell)
         self._lanes: dict[int, Lane] = {ethernet.ETHERTYPE_ARP: self.arp, ethernet.ETHERTYPE_IPV6: self.ndp}
-        self._groups = Groups(self.ndp, log.warning)
+        self._groups = Groups(self.ndp, warning)
         self._wanted: tuple[tuple[Link, ...], tuple[NdpLink, ...]] = (), ()
-        self._retry: asyncio.TimerHandle | None = None
+        self._retry: Timer | None = None
 
     def follow(self, links: Iterable[Link], ndp_links: Iterable[NdpLink]) -> None:
         """Open, close and update sockets, so that there is one for each of these links."""
