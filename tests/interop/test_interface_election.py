@@ -44,6 +44,10 @@ class Segment:
         """The far end of `eth1`: without it there is no carrier."""
         ip("-n", self.switch, "link", "set", f"q{node}", state)
 
+    def set_ipv6(self, node: str, *, on: bool) -> None:
+        """On `eth0`, which has it otherwise."""
+        ip("netns", "exec", self.nodes[node], "sysctl", "-qw", f"net.ipv6.conf.eth0.disable_ipv6={0 if on else 1}")
+
     async def owned_by(self, node: str) -> None:
         """Exactly that node answers, on `eth1`."""
         await answers(self.client, VIP, {mac_of(self.nodes[node], "eth1")})
@@ -139,6 +143,32 @@ async def test_the_address_is_owned_by_a_node_that_has_the_named_interface_and_f
     assert any(why in told for told in speakers["n1"].events("serviceWithdrawn"))
     assert any(f"moved from n1 to n2 ({why})" in told for told in speakers["n2"].events("leaderChanged"))
     assert any("announced by nobody" in told for told in speakers["n1"].events("serviceNotAnnounced"))
+
+
+async def test_an_ipv6_address_is_owned_by_a_node_with_ipv6_and_moves_when_ipv6_goes(
+    segment: Segment, tmp_path: Path
+) -> None:
+    vip, pool = "fd00::2", "192.168.1.200-192.168.1.210"
+    assert order(frozenset(map(NodeName, NODES)), parse_address(vip), {})[0] == "n1"
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "all.yaml").write_text(
+        one_service("n1", "n2").replace(pool, "fd00::/64").replace(VIP, vip).replace("IPv4", "IPv6")
+    )
+    segment.set_ipv6("n1", on=False)
+    running = {node: Speaker(segment.nodes[node], node, tmp_path) for node in NODES}
+    try:
+        await eventually(lambda: bool(running["n2"].events("addressHeld")), "n2 takes the address", seconds=30)
+        assert running["n1"].events("addressHeld") == []
+        await members_are(running["n2"], ["n1", "eth0", "(IPv4", "only)"], ["n2", "eth0"])
+        segment.set_ipv6("n1", on=True)
+        await eventually(lambda: bool(running["n1"].events("addressHeld")), "n1 takes it", seconds=30)
+        await members_are(running["n2"], ["n1", "eth0"], ["n2", "eth0"])
+        segment.set_ipv6("n1", on=False)
+        await eventually(lambda: len(running["n2"].events("addressHeld")) == 2, "n2 takes it again", seconds=30)
+        assert any("(any) answers for IPv6" in told for told in running["n1"].events("serviceWithdrawn"))
+    finally:
+        for speaker in running.values():
+            speaker.close()
 
 
 async def test_a_flapping_link_moves_the_address_a_few_times_and_then_it_stays_where_it_is(
