@@ -68,7 +68,11 @@ def test_where_gossip_finds_the_others_is_checked_at_once(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        pytest.param(["--ml-bindaddr=foo"], '"foo" is no IP address; write the address of this node', id="a word"),
+        pytest.param(
+            ["--ml-bindaddr=foo"],
+            '"foo" is no IP address; the others are told this address: it must be this node\'s own',
+            id="a word",
+        ),
         pytest.param(["--ml-bindaddr=0.0.0.0"], "0.0.0.0 is not the address of one host", id="every IPv4 address"),
         pytest.param(["--ml-bindaddr=::"], ":: is not the address of one host", id="every IPv6 address"),
         pytest.param(["--ml-bindaddr=239.1.1.1"], "is not the address of one host", id="multicast"),

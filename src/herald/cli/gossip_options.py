@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MEMBERLIST_CONFIG: Final = Path("/etc/metallb/memberlist/config.json")
 """Where MetalLB's manifests mount it, if there is one."""
-_OWN: Final = "write the address of this node at which the others reach it, such as 192.0.2.11"
+_OWN: Final = "the others are told this address: it must be this node's own, such as 192.0.2.11"
 _OF_ENGINE: Final = ("ml_bindaddr", "ml_bindport", "ml_secret_key_path", "ml_profile", "ml_wan_config")
 
 
