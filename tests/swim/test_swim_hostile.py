@@ -11,14 +11,14 @@ from swim_values import at, messages, packet_messages, push_pulls
 from herald.swim import packet
 from herald.swim.event import Answer, Ask, Effect, Leave, PacketReceived, SendPacket, StreamAsked
 from herald.swim.gossip import Gossip
-from herald.swim.keyring import Keyring, UnauthenticatedError, derive_key
+from herald.swim.keyring import OVERHEAD, Keyring, UnauthenticatedError, derive_key
 from herald.swim.local import Identity
 from herald.swim.member import HIGHEST_INCARNATION, METALLB_VERSIONS, Endpoint, State
 from herald.swim.message import Ack, Alive, Dead, DecodeError, Entry, Message, PushPull, Suspect, encode
 from herald.swim.packet import Drop, Wrapping
 from herald.swim.profile import HERALD
 from herald.swim.roster import MOST_MEMBERS
-from herald.swim.stream import Reading
+from herald.swim.stream import LARGEST_STREAM, Reading
 
 SEALED = Wrapping(Keyring(derive_key(b"the secret")), compression=False)
 STRANGER = Wrapping(Keyring(derive_key(b"another")), compression=False)
@@ -153,6 +153,27 @@ def test_who_has_left_takes_a_state_in_which_nobody_lives() -> None:
     gone = Entry("n2", at(2), b"", 1, State.LEFT, METALLB_VERSIONS)
     effects = victim.machine.handle(StreamAsked(1, PushPull(False, (gone,))), victim.now)
     assert [one.stream for one in effects if isinstance(one, Answer)] == [1]
+
+
+@given(st.integers(0, 2**32 - 1) | st.integers(29, LARGEST_STREAM), st.lists(st.binary(max_size=40), max_size=12))
+def test_fuzz_a_stream_that_states_any_length_is_refused_at_once_or_looked_at_when_it_is_there(
+    length: int, pieces: list[bytes]
+) -> None:
+    reading, said = Reading(SEALED), 5
+    try:
+        assert not reading.add(b"\x0a" + length.to_bytes(4)) or length == 0
+        for piece in pieces:
+            said += len(piece)
+            assert reading.add(piece) is (said >= 5 + length)
+            assert reading.held == said
+            if said >= 5 + length:
+                reading.read()
+                raise AssertionError("nobody has sealed that")
+    except DecodeError:
+        assert not OVERHEAD <= length <= LARGEST_STREAM
+        assert said == 5
+    except UnauthenticatedError:
+        assert said >= 5 + length
 
 
 absurd = st.sampled_from([0, 1, 2, 2**31, HIGHEST_INCARNATION - 1, HIGHEST_INCARNATION])
