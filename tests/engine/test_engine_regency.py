@@ -79,10 +79,10 @@ async def test_while_control_is_there_members_may_come_and_go_and_every_wish_say
 
 async def test_what_another_node_takes_is_kept_in_mind_once_and_only_while_control_is_away() -> None:
     node = Node()
-    node.regency.taken(ADDRESS)
+    assert not node.regency.taken(ADDRESS)
     assert node.regency.forget_taken() == frozenset()
     node.regency.control_is_away("it went")
-    node.regency.taken(ADDRESS)
+    assert node.regency.taken(ADDRESS)
     assert node.regency.forget_taken() == {ADDRESS}
     assert node.regency.forget_taken() == frozenset()
 

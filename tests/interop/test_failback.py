@@ -347,6 +347,7 @@ async def test_controls_that_hang_cost_no_address_and_are_started_again(group: G
         lambda: all(any(other.taken(policy) for other in others) for policy in POLICIES), "others take over", seconds=30
     )
     assert "n1" not in {await group.owner(policy) for policy in POLICIES}
+    assert all(len(first.released(policy)) == 1 for policy in POLICIES)
     await eventually(lambda: bool(first.events("controlHangs")), "it is to be ended", seconds=40)
     await eventually(lambda: len(first.events("controlBack")) == 2, "it is started again", seconds=30)
     assert [line["event"] for line in first.events("controlKilled")] == ["controlKilled"]

@@ -35,7 +35,7 @@ from herald.engine.heartbeat import Heartbeat
 from herald.engine.history import Death, History
 from herald.engine.holding_log import log_holdings
 from herald.engine.interface_fact import interface_fact
-from herald.engine.link import Apply, ClosedWay, Departing, Facts, Member, Ready, UnansweredHolding
+from herald.engine.link import Apply, ClosedWay, Departing, Facts, Member, Moved, Ready, UnansweredHolding
 from herald.engine.membership import Alone, Members, Membership
 from herald.engine.ndp_socket import NdpSocket
 from herald.engine.netlink import InterfaceMonitor
@@ -259,7 +259,10 @@ class _Engine:
             self._regency.control_is_back()
 
     def _let_go(self, change: Succeeded) -> None:
-        self._regency.taken(change.address)
+        if self._regency.taken(change.address):
+            self._note_moves((), (change.address,))
+            moved = Moved((change.address,), self._options.node, None, f"control of {self._options.node} is away")
+            self._history.explain(moved, asyncio.get_running_loop().time())
         self._history.let_go(change.address, change.mac)
 
     def _leave_for(self, why: Departing | str) -> None:
@@ -345,7 +348,9 @@ class _Engine:
         named = {one.address: one for part in parts for one in part.holdings} if late else {}
         for address in late - named.keys():
             self._wish.holdings.pop(address, None)
-        self._layer2.apply(tuple(named[address] for address in late & named.keys()), ())
+        again = tuple(named[address] for address in late & named.keys())
+        self._note_moves(again, ())
+        self._layer2.apply(again, ())
 
     def _note_moves(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:
         now, wall = asyncio.get_running_loop().time(), time.time()

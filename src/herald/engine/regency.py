@@ -83,10 +83,14 @@ class Regency:
         else:
             self._layer2.take_back()
 
-    def taken(self, address: Address) -> None:
-        """Another node was heard to have it. While control is away nobody takes it out of the wish."""
-        if self._away is not None:
-            self._taken.add(address)
+    def taken(self, address: Address) -> bool:
+        """Another node was heard to have it. Gives whether control is away, so that nobody takes it out of the wish."""
+        if self._away is None:
+            return False
+        self._taken.add(address)
+        extra = {"event": "addressReleased", "ip": address, "protocol": "layer2"}
+        _log.info("another node answers for %s, so this node does no longer: control is away", address, extra=extra)
+        return True
 
     def forget_taken(self) -> frozenset[Address]:
         """Those that were taken since this was asked last."""
