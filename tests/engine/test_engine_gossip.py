@@ -205,10 +205,13 @@ def test_an_empty_secret_is_refused_rather_than_taken_for_none(tmp_path: Path) -
 
 def free_port() -> int:
     """A port that was free for UDP and TCP a moment ago, on all addresses of the loopback interface."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-        udp.bind(("0.0.0.0", 0))
-        tcp.bind(("0.0.0.0", udp.getsockname()[1]))
-        return int(udp.getsockname()[1])
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("0.0.0.0", 0))
+        try:
+            udp.bind(("0.0.0.0", tcp.getsockname()[1]))
+        except OSError:  # somebody has it for UDP
+            return free_port()
+        return int(tcp.getsockname()[1])
 
 
 async def until(true: Callable[[], bool]) -> None:
