@@ -133,7 +133,8 @@ _OPTIONS = (
         metavar="SOCKET",
         type=click.Path(path_type=Path),
         help="Take from the speaker behind this socket (as `herald show` has it) who is alive, with which interfaces, "
-        "and who keeps what under `failback` and `flapDamping`; `explain` also looks what it answers for. If the input has no Node, whoever is alive is a node, "
+        "and who keeps what under `failback` and `flapDamping`; `explain` also looks what it answers for. If the input "
+        "has no Node, whoever is alive is a node, "
         "and without EndpointSlices every Service counts as ready, as with `herald standalone`.",
     ),
 )
