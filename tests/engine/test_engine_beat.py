@@ -57,7 +57,10 @@ def test_interfaces_that_cannot_be_believed_are_refused_with_the_reason(content:
         interfaces_of(content)
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=50).map(b"abc 1\ninterfaces/1 ".__add__))
+words_of_interfaces = st.binary(max_size=50) | st.text("a/46 :8", max_size=40).map(str.encode)
+
+
+@given(st.binary(max_size=200) | words_of_interfaces.map(b"abc 1\ninterfaces/1 ".__add__))
 def test_fuzz_any_octets_give_names_or_a_complaint_that_are_fit_for_a_log(data: bytes) -> None:
     try:
         words = interfaces_of(data.decode("utf-8", "replace")) or frozenset()

@@ -102,6 +102,9 @@ def test_a_note_that_had_room_is_never_left_out_for_interfaces_that_come_later(b
         pytest.param(b"herald/1 :8:aa", None, b"", id="a mark among names"),
         pytest.param(b"herald/0 rubbish", None, b"", id="no marks"),
         pytest.param(b"herald/1 a/b", None, b"", id="a slash"),
+        pytest.param(b"herald/1 a/5/4", None, b"", id="two families"),
+        pytest.param(b"herald/1 a//4", None, b"", id="two slashes"),
+        pytest.param(b"herald/1 a/b/6", None, b"", id="a slash in a name of one family"),
         pytest.param(b"herald/1 " + b"x" * 16, None, b"", id="too long for the kernel"),
         pytest.param(b"herald/1 eth\xff", None, b"", id="not UTF-8"),
         pytest.param(b"herald/1 \xed\xb3\xbf", None, b"", id="half a surrogate pair"),
@@ -127,7 +130,7 @@ async def test_more_interfaces_than_can_be_told_are_not_known_and_that_is_said_o
 
 
 FACTS: Codec[Facts] = Codec(Facts)
-octets_of_metadata = st.binary(max_size=LARGEST_META)
+octets_of_metadata = st.binary(max_size=LARGEST_META) | st.text("a/46 :8", max_size=40).map(str.encode)
 
 
 @given(octets_of_metadata | st.builds(bytes.__add__, st.sampled_from([b"herald/1 ", b"herald/0 "]), octets_of_metadata))

@@ -268,6 +268,7 @@ async def test_a_folder_that_is_removed_is_made_again_and_costs_nobody_that_beat
 ) -> None:
     caplog.set_level(logging.INFO)
     group = Group(tmp_path / ".herald" / "members")
+    (tmp_path / "all.yaml").write_text("")
     await group.form()
     shutil.rmtree(tmp_path / ".herald")
     await until(lambda: group.folder.is_dir() and read_beats(group.folder).keys() == {"n1", "n2"})
@@ -275,6 +276,14 @@ async def test_a_folder_that_is_removed_is_made_again_and_costs_nobody_that_beat
     assert all("n2" in members for members in group.seen)
     assert "memberLeft" not in events(caplog)
     await group.leave()
+
+
+def test_where_nothing_else_is_left_the_folder_is_not_mounted_and_nothing_is_made(tmp_path: Path) -> None:
+    folder = BeatFolder(tmp_path / ".herald" / "members")
+    shutil.rmtree(tmp_path / ".herald")
+    with pytest.raises(FileNotFoundError, match="is it mounted"):
+        folder.write("n1", "a beat")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_folder_that_is_away_leaves_everything_as_it_was_and_who_died_meanwhile_is_found_after_it(

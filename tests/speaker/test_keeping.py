@@ -116,3 +116,13 @@ def test_who_was_absent_without_knowing_yields_as_long_as_it_is_and_a_while_long
     assert one.yields(1e6 + CALM_S - 0.1)
     assert one.deadline(1e6) == 1e6 + CALM_S
     assert not one.yields(1e6 + CALM_S)
+
+
+def test_an_engine_that_is_gone_can_no_longer_say_that_its_absence_is_over() -> None:
+    one = keeping()
+    one.absent(float("inf"))
+    one.engine_is_new(50.0)
+    assert one.yields(50.0 + CALM_S - 0.1)
+    assert not one.yields(50.0 + CALM_S)
+    one.engine_is_new(100.0)
+    assert not one.yields(100.0), "an engine that said nothing of the kind changes nothing"

@@ -81,6 +81,6 @@ def _not_the_keyword(found: str) -> str:
 
 
 def _is_a_name(word: str) -> bool:
-    text = split(word)[0] if word.endswith(("/4", "/6")) else word
+    text = split(word)[0]
     is_plain = text.isprintable() and not set(text) & set("/:")
     return 0 < len(text) <= LONGEST_NAME and is_plain and text not in (".", "..")

@@ -5,10 +5,11 @@
 
 A folder that is gone is made again where it belongs. What it stands in is not, except a hidden folder, which is ours as
 `.herald` is: where the whole of somebody's folder was moved away, a new one in its place would be in the way when it
-comes back.
+comes back. Nor is anything made where nothing else is left: that is what a folder looks like that is not mounted.
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -60,6 +61,10 @@ class BeatFolder:
 
     def _make_again(self) -> None:
         parent = self.path.parent
-        if parent.name.startswith("."):
+        if parent.name.startswith(".") and not parent.exists():
+            if not any(parent.parent.iterdir()):
+                raise FileNotFoundError(
+                    errno.ENOENT, "it is gone, and nothing else is there: is it mounted?", parent.parent
+                )
             parent.mkdir(exist_ok=True)
         self.path.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ from typing import Final
 from herald import marks as codec
 from herald.engine.membership import UsableNames
 from herald.marks import WIDTH, MarksError
-from herald.net.usable_names import BOTH, ENDINGS, Families, digest, is_mark, mark_of, mark_word, split
+from herald.net.usable_names import ENDINGS, Families, digest, is_mark, mark_of, mark_word, split
 from herald.swim.member import LARGEST_META
 
 LONGEST_NAME: Final = 15
@@ -161,7 +161,7 @@ def _named(words: list[bytes]) -> UsableNames:
 def _word(octets: bytes) -> str:
     """A word for an interface, or nothing. It goes on to control and to people, so it is text that can be written."""
     word = octets.decode("utf-8", "replace")
-    name, families = split(word) if word.endswith(("/4", "/6")) else (word, BOTH)
+    name, families = split(word)
     size = len(octets) - len(ENDINGS[families])
     is_one = 0 < size <= LONGEST_NAME and name not in (".", "..") and not set(name) & set("/:\ufffd")
     return word if is_one and name.isprintable() else ""

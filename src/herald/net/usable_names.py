@@ -43,9 +43,9 @@ def words(families: Mapping[str, Families]) -> UsableNames:
 
 
 def split(word: str) -> tuple[str, Families]:
-    """The name or mark, and the families."""
-    name, _, family = word.partition("/")
-    return name, frozenset({int(family)}) if family else BOTH
+    """The name or mark, and the families. Whatever else the word is, it is taken for a name."""
+    name, _, ending = word.rpartition("/")
+    return (name, frozenset({int(ending)})) if ending in ("4", "6") and name else (word, BOTH)
 
 
 def is_mark(word: str) -> bool:

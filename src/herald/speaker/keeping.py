@@ -72,6 +72,11 @@ class Keeping:
         """The others last may have counted on this node no longer at that instant; infinite: they still do not."""
         self._absent_until = at + CALM_S
 
+    def engine_is_new(self, now: float) -> None:
+        """Whatever the one of before said of its absence, it can no longer say that it is over."""
+        if self._absent_until == float("inf"):
+            self.absent(now)
+
     def hold(self, tenures: Mapping[NamespacedName, Tenure | None], node: NodeName, now: float) -> None:
         """These services are held so from now on, None: not by this `node`, or without `failback`."""
         for service, tenure in tenures.items():

@@ -66,6 +66,7 @@ class Telling:
 
         After the first one others may have taken over meanwhile what this node claims.
         """
+        self._keeping.engine_is_new(now)
         if self._composed is not None:
             self._told = None
             self._keeping.froze(now)
