@@ -24,6 +24,15 @@ def test_a_move_is_an_answer_from_another_node_than_the_one_before() -> None:
     assert talk.document(0.65)["nodes"] == ["node-1"], "lately"
 
 
+def test_answers_that_overtake_each_other_are_one_move() -> None:
+    talk = Talk(0.0)
+    numbers = [talk.send(at / 100) for at in range(4)]
+    for place, node in ((0, "node-1"), (2, "node-2"), (1, "node-1"), (3, "node-2")):
+        talk.heard(node, 0.05, numbers[place])
+    told = talk.document(0.06)
+    assert (told["moves"], told["lost"], told["answered"]) == (1, 0, 4)
+
+
 def test_a_question_that_two_macs_answer_has_two_owners_and_counts_once() -> None:
     asking = Asking(0.0)
     first, second = asking.ask(0.0), asking.ask(0.01)

@@ -52,6 +52,7 @@ class Talk:
     moves: int = 0
     node: str = ""
     _number: int = 0
+    _newest: int = 0
     _open: dict[int, float] = field(default_factory=dict)
     _recent: deque[tuple[float, str]] = field(default_factory=deque)
 
@@ -66,12 +67,18 @@ class Talk:
         return self._number
 
     def heard(self, node: str, now: float, number: int | None = None) -> None:
-        """An answer came from `node`, to the datagram of that number if it says so."""
+        """An answer came from `node`, to the datagram of that number if it says so.
+
+        Moves are counted in the order of the datagrams: an answer that is overtaken by the next one, of another node,
+        tells where the datagram went before.
+        """
         self.answered += 1
         if number is not None:
             self._open.pop(number, None)
-        self.moves += bool(self.node) and node != self.node
-        self.node = node
+        if number is None or number >= self._newest:
+            self._newest = number or 0
+            self.moves += bool(self.node) and node != self.node
+            self.node = node
         self.silence.broken(now)
         self._recent.append((now, node))
 
