@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from herald.layer2 import arp, ndp
 from herald.layer2.event import Effect, Event, FrameReceived, HoldingsChanged, LetGo, LinksChanged, Succeeded
-from herald.layer2.handover import LONGEST, RECENT, SETTLING, SILENT, STANDING, STRANGERS, Handover
+from herald.layer2.handover import LONGEST, PARTING, RECENT, SETTLING, STANDING, STRANGERS, Handover
 from herald.layer2.holding import Address, Holding
 from herald.layer2.link import Link, NdpLink
 from herald.layer2.quarantine import probe
@@ -182,17 +182,40 @@ def test_one_that_was_heard_before_the_stranger_spoke_again_takes_it_at_once(vip
 
 
 @VIPS
-def test_who_claimed_it_once_long_before_is_a_successor_like_any_other(vip: Address) -> None:
+def test_one_that_only_answers_the_defence_goes_on_and_is_no_successor(vip: Address) -> None:
     machine = holding(vip)
-    machine.handle(announcement(vip), LONG_AGO - SILENT - 1.0)
+    for earlier in (40.0, 30.0, 20.0, 10.0):
+        machine.handle(announcement(vip, STRANGER), LONG_AGO - earlier)
+    machine.handle(handed_over(vip), LONG_AGO)
+    assert machine.handle(announcement(vip, STRANGER), LONG_AGO + 0.1) == []
+
+
+@VIPS
+@pytest.mark.parametrize("pause", [STANDING + 1.0, 30.0, 59.0, 90.0])
+def test_who_claimed_it_once_and_was_silent_since_is_a_successor_like_any_other(vip: Address, pause: float) -> None:
+    machine = holding(vip)
+    machine.handle(announcement(vip), LONG_AGO - pause)
     machine.handle(handed_over(vip), LONG_AGO)
     assert machine.handle(announcement(vip), LONG_AGO + 0.1) == nowhere(vip)
+
+
+@VIPS
+@pytest.mark.parametrize("until_taken", [False, True], ids=["planned", "lent"])
+@pytest.mark.parametrize("moved_at", [STANDING - 2.0, STANDING, 30.0])
+def test_a_former_owner_to_which_it_comes_back_is_a_successor(
+    vip: Address, *, until_taken: bool, moved_at: float
+) -> None:
+    machine = holding(vip)
+    for late in (0.6, 3.3, PARTING - 0.1):
+        machine.handle(announcement(vip), late)
+    machine.handle(HoldingsChanged(handed_over=(vip,), until_taken=until_taken), moved_at)
+    assert machine.handle(announcement(vip), moved_at + 2.1) == nowhere(vip)
 
 
 def test_invented_macs_take_neither_memory_nor_the_place_of_a_successor() -> None:
     machine = holding(VIP)
     for number in range(1000):
-        machine.handle(announcement(VIP, Mac(number.to_bytes(6, "big"))), 1.0)
+        machine.handle(announcement(VIP, Mac(number.to_bytes(6, "big"))), PARTING)
     assert [len(one.speakers) for one in machine._held.values()] == [STRANGERS]
     machine.handle(handed_over(VIP), LONG_AGO)
     assert machine.handle(announcement(VIP), LONG_AGO + 0.1) == nowhere(VIP)
@@ -278,3 +301,22 @@ def test_what_is_lent_and_then_another_s_for_certain_is_handed_over_as_always(vi
     assert machine.lent() == ()
     assert machine.deadline() == LONG_AGO + 10 + LONGEST
     assert machine.wake(LONG_AGO + 10 + LONGEST) == nowhere(vip, None)
+
+
+@VIPS
+def test_what_is_handed_over_beside_a_loan_ends_in_its_time(vip: Address) -> None:
+    other: Address = IPv4Address("192.168.1.201")
+    machine = holding(vip, other)
+    machine.handle(HoldingsChanged(handed_over=(vip,), until_taken=True), LONG_AGO)
+    machine.handle(handed_over(other), LONG_AGO + 10)
+    assert machine.deadline() == LONG_AGO + 10 + LONGEST
+    assert machine.wake(LONG_AGO + 10 + LONGEST) == nowhere(other, None)
+    assert (machine.deadline(), machine.snapshot()) == (None, (vip,))
+
+
+def test_of_two_loans_the_one_that_is_another_s_for_certain_ends_first() -> None:
+    machine = lent(VIP, VIP6)
+    machine.handle(handed_over(VIP6), LONG_AGO + 10)
+    assert machine.deadline() == LONG_AGO + 10 + LONGEST
+    assert machine.wake(LONG_AGO + 10 + LONGEST) == nowhere(VIP6, None)
+    assert machine.lent() == (Holding(VIP),)

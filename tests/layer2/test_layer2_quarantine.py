@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herald.layer2 import arp, ethernet, ndp
-from herald.layer2.announcer import Announcer
+from herald.layer2.announcer import ROUNDS, Announcer
 from herald.layer2.conflict import Conflict
 from herald.layer2.event import (
     Admit,
@@ -263,6 +263,27 @@ def test_probes_and_announcements_share_one_pace_and_a_thousand_addresses_are_an
     assert set(first) == set(many)
     assert max(first.values()) <= 0.9
     assert max(sum(1 for later in sent[n : n + 99] if later < at + 0.005 - 1e-6) for n, at in enumerate(sent)) <= 40
+
+
+@pytest.mark.parametrize("count", [80, 400])
+def test_probes_for_what_others_use_do_not_hold_up_the_repeats_of_an_address_that_was_taken(count: int) -> None:
+    announcer = Announcer()
+    quarantine = Quarantine(announcer.pace)
+    for machine in (announcer, quarantine):
+        machine.handle(ETH0, 0.0)
+    quarantine.handle(hold(*(IPv4Address(0x0A000000 + number) for number in range(count))), 0.0)
+    sent: list[float] = []
+    taken_at, now = 6.0, 0.0
+    while now <= taken_at + ROUNDS[-1]:
+        for effect in quarantine.wake(now):
+            assert isinstance(effect, SendFrame | ReportInUse)
+            if isinstance(effect, SendFrame):
+                quarantine.handle(reply(asked_for(effect.data), SQUATTER), now + 0.0001)
+        effects = announcer.handle(hold(VIP), now) if now == taken_at else announcer.wake(now)
+        sent += [now for effect in effects if isinstance(effect, SendFrame)]
+        due = min(at for one in (quarantine, announcer) if (at := one.deadline()) is not None)
+        now = taken_at if now < taken_at < due else max(due, now)
+    assert sent == [pytest.approx(taken_at + later, abs=0.02) for later in ROUNDS for _ in range(2)]
 
 
 def test_probes_of_more_than_can_be_asked_for_in_time_starve_nobody() -> None:

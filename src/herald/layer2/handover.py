@@ -11,8 +11,9 @@ node does, it goes on answering until the announcement comes. What is heard is w
 so a client always has somebody to ask: a question that reaches us before the announcement is answered here, one that
 comes after it there.
 
-A machine that has claimed the address for `STANDING` seconds or longer is no successor, but somebody who has it
-configured: who lets go for that one's sake leaves the clients to it.
+A machine that has claimed the address for `STANDING` seconds or longer, without a pause as long, is no successor, but
+somebody who has it configured: who lets go for that one's sake leaves the clients to it. A former owner to which the
+address comes back is none: it went silent in between.
 
 An address that is handed over `until_taken` is lent: nobody knows whether there is a successor, so it is answered for
 without end, over links that come and go, and can be taken back.
@@ -40,11 +41,12 @@ RECENT: Final = 2.0
 """Seconds within which what was heard before still counts: longer than news take from one node to the other."""
 SETTLING: Final = 0.5
 """Seconds for which a predecessor may go on announcing, until it is told that it is none any more."""
+PARTING: Final = 5.0
+"""Seconds after this node took an address for which a former owner's claims are not held against that one."""
 STANDING: Final = 15.0
-"""Seconds since a MAC first claimed an address, after which it is a stranger's. A successor of which this node is told
-late has spoken for 4.4 s, and a little longer where it defends itself against us."""
-SILENT: Final = 60.0
-"""Seconds after which a MAC that claims it again does so for the first time."""
+"""Seconds for which a MAC has gone on claiming an address, after which it is a stranger's; a pause of as long begins
+anew. A successor of which this node is told late has spoken for 4.4 s, and a little longer where it defends itself
+against us; a foreign host that answers our defence speaks every 10 s."""
 STRANGERS: Final = 8
 """MACs of an address that are told apart; a station can invent them."""
 
@@ -74,12 +76,14 @@ class _Held:
 
     def note(self, mac: Mac, now: float) -> None:
         """It speaks for the address."""
+        if now < self.since + PARTING:
+            return
         if mac not in self.speakers and len(self.speakers) >= STRANGERS:
-            self.speakers = {one: (since, last) for one, (since, last) in self.speakers.items() if now - last <= SILENT}
+            self.speakers = {one: when for one, when in self.speakers.items() if now - when[1] <= STANDING}
             if len(self.speakers) >= STRANGERS:
                 return
         since, last = self.speakers.get(mac, (now, now))
-        self.speakers[mac] = (since if now - last <= SILENT else now), now
+        self.speakers[mac] = (since if now - last <= STANDING else now), now
 
     def is_stranger(self, mac: Mac, now: float) -> bool:
         """Whether it has done so for long."""
@@ -95,7 +99,8 @@ class Handover:
         self._ndp_links: dict[int, NdpLink] = {}
         self._own_macs: frozenset[Mac] = frozenset()
         self._held: dict[bytes, _Held] = {}  # by the octets of the address, as they stand in a packet
-        self._leaving: dict[Address, _Leaving] = {}  # in the order in which it is time
+        self._leaving: dict[Address, _Leaving] = {}  # what is to end, in the order in which it is time
+        self._loans: dict[Address, _Leaving] = {}  # and what nobody but its taker ends
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """See `herald.machine.Machine.handle`. Never raises, whatever a frame contains."""
@@ -126,11 +131,11 @@ class Handover:
     def deadline(self) -> float | None:
         """See `herald.machine.Machine.deadline`."""
         first = next(iter(self._leaving.values()), None)
-        return None if first is None or first.until == inf else first.until
+        return None if first is None else first.until
 
     def snapshot(self) -> tuple[Address, ...]:
         """See `herald.machine.Machine.snapshot`: what is being handed over."""
-        return tuple(self._leaving)
+        return (*self._loans, *self._leaving)
 
     def wanted(self) -> tuple[Address, ...]:
         """What is held and not handed over."""
@@ -138,12 +143,13 @@ class Handover:
 
     def lent(self) -> tuple[Holding, ...]:
         """What is answered for until somebody is heard to take it."""
-        lent = (address for address, one in self._leaving.items() if one.until == inf)
-        return tuple(self._held[address.packed].holding for address in lent)
+        return tuple(self._held[address.packed].holding for address in self._loans)
 
     def is_probe(self, frame: FrameReceived) -> bool:
         """Whether a frame is the probe of a successor: answered, it would not announce what it is to take."""
-        return bool(self._leaving) and any(is_probe for *_, is_probe in self._spoken_for(frame.index, frame.data))
+        return self._is_anything_leaving() and any(
+            is_probe for *_, is_probe in self._spoken_for(frame.index, frame.data)
+        )
 
     # The wish.
 
@@ -151,7 +157,7 @@ class Handover:
         for holding in holdings:
             known = self._held.get(holding.address.packed)
             if known is None or known.leaving is not None:
-                self._leaving.pop(holding.address, None)
+                self._take_out(holding.address)
                 self._held[holding.address.packed] = _Held(holding, now)
             else:
                 known.holding = holding
@@ -159,7 +165,7 @@ class Handover:
     def _forget(self, addresses: Iterable[Address]) -> None:
         for address in addresses:
             self._held.pop(address.packed, None)
-            self._leaving.pop(address, None)
+            self._take_out(address)
 
     def _hand_over(self, address: Address, now: float, longest: float) -> list[Effect]:
         held = self._held.get(address.packed)
@@ -167,7 +173,7 @@ class Handover:
             self._end_loan(address, now + longest)
             return []
         held.leaving = leaving = _Leaving(self._covered(held.holding), now + longest)
-        self._leaving[address] = leaving
+        self._put(address, leaving)
         heard = {
             index: mac
             for index, (at, mac) in held.claims.items()
@@ -179,10 +185,21 @@ class Handover:
         return [self._narrowed(address)] if heard or not (leaving.links or longest == inf) else []
 
     def _end_loan(self, address: Address, until: float) -> None:
-        one = self._leaving.get(address)
-        if one is not None and one.until == inf:
+        one = self._loans.get(address)
+        if one is not None:
             one.until = until
-            self._leaving[address] = self._leaving.pop(address)
+            self._put(address, one)
+
+    def _put(self, address: Address, one: _Leaving) -> None:
+        """Where it belongs by its `until`, which is no earlier than any other that is to end."""
+        self._take_out(address)
+        (self._loans if one.until == inf else self._leaving)[address] = one
+
+    def _take_out(self, address: Address) -> _Leaving | None:
+        return self._leaving.pop(address, None) or self._loans.pop(address, None)
+
+    def _is_anything_leaving(self) -> bool:
+        return bool(self._leaving or self._loans)
 
     def _covered(self, holding: Holding) -> dict[int, str]:
         links = self._links_for(holding.address).values()
@@ -196,10 +213,10 @@ class Handover:
     def _wait_for(self, probed: Iterable[Address], now: float) -> None:
         """Answer as long as it takes a successor to announce that asks first; one that never does gains little."""
         for address in probed:
-            one = self._leaving[address]
-            if not one.is_probed:
+            one = self._held[address.packed].leaving
+            if one is not None and not one.is_probed:
                 one.is_probed, one.until = True, max(one.until, now + LONGEST)
-                self._leaving[address] = self._leaving.pop(address)
+                self._put(address, one)
 
     def _hear(self, address: Address, mac: Mac, index: int, now: float) -> list[Effect]:
         held = self._held[address.packed]
@@ -217,7 +234,7 @@ class Handover:
 
     def _lose_links(self) -> list[Effect]:
         effects: list[Effect] = []
-        for address, one in tuple(self._leaving.items()):
+        for address, one in (*self._loans.items(), *self._leaving.items()):
             there = self._links_for(address)
             if one.until == inf and one.heard is None:
                 one.links = self._covered(self._held[address.packed].holding)
@@ -233,14 +250,16 @@ class Handover:
 
     def _narrowed(self, address: Address) -> Effect:
         """Answered for on the links that are left, or nowhere."""
-        one = self._leaving[address]
+        one = self._held[address.packed].leaving
+        assert one is not None, "only what is being let go of is narrowed"
         if not one.links:
             return self._let_go(address)
         return LetGo(Succeeded(address, Holding(address, frozenset(one.links.values())), one.heard))
 
     def _let_go(self, address: Address) -> Effect:
         del self._held[address.packed]
-        return LetGo(Succeeded(address, None, self._leaving.pop(address).heard))
+        one = self._take_out(address)
+        return LetGo(Succeeded(address, None, None if one is None else one.heard))
 
     # Frames.
 
@@ -265,7 +284,7 @@ class Handover:
         """Looks at two addresses, for most of a busy segment's frames are of no concern here."""
         if ethernet.ethertype(data) == ethernet.ETHERTYPE_IPV6:
             return data[ndp.TARGET] in self._held or data[ndp.SENDER] in self._held
-        return data[arp.SENDER_IP] in self._held or (bool(self._leaving) and data[arp.TARGET_IP] in self._held)
+        return data[arp.SENDER_IP] in self._held or (self._is_anything_leaving() and data[arp.TARGET_IP] in self._held)
 
 
 def _arp_claims(data: bytes) -> Iterator[tuple[Address, Mac, bool]]:

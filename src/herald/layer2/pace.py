@@ -1,7 +1,10 @@
 """How fast a node may send what nobody asked for: the two limits that announcements and probes share.
 
 first rounds, and probes for what is to be announced    FIRST_FACTOR × rate, evenly, in portions of FIRST_PORTION
-everything else                                         rate frames in any one second, those above counted
+everything else                                         rate frames in any one second, first rounds counted
+
+Probes are not counted there: addresses that others use are asked for again and again, and that of a hundred of them
+would leave no room for the repetitions of one that was taken.
 """
 
 from typing import Final
@@ -38,6 +41,10 @@ class Pace:
     def room_for_first(self, frames: int) -> float:
         """When so many frames may go that cannot wait; more than a portion go when a whole one is free."""
         return self.first.room_for(min(frames, self.first.capacity))
+
+    def note_probes(self, frames: int, now: float) -> None:
+        """So many went out."""
+        self.first.note(frames, now)
 
     def note(self, frames: int, now: float, *, is_first: bool) -> None:
         """So many went out, whether or not there was room."""

@@ -127,7 +127,7 @@ class Quarantine:
                 admitted.append(one.holding)
                 effects += _no_longer(one)
             elif self._pace.room_for_first(len(probes)) <= now:
-                self._pace.note(len(probes), now, is_first=True)
+                self._pace.note_probes(len(probes), now)
                 one.silent += 1
                 one.asked = len(probes)
                 one.at = now + SPACING
