@@ -303,6 +303,7 @@ async def test_a_folder_that_is_away_leaves_everything_as_it_was_and_who_died_me
     (tmp_path / "elsewhere").rename(tmp_path / "shared")
     await until(lambda: group.first.members().keys() == group.second.members().keys() == {"n1", "n2"})
     assert group.seen == [{"n1", "n2"}]
+    await until(lambda: events(caplog).count("heartbeatRestored") == 2)
     assert sorted(events(caplog)[2:]) == 2 * ["heartbeatRestored"] + 2 * ["memberDied"]
     levels = {record.levelname for record in caplog.records if vars(record).get("event") == "memberDied"}
     assert levels == {"WARNING"}, "a log of warnings shows a failover"

@@ -68,7 +68,7 @@ def encode(note: Note) -> bytes:
     return bytes((flags, len(note.damped))) + names + codec.encode(note.claims)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def decode(octets: bytes) -> Note:
     """The note. What cannot be read tells nothing: all nodes read the same octets and come to the same."""
     if len(octets) < _HEAD:

@@ -47,6 +47,8 @@ DEAD_SAMPLES: Final = 9
 """Looks without a change before a node counts as dead; at one each 50 ms there are twelve in `DEAD_AFTER` seconds."""
 FORGET_AFTER: Final = 60.0
 _COMPLAIN_EVERY: Final = 60.0
+CALM: Final = 1.0
+"""Seconds without trouble after which a folder counts as in order."""
 
 _log: Final = logging.getLogger("herald.engine.heartbeat")
 
@@ -146,10 +148,11 @@ def _read_interfaces(content: str) -> tuple[UsableNames, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """Why the folder cannot be used, since when."""
+    """Why the folder cannot be used, since when, and when that was last so."""
 
     why: str
     since: float
+    last: float
 
 
 class Heartbeat:
@@ -288,22 +291,27 @@ class Heartbeat:
         except OSError as error:
             not_read = f"{self._folder.path} cannot be read: {error.strerror}"
         self._note_trouble(not_read or self._not_written, liveness.members(), now)
-        if self._trouble is not None:
+        if not_read or self._not_written:
             liveness.excuse(now)
         if beats is not None:
             liveness.look(beats, now)
 
     def _note_trouble(self, why: str | None, members: Iterable[str], now: float) -> None:
-        """Say once that the folder cannot be used, and once that it can again."""
+        """Say once that the folder cannot be used, and once that it can again, for `CALM` seconds by now.
+
+        One that fails now and then, as over a bad network, is not said for each time.
+        """
         before = self._trouble
         if why is not None and before is None:
             kept = ", ".join(sorted({*members, self._node}))
             text = "heartbeats: %s; until that works nobody is taken for gone: live speakers stay %s"
             _log.error(text, why, kept, extra={"event": "heartbeatFailed", "error": why})
-        if why is None and before is not None:
-            text, lasted = "heartbeats: %s can be read and written again, after %.1f s", now - before.since
+        if why is None and before is not None and now - before.last >= CALM:
+            text, lasted = "heartbeats: %s can be read and written again, after %.1f s", before.last - before.since
             _log.info(text, self._folder.path, lasted, extra={"event": "heartbeatRestored", "lasted": round(lasted, 3)})
-        self._trouble = None if why is None else _Trouble(why, now if before is None else before.since)
+            self._trouble = None
+        elif why is not None:
+            self._trouble = _Trouble(why, now if before is None else before.since, now)
 
     def _complain(self, complaints: Mapping[str, str], now: float) -> None:
         """Say whose interfaces cannot be believed, of each node once a minute at most."""

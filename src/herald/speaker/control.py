@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic, time
 from typing import TypeAlias
@@ -225,14 +226,15 @@ class Control:
             self._drain.deadline(now),
             self._telling.deadline(now),
             self._contest.deadline(),
-            self._pulse_at if self._channel is not None else None,
         )
-        deadlines = [at for at in instants if at is not None]
-        timeout_s = max(0.0, min(deadlines) - now) if deadlines else None
+        due = min((at for at in instants if at is not None), default=inf)
+        wakes = min(due, self._pulse_at if self._channel is not None else inf)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(None if wakes == inf else max(0.0, wakes - now)):
                 item = await self._inputs.get()
         except TimeoutError:
+            if monotonic() < due:  # only a sign of life is due, and `_send` gives it
+                return
             self._see()
             self._telling.look_again(monotonic())
             self._contest.look_again(monotonic())
