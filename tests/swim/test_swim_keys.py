@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from swim_values import at
 
 from herald.lab.swim_simulation.simulation import Simulation, Way
-from herald.swim.event import Answer, JoinAt, Kind, PacketReceived, SendPacket, SetWrapping, StreamAsked
+from herald.swim.event import Answer, Ask, JoinAt, Kind, PacketReceived, SendPacket, SetWrapping, StreamAsked
 from herald.swim.gossip import Gossip
 from herald.swim.keyring import ADOPT_AFTER, FORGET_AFTER, MOST_KEYS, Key, KeyChange, Keyring, derive_key
 from herald.swim.keys_heard import MOST_KEPT, KeysHeard
 from herald.swim.local import Identity
-from herald.swim.member import Endpoint
-from herald.swim.message import Ack, Ping, PushPull, encode
+from herald.swim.member import METALLB_VERSIONS, Endpoint
+from herald.swim.message import Ack, Alive, Ping, PushPull, encode
 from herald.swim.packet import Wrapping, open_packet, seal
 from herald.swim.paths import Transport
 from herald.swim.profile import HERALD, LAN, Profile
@@ -102,8 +102,33 @@ def test_who_was_not_heard_is_told_with_every_key_who_was_with_the_newest_that_i
         assert sealing(heard.for_packet(at(2))) == [Key(expected)]
         assert sealing((heard.for_stream(at(2)),)) == [Key(expected)]
     heard.silent(at(2))
+    heard.silent(at(2))
     assert len(heard.for_packet(at(2))) == 2
+    assert {heard.for_stream(at(2)).keyring for _ in range(40)} == {heard.sealed_with(Key(NEW)).keyring}
+    heard.unread(at(2))
     assert {heard.for_stream(at(2)) for _ in range(40)} == set(heard.for_packet(at(2)))
+
+
+@pytest.mark.parametrize("used", [OLD, NEW], ids=["old", "new"])
+def test_who_does_not_answer_a_probe_is_pinged_by_tcp_with_the_key_that_it_used(used: bytes) -> None:
+    asker, ring = Wrapping(Keyring(used)), Wrapping(RINGS["learns"])
+    for chance in range(12):
+        machine = Gossip(Identity("n1", at(1)), LAN, ring, random.Random(chance), 0.0)
+        alive = Alive(1, "n2", at(2), b"", METALLB_VERSIONS)
+        machine.handle(PacketReceived(at(2), seal([encode(alive)], asker, RNG, checksum=False)), 0.0)
+        asked = list[Ask]()
+        while not asked and (due := machine.deadline()) is not None:
+            asked = [one for one in machine.wake(due) if isinstance(one, Ask) and one.to == at(2)]
+        assert isinstance(Reading(asker).feed(asked[0].data), Ping)
+
+
+def test_a_key_that_a_stream_remembers_is_forgotten_with_the_ring() -> None:
+    heard = keys()
+    heard.heard(at(2), Key(OLD))
+    heard.silent(at(2))
+    heard.set_wrapping(Wrapping(Keyring(NEW, derive_key(b"third"), seals=0)))
+    assert sealing((heard.for_stream(at(3)),)) != [Key(OLD)]
+    assert sealing((heard.for_stream(at(2)),)) != [Key(OLD)]
 
 
 def test_with_one_key_there_is_one_packet_and_when_another_begins_to_seal_all_are_asked_with_both() -> None:

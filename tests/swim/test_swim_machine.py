@@ -67,6 +67,12 @@ class Node:
         octets = packet.seal([encode(one) for one in said], self.wrapping, random.Random(1), checksum=False)
         return self.event(PacketReceived(source or at(2), octets))
 
+    def answer(self, effects: list[Effect]) -> None:
+        """Whoever was pinged is there."""
+        for to, message in self.sent(effects):
+            if isinstance(message, Ping):
+                self.hear(Ack(message.sequence), source=to)
+
     def sleep(self, seconds: float) -> list[Effect]:
         """Everything that it does by itself in that time."""
         end, effects = self.now + seconds, list[Effect]()
@@ -142,14 +148,14 @@ ALIVE_5 = (State.ALIVE, 5)
 def test_the_state_of_a_member(before: list[Message], said: Message, after: tuple[State, int] | None) -> None:
     node = Node()
     for one in before:
-        node.hear(one)
+        node.answer(node.hear(one))
     node.hear(said)
     assert node.state("n2") == after
 
 
 def test_with_heralds_profile_the_name_of_a_dead_member_may_be_at_another_address() -> None:
     node = Node(HERALD)
-    node.hear(*DIED)
+    node.answer(node.hear(*DIED))
     effects = node.hear(alive("n2", 1, where=3))
     assert node.state("n2") == (State.ALIVE, 1)
     assert kinds(effects) == [Kind.JOINED]
@@ -327,7 +333,7 @@ def test_leaving_tells_everybody_several_times_and_is_soon_done() -> None:
 
 def test_whole_states_are_answered_and_merged_and_who_is_said_dead_may_contradict() -> None:
     node = Node()
-    before = node.hear(alive("n3", 5, where=3), alive("n4", 5, where=4))
+    node.answer(node.hear(alive("n3", 5, where=3), alive("n4", 5, where=4)))
     entries = (
         Entry("n2", at(2), b"meta", 3, State.ALIVE, METALLB_VERSIONS),
         Entry("n3", at(3), b"", 5, State.DEAD, METALLB_VERSIONS),
@@ -343,9 +349,7 @@ def test_whole_states_are_answered_and_merged_and_who_is_said_dead_may_contradic
     assert node.state("n3") == (State.SUSPECT, 5)
     assert node.state("n4") == (State.LEFT, 5)
     assert Changed() in effects
-    for to, message in node.sent([*before, *effects]):
-        if isinstance(message, Ping):
-            node.hear(Ack(message.sequence), source=to)
+    node.answer(effects)
     assert node.machine.present() == {"n1": b"", "n2": b"meta", "n3": b""}
 
 

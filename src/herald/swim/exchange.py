@@ -1,9 +1,10 @@
 """Whole states over TCP: joining, exchanging now and then, and finding those again that were lost.
 
-Push/pull: both ends tell everything they know and merge it. What the other says of a member is taken as if it were
-news, with one exception: whom it holds for dead is only suspected here, and may contradict.
+Push/pull: both ends tell everything they know and merge it, but not of whom they have only heard. What the other says
+of a member is taken as if it were news, with one exception: whom it holds for dead is only suspected here, and may
+contradict.
 
-Joining: the places where members may be found are tried where no present member is; at once those that are new, then
+Joining: the places where members may be found are tried where nobody is who counts; at once those that are new, then
 all again after 1 s, 2 s, 4 s, … and once a minute in the end, a few at a time.
 
 Coming back is Herald's own, since memberlist leaves it to others. Members that died are pinged now and then, and told
@@ -64,10 +65,11 @@ class Exchange:
     # What the others hear of us.
 
     def state(self, *, join: bool) -> PushPull:
-        """Everything we know."""
+        """Everything we know. Not who was only heard of: whoever asks us takes everybody in the answer for proven."""
         entries = [
             Entry(one.name, one.endpoint, one.meta, one.incarnation, one.state, one.versions)
             for one in self._local.roster
+            if one.is_proven or not one.state.present
         ]
         return PushPull(join, tuple(entries))
 
@@ -155,7 +157,7 @@ class Exchange:
         self._join_waiting()
 
     def _join_waiting(self) -> None:
-        present = {one.endpoint for one in self._local.roster if one.state.present}
+        present = {one.endpoint for one in self._local.roster if one.counts}
         while self._waiting and len(self._joining) < JOINS_AT_A_TIME:
             place = self._waiting.popleft()
             if place not in present and place not in self._joining:

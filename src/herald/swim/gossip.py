@@ -293,7 +293,7 @@ class Gossip:
         asked = self._local.asked.pop(ask, None)
         if asked is None:
             return
-        self._local.keys.silent(asked.to)
+        self._local.keys.unread(asked.to)
         self._paths.unanswered(asked.to, reason)
         if isinstance(asked.purpose, ForJoin):
             self._exchange.not_joined(asked.purpose.at, reason)

@@ -4,10 +4,12 @@ Everybody seals towards another with the newest key that it has heard from there
 
     heard from there lately        packets                         streams that we open
     with a key                     that key                        that key
-    nothing                        once with each key              that which seals, or another by chance: who cannot
-                                                                   read it hangs up, and is asked again before long
+    nothing                        once with each key              the last heard before; after a stream that failed
+                                                                   any by chance: who cannot read it hangs up, and is
+                                                                   asked again before long
 
-*Lately*: since it last left a question of ours unanswered; it may have been started again, and with another key. What
+*Lately*: since it last left a question of ours unanswered; it may have been started again, and with another key. Lost
+packets look the same, and there a stream is what still gets through: it has one try, so it takes the likeliest. What
 is known is forgotten too when another key begins to seal. So those who only had not used the new key yet are asked with
 both, and answer with the newer; those who have only the old one go on to be told with that, as long as it is known.
 
@@ -33,6 +35,7 @@ class KeysHeard:
         self.wrapping = wrapping
         self._rng = rng
         self._heard: dict[Endpoint, Key] = {}
+        self._before: dict[Endpoint, Key] = {}
         self._with: dict[Key, Wrapping] = {}
 
     def set_wrapping(self, wrapping: Wrapping) -> None:
@@ -42,8 +45,10 @@ class KeysHeard:
         self._with.clear()
         if before is None or after is None or before.sealing != after.sealing:
             self._heard.clear()
+            self._before.clear()
         elif before.keys != after.keys:
             self._heard = {place: key for place, key in self._heard.items() if key in after.keys}
+            self._before = {place: key for place, key in self._before.items() if key in after.keys}
 
     def heard(self, source: Endpoint, key: Key | None) -> None:
         """What came from there was sealed with that key; None: it was not sealed."""
@@ -51,13 +56,18 @@ class KeysHeard:
         if ring is None or key is None or key is known or key not in ring.keys:
             return
         if known is None or ring.keys.index(key) <= ring.keys.index(known):
-            self._heard[source] = key
-            if len(self._heard) > MOST_KEPT:
-                del self._heard[next(iter(self._heard))]
+            _keep(self._heard, source, key)
 
     def silent(self, place: Endpoint) -> None:
-        """A question there was not answered."""
+        """A packet there was not answered."""
+        key = self._heard.pop(place, None)
+        if key is not None:
+            _keep(self._before, place, key)
+
+    def unread(self, place: Endpoint) -> None:
+        """A stream that we opened to there failed."""
         self._heard.pop(place, None)
+        self._before.pop(place, None)
 
     def for_packet(self, to: Endpoint) -> tuple[Wrapping, ...]:
         """How to wrap a packet to there: it is sent once with each."""
@@ -70,7 +80,9 @@ class KeysHeard:
     def for_stream(self, to: Endpoint) -> Wrapping:
         """How to wrap what is said first on a stream to there."""
         ring = self._several()
-        return self.wrapping if ring is None else self.sealed_with(self._heard.get(to) or self._rng.choice(ring.keys))
+        if ring is None:
+            return self.wrapping
+        return self.sealed_with(self._heard.get(to) or self._before.get(to) or self._rng.choice(ring.keys))
 
     def sealed_with(self, key: Key | None) -> Wrapping:
         """How to answer what was sealed with that key."""
@@ -84,3 +96,9 @@ class KeysHeard:
     def _several(self) -> Keyring | None:
         ring = self.wrapping.keyring
         return ring if ring is not None and len(ring.keys) > 1 and self.wrapping.verify_outgoing else None
+
+
+def _keep(known: dict[Endpoint, Key], place: Endpoint, key: Key) -> None:
+    known[place] = key
+    if len(known) > MOST_KEPT:
+        del known[next(iter(known))]

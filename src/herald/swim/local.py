@@ -240,6 +240,10 @@ class Local:
     def answered(self, member: Member) -> None:
         """That member has answered us."""
         member.heard = self.now
+        self.prove(member)
+
+    def prove(self, member: Member) -> None:
+        """It is more than something that was recorded."""
         if not member.is_proven:
             member.is_proven = True
             self.changed()

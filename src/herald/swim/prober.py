@@ -145,7 +145,7 @@ class Prober:
             local.note(Kind.ONLY_BY_TCP, probe.member.name, "answered this time by TCP only")
             return
         local.worse(probe.nacks_expected - probe.nacks if probe.nacks_expected else 1)
-        if probe.member.state.present:
+        if probe.member.state.present and local.roster.get(probe.member.name) is probe.member:
             self._standing.suspect(Suspect(probe.member.incarnation, probe.member.name, local.name))
 
     def acked(self, sequence: int) -> None:
@@ -240,6 +240,8 @@ class Prober:
         if standing is None or member is None:
             self._forget_looks(name)
             return
+        if name in self._looks and self._looks[name].member is not member:  # another one bears the name now
+            self._forget_looks(name)
         looks = self._looks.setdefault(name, _Looks(member, local.now, deque()))
         answered = member.heard is not None and member.heard >= looks.since
         patience = local.profile.probe_interval * (local.health + 1)

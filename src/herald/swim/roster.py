@@ -37,6 +37,10 @@ class Roster:
         place = self._rng.randrange(len(self._order) + 1)
         self._order.insert(place, member.name)
 
+    def replace(self, member: Member) -> None:
+        """Another one bears that name now; its turn to be probed stays."""
+        self._members[member.name] = member
+
     def add_all(self, members: Iterable[Member]) -> None:
         """Many at once that are new; the round begins anew."""
         self._members |= {one.name: one for one in members}

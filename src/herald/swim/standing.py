@@ -10,7 +10,8 @@
 "Newer" compares incarnations: only the member itself raises its own, so the last word is its. *Contradicting*: this
 node takes an incarnation above the accuser's and tells everybody that it is alive; if the accusation is older than what
 it said last, it says that once more. What changes a state is passed on. A member that is dead by its own word has left.
-At another address a name is believed only once its old bearer is gone.
+At another address a name is believed only once its old bearer is gone; where nobody has seen that one (it was only
+heard of), also if something newer says so, or a proof.
 
 Where the profile has second looks, a suspect that answered *us* after it was accused is not declared dead when its time
 is up: the accuser's word stands against our own eyes. memberlist would; a lost refutation then kills a live node.
@@ -73,16 +74,20 @@ class Standing:
             if len(local.roster) >= MOST_MEMBERS:
                 local.dropped[Drop.TOO_MANY] += 1
                 return
-            member = Member(said.node, said.endpoint, versions, b"", 0, State.DEAD, local.now, is_proven=False)
+            member = _newcomer(said, local.now)
             local.roster.add(member)
         elif member.endpoint != said.endpoint:
-            if not self._may_move(member):
+            if not self._may_move(member, said, is_proof=is_proof):
                 self._conflict(said.node, said.endpoint, member.endpoint)
                 return
-            member.is_proven = False
+            member = _newcomer(said, local.now)  # what is asked at the old address tells nothing of the new one
+            local.roster.replace(member)
         elif said.incarnation <= member.incarnation:
+            if is_proof and said.incarnation == member.incarnation and member.state.present:
+                local.prove(member)
             return
-        member.is_proven |= is_proof
+        if is_proof:
+            local.prove(member)
         self._take(member, said)
         if not member.is_proven:
             self._newcomers.ask(member)
@@ -217,8 +222,13 @@ class Standing:
         if self._suspicions.pop(name, None) is not None:
             self._local.timers.cancel(SuspicionOver(name))
 
-    def _may_move(self, member: Member) -> bool:
-        return member.state is State.LEFT or (member.state is State.DEAD and self._local.profile.reclaim)
+    def _may_move(self, member: Member, said: Alive, *, is_proof: bool) -> bool:
+        if member.state is State.LEFT:
+            return True
+        if member.is_proven:
+            return member.state is State.DEAD and self._local.profile.reclaim
+        # Only what is newer: else two that were recorded would drive each other out for ever, in the whole group.
+        return is_proof or member.state is State.DEAD or said.incarnation > member.incarnation
 
     def _conflict(self, name: str, claimed: Endpoint, known: Endpoint) -> None:
         local = self._local
@@ -233,3 +243,8 @@ class Standing:
             return said
         endpoint = Endpoint(said.endpoint.address, self._local.me.endpoint.port)
         return Alive(said.incarnation, said.node, endpoint, said.meta, said.versions)
+
+
+def _newcomer(said: Alive, now: float) -> Member:
+    """Nothing is known of it, but that somebody says this."""
+    return Member(said.node, said.endpoint, said.versions, b"", 0, State.DEAD, now, is_proven=False)
