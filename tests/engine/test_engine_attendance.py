@@ -132,8 +132,33 @@ def test_while_this_process_itself_stands_still_nothing_is_missed(pause: float) 
 
 def test_before_the_first_wish_nobody_is_missed() -> None:
     clock = Clock()
-    clock.run(100)
+    clock.run(END_S)
     clock.one.connected()
     clock.one.lost(clock.now)
+    clock.run(100)
+    assert clock.found == []
+
+
+def test_one_that_hung_already_when_this_process_began_is_to_be_ended_once() -> None:
+    clock = Clock()
+    clock.run(1000)
+    assert clock.found == [(LOOK_S + END_S, News.END)]
+    assert clock.one.away is None, "nothing was wished of this process: there is nothing to be away from"
+
+
+@pytest.mark.parametrize("takes", [60.0, 600.0])
+def test_one_that_connects_and_then_reads_the_cluster_for_long_is_left_alone(takes: float) -> None:
+    clock = Clock()
+    clock.run(10)
+    clock.one.connected()
+    clock.run(takes, pulse_every=2)
+    clock.one.wished()
+    clock.run(100, pulse_every=2)
+    assert clock.found == []
+
+
+def test_one_that_connects_before_the_first_look_is_not_expected_to_do_so_again() -> None:
+    clock = Clock()
+    clock.one.connected()
     clock.run(100)
     assert clock.found == []

@@ -112,6 +112,19 @@ def test_the_time_in_which_nothing_was_answered_stands_among_the_moves_of_what_w
     ]
 
 
+def test_what_is_lent_and_had_back_was_announced_when_it_was_taken() -> None:
+    history = History("n1")
+    history.took([VIP, OTHER], 10.0, WALL)
+    history.keep({VIP: 10.5}.get)
+    assert rows(history, first_sent=None)[0]["announced"] == 0.5, "the announcer knows no longer"
+    history.keep({VIP: 3610.0, OTHER: 11.0}.get)
+    assert {row["ip"]: row["announced"] for row in rows(history, first_sent=3610.0)} == {str(VIP): 0.5, str(OTHER): 1.0}
+    history.released(VIP, 3610.0, 3700.0, WALL + 3690)
+    history.took([VIP], 3800.0, WALL + 3790)
+    found = [(row["what"], row["announced"]) for row in rows(history, first_sent=3800.25) if row["ip"] == str(VIP)]
+    assert found == [("taken", 0.25), ("released", None), ("taken", 0.5)]
+
+
 def test_the_same_wish_again_is_no_move_and_what_is_released_keeps_when_it_was_announced() -> None:
     history = History("n2")
     history.took([VIP, OTHER], 1.0, WALL)

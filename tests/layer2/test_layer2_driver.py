@@ -485,3 +485,22 @@ async def test_a_node_that_leaves_takes_nothing_any_more(cables: Cables) -> None
     async with asyncio.timeout(5):
         await leaving
     looking.driver.close()
+
+
+async def test_what_was_lent_and_taken_is_announced_and_answered_when_it_is_held_again(cables: Cables) -> None:
+    driver = cables.driver()
+    driver.set_interfaces([ETH0])
+    driver.apply((Holding(VIP),), ())
+    await cables.frames("eth0", 2)
+    driver.lend()
+    for frame in (GARP, ASK):
+        cables.ends["eth0"].send(frame)
+    await until(lambda: sum(driver.dropped().values()) == 2)
+    driver.take_back()
+    with pytest.raises(BlockingIOError):
+        cables.ends["eth0"].recv(100)
+    driver.apply((Holding(VIP),), ())
+    assert await cables.frames("eth0", 2) == list(arp.gratuitous(VIP, ETH0.mac or b""))
+    cables.ends["eth0"].send(ASK)
+    assert await cables.frames("eth0", 1) == [arp.reply(arp.decode(ASK).packet, ETH0.mac or b"")]
+    driver.close()

@@ -5,12 +5,15 @@
          ──it gave signs, and none more for SILENT_S─────┘
              its connection is closed as well, so that it tells all anew if it only was held up;
              where it has not connected END_S after its last sign it hangs, and is to be ended
+         ──none has connected END_S after the first look, as where this process was started again beside one that hangs:
+             it is to be ended, once
 
 A speaker that is away stands for no election, or what it is elected for would be nobody's as long as it takes. What it
 answers for already it keeps until somebody else does, however long that takes (`herald.layer2.handover`).
 
 All of this is slow on purpose. Control runs after everything else on a busy machine, so that it is late says little;
-and a control that has been started again reads the whole cluster before it wishes anything. Signs are any message after
+and a control that has been started again reads the whole cluster before it wishes anything. It connects before
+it reads: that none has connected for long says that it hangs, however large the cluster. Signs are any message after
 the first `Pulse`; who never sends one is not expected to. What this process itself misses while it is held up does not
 count: where it looks later than `LATE_S`, all clocks are put forward by that.
 """
@@ -78,6 +81,8 @@ class Attendance:
 
     def look(self, now: float) -> list[News]:
         """To be called every `LOOK_S`."""
+        if self._looked is None and not self._connected:
+            self._hangs = now
         self._forgive(now)
         found = []
         if self._sign is not None and now >= self._sign + SILENT_S:

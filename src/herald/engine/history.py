@@ -98,10 +98,16 @@ class History:
             if known is None or known[-1].what != TAKEN:
                 self._add(address, _Entry(TAKEN, now, wall, after=self._node))
 
+    def keep(self, first_sent: Callable[[Address], float | None]) -> None:
+        """What is held may be announced anew without a move; `first_sent` still tells of the first time."""
+        for address, moves in self._moves.items():
+            if moves[-1].what == TAKEN and moves[-1].first_sent is None:
+                moves[-1].first_sent = first_sent(address)
+
     def released(self, address: Address, first_sent: float | None, now: float, wall: float) -> None:
         """It was told to answer no longer; `first_sent` is when it first announced the address."""
         known = self._moves.get(address)
-        if known is not None and known[-1].what == TAKEN:
+        if known is not None and known[-1].what == TAKEN and known[-1].first_sent is None:
             known[-1].first_sent = first_sent
         self._add(address, _Entry(RELEASED, now, wall, before=self._node))
 
@@ -146,7 +152,8 @@ class History:
         rows = []
         for address, moves in self._moves.items():
             for entry in moves:
-                sent = first_sent(address) if entry is moves[-1] and entry.what == TAKEN else entry.first_sent
+                is_held = entry is moves[-1] and entry.what == TAKEN
+                sent = first_sent(address) if is_held and entry.first_sent is None else entry.first_sent
                 rows.append((entry.wall, _document(address, entry, sent)))
         for fenced in self._fenced:
             entry = _Entry(FENCED, 0.0, fenced.wall, before=self._node, cause=fenced.cause)

@@ -44,10 +44,10 @@ from herald.engine.options import Options
 from herald.engine.packet_socket import open_arp_socket
 from herald.engine.peers import Peers
 from herald.engine.precedence import Need, Precedence
-from herald.engine.regency import Regency
+from herald.engine.regency import Regency, able
 from herald.engine.usable import UsableInterfaces
 from herald.engine.watch import Watch
-from herald.engine.wish import Wish
+from herald.engine.wish import Difference, Wish
 from herald.layer2.driver import Layer2Driver
 from herald.layer2.event import Succeeded
 from herald.layer2.holding import Address, Holding
@@ -166,8 +166,10 @@ class _Engine:
         self._regency = Regency(
             self._layer2,
             lambda: self._membership,
-            has_others=self._has_others,
+            others=self._others,
             on_change=changed,
+            on_lend=lambda: self._history.keep(self._layer2.first_sent),
+            on_alone=self._hold_again,
             supervised=self._options.supervised,
         )
         self._membership = self._join()
@@ -286,7 +288,7 @@ class _Engine:
         _log.info("leaving: %s", reason, extra={"event": "engineLeaving", "reason": reason})
         end = asyncio.get_running_loop().time() + LEAVE_SECONDS
         self._usable.close()
-        handing_over = asyncio.ensure_future(self._hand_over(end, to_others=self._has_others()))
+        handing_over = asyncio.ensure_future(self._hand_over(end, to_others=bool(able(self._others()))))
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._membership.leave()
@@ -306,10 +308,8 @@ class _Engine:
             _log.warning("a peer did not close its session in time", extra={"event": "engineLeaving"})
         await handing_over
 
-    def _has_others(self) -> bool:
-        """Whether there is anybody who could answer for anything."""
-        others = (names for node, names in self._living().items() if node != self._options.node)
-        return any(names is None or names for names in others)
+    def _others(self) -> Members:
+        return {node: names for node, names in self._living().items() if node != self._options.node}
 
     async def _hand_over(self, end: float, *, to_others: bool) -> None:
         """Answer on until others do, if there are any; by the loop's time `end` at the latest."""
@@ -350,6 +350,18 @@ class _Engine:
             self._wish.holdings.pop(address, None)
         again = tuple(named[address] for address in late & named.keys())
         self._note_moves(again, ())
+        self._layer2.apply(again, ())
+
+    def _hold_again(self, addresses: frozenset[Address]) -> None:
+        """Their taker is gone, and nobody else is there; what control has dropped since is nobody's."""
+        again = tuple(holding for address, holding in self._wish.holdings.items() if address in addresses)
+        if not again or self._leaving.done():
+            return
+        log_holdings(Difference(held=again), looks_first=self._options.probe_first)
+        self._note_moves(again, ())
+        cause = f"whoever took it is gone, and control of {self._options.node} is away"
+        moved = Moved(tuple(one.address for one in again), None, self._options.node, cause)
+        self._history.explain(moved, asyncio.get_running_loop().time())
         self._layer2.apply(again, ())
 
     def _note_moves(self, held: tuple[Holding, ...], released: tuple[Address, ...]) -> None:

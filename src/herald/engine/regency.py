@@ -2,6 +2,8 @@
 
     away    the others are told that nobody is to count on this node (`Membership.away`)
             what is held is lent to whoever takes it, if there is anybody who could; otherwise it is held on as before
+            what was taken is held again where everybody who could have taken it is gone, and nobody else could: nodes
+            that are there and do not count, their control being away as well, may still answer for what they took
     back    the whole wish is in force: what nobody took is held again, and the others may count on this node
 
 When that was is told to control (`Facts.absent_at`): others may have taken what it held, so its claims to that yield.
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol
 
-from herald.engine.membership import Membership
+from herald.engine.membership import Members, Membership
 from herald.layer2.holding import Address
 
 _log: Final = logging.getLogger("herald.engine")
@@ -40,19 +42,28 @@ class Regency:
         layer2: Layer2,
         membership: Callable[[], Membership],
         *,
-        has_others: Callable[[], bool],
+        others: Callable[[], Members],
         on_change: Callable[[], None],
+        on_lend: Callable[[], None],
+        on_alone: Callable[[frozenset[Address]], None],
         supervised: bool,
     ) -> None:
-        """`has_others`: whether there is anybody who could answer for anything. `on_change`: `absent_at` is another."""
+        """`others`: the nodes that are there besides this one.
+
+        `on_change`: `absent_at` is another. `on_lend`: what is held is about to be lent. `on_alone`: the node that has
+        taken these is gone, and nobody else could answer for them.
+        """
         self._layer2 = layer2
         self._membership = membership
-        self._has_others = has_others
+        self._others = others
         self._on_change = on_change
+        self._on_lend = on_lend
+        self._on_alone = on_alone
         self._parent = os.getppid() if supervised else None
         self._away: str | None = None
         self._absent_at: float | None = None
-        self._taken: set[Address] = set()
+        self._taken: dict[Address, frozenset[str]] = {}
+        """With the nodes one of which did so, or has taken it from that one since."""
 
     @property
     def away(self) -> str | None:
@@ -78,16 +89,19 @@ class Regency:
         """The members may be others now."""
         if self._away is None:
             return
-        if self._has_others():
+        if takers := able(self._others()):
+            self._taken = {address: before | takers for address, before in self._taken.items()}
+            self._on_lend()
             self._layer2.lend()
         else:
             self._layer2.take_back()
+            self._take_again()
 
     def taken(self, address: Address) -> bool:
         """Another node was heard to have it. Gives whether control is away, so that nobody takes it out of the wish."""
         if self._away is None:
             return False
-        self._taken.add(address)
+        self._taken[address] = able(self._others())
         extra = {"event": "addressReleased", "ip": address, "protocol": "layer2"}
         _log.info("another node answers for %s, so this node does no longer: control is away", address, extra=extra)
         return True
@@ -115,11 +129,25 @@ class Regency:
             self._on_change()
 
     def end_control(self) -> None:
-        """It gives no sign any more."""
-        _log.error("control gives no sign any more: it is to be started again", extra={"event": "controlHangs"})
+        """It gives no sign of life."""
         if self._parent is None or os.getppid() != self._parent:
+            text = "control gives no sign of life, and nobody here can start it again: restart the speaker"
+            _log.error(text, extra={"event": "controlHangs"})
             return
+        _log.error("control gives no sign of life: it is to be started again", extra={"event": "controlHangs"})
         try:
             os.kill(self._parent, signal.SIGUSR1)
         except OSError as error:
             _log.warning("the supervisor cannot be told: %s", error, extra={"event": "controlHangs"})
+
+    def _take_again(self) -> None:
+        there = self._others().keys()
+        orphaned = frozenset(address for address, takers in self._taken.items() if takers.isdisjoint(there))
+        if orphaned:
+            self._taken = {one: takers for one, takers in self._taken.items() if one not in orphaned}
+            self._on_alone(orphaned)
+
+
+def able(others: Members) -> frozenset[str]:
+    """Those that could answer for anything; of MetalLB's speakers nobody knows, so they count."""
+    return frozenset(node for node, names in others.items() if names is None or names)
