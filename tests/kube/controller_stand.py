@@ -62,9 +62,15 @@ class Stand:
         return [item for item in items if item["reason"] == reason]
 
     def versions(self) -> dict[str, str]:
-        """The version of everything that a controller writes, but for its Lease."""
-        paths = (SERVICES, POOLS, "/api/v1/events", f"{POOLS.rsplit('/', 1)[0]}/configurationstates")
+        """The version of everything that a controller writes, but for its Lease.
+
+        kube-apiserver writes events as well: when it looks at all cluster IPs, every three minutes, one for each of the
+        Services that were put into etcd past it.
+        """
+        paths = (SERVICES, POOLS, f"{POOLS.rsplit('/', 1)[0]}/configurationstates")
         items = [item for path in paths for item in self.cluster.request("GET", path)["items"]]
+        told = self.cluster.request("GET", "/api/v1/events")["items"]
+        items += [item for item in told if item["source"].get("component") == "metallb-controller"]
         return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in items}
 
     @contextmanager

@@ -294,8 +294,9 @@ class ApiProcesses:
             time.sleep(POLL)
 
     def _ready(self) -> bool:
-        # The namespaces come a moment after /readyz is content.
-        return all(map(self._answers, ("/readyz", "/api/v1/namespaces/default", "/api/v1/namespaces/kube-system")))
+        # What the API server makes itself comes a moment after /readyz is content.
+        default, system = "/api/v1/namespaces/default", "/api/v1/namespaces/kube-system"
+        return all(map(self._answers, ("/readyz", default, system, f"{default}/services/kubernetes")))
 
     def _answers(self, path: str) -> bool:
         try:
