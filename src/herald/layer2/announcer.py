@@ -250,9 +250,8 @@ class Announcer:
             before = self._progress.get(target)
             if before is not None and before.is_first:  # it has not gone out yet
                 continue
-            is_fresh = before is not None and before.left > 0
-            left = max(AGAIN_ROUNDS, before.left) if before is not None else AGAIN_ROUNDS
-            is_urgent = is_fresh and before is not None and before.is_urgent
+            left = AGAIN_ROUNDS if before is None else max(AGAIN_ROUNDS, before.left)
+            is_urgent = before is not None and before.left > 0 and before.is_urgent
             turn = next(self._turns)
             self._progress[target] = _Progress(left, turn, is_urgent, is_first=True)
             self._first.append((turn, target))

@@ -11,12 +11,11 @@ from herald.config.config import Config
 from herald.config.nearest import suggestion
 from herald.config.peer import Peer
 from herald.config.pool import Pool
-from herald.config.problem import Severity
 from herald.config.wording import counted
 from herald.net.ip_family import IPAddress, IPFamily
 from herald.report.expectation import lacks_nodes, names
 from herald.report.explain import Explanation, Section, State, Verdict, concerning, unknown
-from herald.report.explain_now import KEEPS, look
+from herald.report.explain_now import kept, look
 from herald.report.plan import Plan
 from herald.report.study import AtWork
 
@@ -263,8 +262,8 @@ def _node_now(plan: Plan, at_work: AtWork, owned: Iterable[IPAddress]) -> tuple[
     words = list(look(at_work, _in_order(wanted), planned=True).silences())
     if beyond:
         listed = ", ".join(map(str, _in_order(beyond)))
-        kept = f"; {KEEPS}" if any(problem.severity is Severity.ERROR for problem in plan.problems) else ""
-        words.append(f"{at_work.node} answers for {listed}, which does not follow from these manifests{kept}")
+        end = kept(plan.problems)
+        words.append(f"{at_work.node} answers for {listed}, which does not follow from these manifests{end}")
     return tuple(words)
 
 

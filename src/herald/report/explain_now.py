@@ -67,7 +67,7 @@ def verdict(now: Now | None, decision: Decision, planned: Verdict, problems: Ite
     """`planned`, if the speaker does as the manifests would have it."""
     if now is None:
         return planned
-    keeps = f"; {KEEPS}" if any(problem.severity is Severity.ERROR for problem in problems) else ""
+    keeps = kept(problems)
     if now.mute:
         words = "; ".join(now.silences())
         if decision.bgp.announcing or now.answered:
@@ -83,6 +83,11 @@ def verdict(now: Now | None, decision: Decision, planned: Verdict, problems: Ite
     if planned.state is State.NOT_ANNOUNCED and keeps:
         return replace(planned, message=planned.message + keeps)
     return planned
+
+
+def kept(problems: Iterable[Problem]) -> str:
+    """Said behind a verdict where something was edited wrongly; nothing else."""
+    return f"; {KEEPS}" if any(problem.severity is Severity.ERROR for problem in problems) else ""
 
 
 def problems_of_running(plan: Plan, problems: Iterable[Problem]) -> tuple[Problem, ...]:
