@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from herald.announcement.claims import WIDTH, Claims, ClaimsError, claims_of, decode, encode
+from herald.announcement.claims import Claims, claims_of, decode, encode
+from herald.marks import WIDTH, MarksError
 from herald.net.ip_family import IPAddress
 
 ROOM = 400
@@ -28,7 +29,7 @@ def test_every_address_is_covered_after_it_has_travelled_in_the_octets_there_are
 def test_any_octets_are_claims_or_an_error(octets: bytes) -> None:
     try:
         claims = decode(octets)
-    except ClaimsError:
+    except MarksError:
         return
     assert all(0 <= mark < 1 << claims.bits for mark in claims.marks)
 
@@ -70,7 +71,7 @@ def test_far_too_many_cover_nearly_everything_so_that_a_claim_tells_nobody_from_
     ],
 )
 def test_octets_that_are_no_claims(octets: bytes, says: str) -> None:
-    with pytest.raises(ClaimsError, match=says):
+    with pytest.raises(MarksError, match=says):
         decode(octets)
 
 

@@ -21,10 +21,7 @@ from math import ceil, log2
 
 from herald import marks as codec
 from herald.marks import HEAD, MOST, WIDTH
-from herald.marks import MarksError as ClaimsError
 from herald.net.ip_family import IPAddress
-
-__all__ = ["HEAD", "WIDTH", "Claims", "ClaimsError", "claims_of", "decode", "digest", "encode"]
 
 
 @lru_cache(maxsize=65536)
@@ -78,5 +75,5 @@ def encode(claims: Claims) -> bytes:
 
 @lru_cache(maxsize=1024)
 def decode(octets: bytes) -> Claims:
-    """The claims that `encode` wrote. Raises ClaimsError for what it did not."""
+    """The claims that `encode` wrote. Raises MarksError for what it did not."""
     return Claims(*codec.decode(octets)) if octets else Claims()

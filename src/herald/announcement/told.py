@@ -24,8 +24,9 @@ from hashlib import sha256
 from typing import Final
 
 from herald.announcement import claims as codec
-from herald.announcement.claims import WIDTH, Claims, ClaimsError, claims_of, digest
+from herald.announcement.claims import Claims, claims_of, digest
 from herald.cluster.meta import NodeName
+from herald.marks import WIDTH, MarksError
 from herald.net.ip_family import IPAddress
 
 MOST_DAMPED: Final = 16
@@ -80,7 +81,7 @@ def decode(octets: bytes) -> Note:
     names = (octets[at : at + _NAME] for at in range(_HEAD, end, _NAME))
     try:
         claims = codec.decode(octets[end:])
-    except ClaimsError:
+    except MarksError:
         return SILENT
     return Note(replace(claims, yields=bool(flags & _YIELDS)), frozenset(map(int.from_bytes, names)))
 

@@ -134,15 +134,15 @@ class GossipMembership:
 
     def ready(self) -> None:
         """See `Membership.ready`."""
-        if not self._is_ready:
-            self._is_ready = True
-            self._look_who_starts()
-            self._tell_metadata()
+        self._set_ready(True)
 
     def away(self) -> None:
         """See `Membership.away`."""
-        if self._is_ready:
-            self._is_ready = False
+        self._set_ready(False)
+
+    def _set_ready(self, is_ready: bool) -> None:  # the only argument, of a name that says it
+        if is_ready is not self._is_ready:
+            self._is_ready = is_ready
             self._look_who_starts()
             self._tell_metadata()
 

@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import Final
 
 from herald.announcement import told as codec
-from herald.announcement.claims import WIDTH, Claims, digest
+from herald.announcement.claims import Claims, digest
 from herald.announcement.told import Note, Told, compose, told_by
 from herald.announcement.view import View
 from herald.cluster.meta import NamespacedName, NodeName
 from herald.engine.link import Tell
 from herald.engine.membership import Notes
 from herald.engine.metadata import room_beside
+from herald.marks import WIDTH
 from herald.net.ip_family import IPAddress
 from herald.speaker import happening
 from herald.speaker.decider import Decider, Step, Usable
